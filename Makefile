@@ -1,0 +1,38 @@
+# Every target makes .venv itself; nothing has to be installed by hand but Python 3.11, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo check format test test-long clean
+
+help:  ## Say what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(READY): requirements.txt requirements-dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	touch $@
+
+setup: $(READY)  ## Make .venv with everything in it
+
+demo: $(READY)  ## Train a backdoored model, defend it, serve it, show before and after
+	$(BIN)/python -m scripts.demo
+
+check: $(READY)  ## Lint, format and type checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## Rewrite the code the way `check` wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(READY)  ## The fast tests, the live server included
+	$(BIN)/python -m pytest
+
+test-long: $(READY)  ## The tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+clean:  ## Remove what was built, keep .venv
+	rm -rf build logs model_store/*.mar

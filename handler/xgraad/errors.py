@@ -1,0 +1,50 @@
+"""Everything the package raises on purpose.
+
+    XGraadError
+    ├── CheckpointError       the model folder is unsafe, incomplete or of an unsupported kind
+    │   └── SelfTestError     it loads, but gives no usable attentions or gradients
+    ├── CalibrationError      the calibration file is unreadable or breaks its schema
+    │   ├── FingerprintError  it was made for another checkpoint, tokenizer, length or version
+    │   └── TooFewTextsError  too few clean texts for the wanted false-positive rate
+    ├── SettingsError         model-config.yaml holds an unknown or ill-typed setting
+    ├── TextError             a text the tokenizer cannot take
+    └── LabError              a script was given input it cannot use
+
+Messages name the field, the rule and the value, and what to do next. They never contain a user's text.
+"""
+
+
+class XGraadError(Exception):
+    """Base of all errors above."""
+
+
+class CheckpointError(XGraadError):
+    """A checkpoint that must not or cannot be loaded."""
+
+
+class SelfTestError(CheckpointError):
+    """A checkpoint whose attentions or gradients cannot carry the defense."""
+
+
+class CalibrationError(XGraadError):
+    """A calibration that cannot be read or made."""
+
+
+class FingerprintError(CalibrationError):
+    """A calibration made for something else; the message names what differs."""
+
+
+class TooFewTextsError(CalibrationError):
+    """Fewer clean texts than the wanted false-positive rate can support."""
+
+
+class SettingsError(XGraadError):
+    """A setting that is unknown, of the wrong type or out of range."""
+
+
+class TextError(XGraadError):
+    """A text that no tokenizer can take, such as one with lone surrogates."""
+
+
+class LabError(XGraadError):
+    """Input that a script cannot use."""

@@ -1,0 +1,1 @@
+"""The commands of the project, each `python -m scripts.<name> --help`."""

@@ -1,0 +1,1 @@
+"""What makes, packs, serves and measures defended models. Never part of an archive."""
