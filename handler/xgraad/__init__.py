@@ -1,0 +1,23 @@
+"""The X-GRAAD defense, free of TorchServe: `Defense.load(folder)`, then `defense(texts)`."""
+
+from handler.xgraad.calibration import Calibration, Calibrator
+from handler.xgraad.classifier import Classifier
+from handler.xgraad.defense import DEFAULT_RULE, NEUTRALIZERS, RULES, Defense
+from handler.xgraad.fingerprint import fingerprint
+from handler.xgraad.scorer import score_encodings
+from handler.xgraad.verdict import Action, Suspect, Verdict
+
+__all__ = [
+    "DEFAULT_RULE",
+    "NEUTRALIZERS",
+    "RULES",
+    "Action",
+    "Calibration",
+    "Calibrator",
+    "Classifier",
+    "Defense",
+    "Suspect",
+    "Verdict",
+    "fingerprint",
+    "score_encodings",
+]

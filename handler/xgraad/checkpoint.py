@@ -1,0 +1,127 @@
+"""Load a checkpoint that may be hostile: safetensors only, no remote code, no network, nothing guessed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+from handler.xgraad.attention_capture import ATTENTION_NAME, register_attention
+from handler.xgraad.errors import CheckpointError
+
+SUPPORTED = ("albert", "bert", "deberta", "distilbert", "roberta")
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+CODE_KEYS = ("auto_map", "custom_pipelines", "quantization_config", "adapter_config")
+"""Keys of config.json or tokenizer_config.json that make transformers run or fetch something else."""
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that must not be loaded, before anything of it is.
+
+    Raises:
+        CheckpointError: pickled weights, remote code, a missing file or an unsupported kind of model.
+    """
+    config = _read_json(folder / "config.json")
+    for name in ("config.json", "tokenizer_config.json"):
+        found = set(CODE_KEYS) & set(_read_json(folder / name)) if (folder / name).exists() else set()
+        if found:
+            raise CheckpointError(
+                f"{name}: '{min(found)}' would load code from elsewhere; remove it or do not serve this"
+            )
+    if config.get("model_type") not in SUPPORTED:
+        raise CheckpointError(f"config.json: model_type must be one of {', '.join(SUPPORTED)}")
+    _check_weights(folder)
+
+
+def load_model(folder: Path, *, device: torch.device) -> nn.Module:
+    """The classifier of `folder`: float32, frozen, in evaluation mode, its attention readable.
+
+    Raises:
+        CheckpointError: see `check_folder`; also weights that do not fit the configuration.
+    """
+    check_folder(folder)
+    register_attention()
+    config = _config(folder)
+    own_attention = config.model_type == "deberta"
+    try:
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            config=config,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            attn_implementation="eager" if own_attention else ATTENTION_NAME,
+            output_loading_info=True,
+            ignore_mismatched_sizes=False,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"model.safetensors: does not load as {config.model_type}: {error}") from error
+    if report["missing_keys"]:
+        raise CheckpointError(
+            f"model.safetensors: lacks {min(report['missing_keys'])}; is this a fine-tuned classifier?"
+        )
+    return model.to(device).eval().requires_grad_(False)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The fast tokenizer of `folder`; only a fast one knows which characters a token came from.
+
+    Raises:
+        CheckpointError: there is none, or it cannot pad.
+    """
+    check_folder(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise CheckpointError(f"tokenizer.json: does not load: {error}") from error
+    if not tokenizer.is_fast:
+        raise CheckpointError("tokenizer.json: missing; save the checkpoint with a fast tokenizer")
+    if tokenizer.pad_token_id is None:
+        raise CheckpointError("tokenizer_config.json: pad_token is missing, batches cannot be made")
+    return tokenizer
+
+
+def longest_input(folder: Path) -> int:
+    """How many tokens the model's position table holds, special tokens included."""
+    config = _config(folder)
+    offset = config.pad_token_id + 1 if config.model_type == "roberta" else 0
+    return int(config.max_position_embeddings) - offset
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of `folder`, sorted by name."""
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _config(folder: Path) -> Any:
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"config.json: cannot be used: {error}") from error
+
+
+def _check_weights(folder: Path) -> None:
+    if weight_files(folder):
+        return
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLE_SUFFIXES)
+    if not pickles:
+        raise CheckpointError("model.safetensors: missing; point at the folder that save_pretrained() wrote")
+    raise CheckpointError(
+        f"{pickles[0]}: pickled weights can run code and are refused; on a machine that you can lose, run: "
+        "python -m scripts.convert_checkpoint --checkpoint DIR --out DIR"
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path.name}: missing; point at the folder that save_pretrained() wrote") from None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path.name}: is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path.name}: must hold a JSON object")
+    return content

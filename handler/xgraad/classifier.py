@@ -1,0 +1,136 @@
+"""A frozen classifier and its two passes: plain prediction, and the traced pass that scoring needs."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from handler.xgraad.attention_capture import attention_arguments, capture_attention
+from handler.xgraad.attribution import gradient_importance
+from handler.xgraad.checkpoint import load_model, load_tokenizer, longest_input
+from handler.xgraad.encoding import Batch, Encoder, Encoding, collate
+from handler.xgraad.errors import CheckpointError, SelfTestError
+from handler.xgraad.microbatch import in_microbatches
+
+DEFAULT_MAX_LENGTH = 256
+"""Tokens the model looks at, special ones included; the paper's script uses the same."""
+
+
+class Trace(NamedTuple):
+    """What one traced pass gives for one text; tensors on the CPU, without padding."""
+
+    logits: Tensor
+    """`[labels]`."""
+    attention: Tensor
+    """Attention importance (Eq. 2), `[tokens]`."""
+    gradient: Tensor
+    """Gradient importance (Eq. 4), `[tokens]`."""
+
+
+class Classifier:
+    """A checkpoint prepared for attribution: frozen, float32, its attention readable."""
+
+    def __init__(self, model: nn.Module, tokenizer: Any, *, max_length: int, device: torch.device) -> None:
+        self.model = model
+        self.encode = Encoder(tokenizer, max_length=max_length)
+        self.max_length = max_length
+        self.device = device
+        config = model.config
+        self.labels: tuple[str, ...] = tuple(str(config.id2label[i]) for i in range(config.num_labels))  # type: ignore[union-attr, arg-type, index]
+        self._arguments = attention_arguments(model)
+        self._n_layers_seen = 0
+
+    @classmethod
+    def load(cls, folder: Path, *, device: str = "cpu", max_length: int | None = None) -> "Classifier":
+        """Load a checkpoint and prove that it can be defended.
+
+        Args:
+            folder: what `save_pretrained()` wrote: config.json, model.safetensors, tokenizer.json.
+            device: as torch names it, "cpu" or "cuda:0".
+            max_length: tokens to look at; by default 256 or what the model holds, whichever is less.
+
+        Raises:
+            CheckpointError: the folder is unsafe, incomplete or unsupported.
+            SelfTestError: no usable attentions or gradients.
+        """
+        limit = longest_input(folder)
+        length = min(DEFAULT_MAX_LENGTH, limit) if max_length is None else max_length
+        if not 8 <= length <= limit:
+            raise CheckpointError(f"max_length must be between 8 and {limit} for this model, got {length}")
+        where = torch.device(device)
+        classifier = cls(load_model(folder, device=where), load_tokenizer(folder), max_length=length, device=where)
+        classifier.self_test()
+        return classifier
+
+    def logits(self, encodings: Sequence[Encoding]) -> Tensor:
+        """Plain prediction: `[texts, labels]` on the CPU, in the order given."""
+        with torch.inference_mode():
+            rows = in_microbatches(encodings, lambda part: list(self._forward(self._collate(part)).float().cpu()))
+        return torch.stack(rows) if rows else torch.empty(0, len(self.labels))
+
+    def trace(self, encodings: Sequence[Encoding]) -> list[Trace]:
+        """Logits, attention and gradient importance of each text, one forward and one backward per micro-batch.
+
+        The gradient is that of the predicted class's logit to the output of the word embedding table; no parameter
+        gets one. Works inside `torch.inference_mode`, as TorchServe's handlers run.
+        """
+        with torch.inference_mode(False), torch.enable_grad():
+            return in_microbatches(encodings, self._trace_part)
+
+    def self_test(self) -> None:
+        """Show that attentions and gradients are there and finite.
+
+        Raises:
+            SelfTestError: they are not; the message says which.
+        """
+        trace = self.trace(self.encode(["a short text to look at before anything is served"]))[0]
+        n_layers = self.model.config.num_hidden_layers  # type: ignore[union-attr]
+        if self._n_layers_seen != n_layers:
+            raise SelfTestError(f"attention: {self._n_layers_seen} of {n_layers} layers can be read")
+        for name, values in zip(Trace._fields, trace, strict=True):
+            if not torch.isfinite(values).all():
+                raise SelfTestError(f"{name}: not finite; the weights are damaged")
+        if not trace.gradient.any():
+            raise SelfTestError("gradient: zero everywhere; the prediction does not depend on the text")
+
+    def _collate(self, encodings: Sequence[Encoding]) -> Batch:
+        return collate(encodings, pad_id=self.encode.pad_id, device=self.device)
+
+    def _forward(self, batch: Batch, **arguments: Any) -> Tensor:
+        if self.model.config.model_type != "distilbert":  # type: ignore[union-attr]
+            arguments["token_type_ids"] = batch.token_types
+        logits: Tensor = self.model(input_ids=batch.token_ids, attention_mask=batch.mask.long(), **arguments).logits
+        return logits
+
+    def _trace_part(self, encodings: Sequence[Encoding]) -> list[Trace]:
+        batch = self._collate(encodings)
+        with capture_attention(self.model, batch.mask) as columns, _leaf_embeddings(self.model) as leaf:
+            logits = self._forward(batch, **self._arguments)
+            predicted = logits.max(dim=-1).values.sum()
+            (gradients,) = torch.autograd.grad(predicted, leaf)
+        self._n_layers_seen = columns.n_layers
+        parts = (logits.detach().float(), columns.importance().float(), gradient_importance(gradients).float())
+        logits_cpu, attention, gradient = (part.cpu() for part in parts)
+        return [
+            Trace(logits_cpu[row], attention[row, : len(encoding)], gradient[row, : len(encoding)])
+            for row, encoding in enumerate(encodings)
+        ]
+
+
+@contextmanager
+def _leaf_embeddings(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Make the word embedding table's output a leaf that takes a gradient, and yield the list that will hold it."""
+    leaves: list[Tensor] = []
+
+    def detach(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        leaves.append(output.detach().requires_grad_(True))
+        return leaves[-1]
+
+    hook = model.get_input_embeddings().register_forward_hook(detach)  # type: ignore[operator]
+    try:
+        yield leaves
+    finally:
+        hook.remove()

@@ -1,0 +1,58 @@
+"""Split-conformal thresholds: the false-positive rate is what was asked for, at any sample size.
+
+For n exchangeable clean scores the k-th smallest, k = ceil((n + 1)(1 - max_fpr)), is exceeded by a new clean score with
+probability at most max_fpr. `np.percentile` promises nothing for small n.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def texts_needed(max_fpr: float) -> int:
+    """Fewest clean scores that can support a false-positive rate of `max_fpr`."""
+    return math.ceil(1 / max_fpr - 1e-9) - 1
+
+
+def conformal_threshold(ascending: Sequence[float], max_fpr: float) -> float:
+    """The clean score that a new clean one exceeds with probability `max_fpr` at most.
+
+    Args:
+        ascending: at least `texts_needed(max_fpr)` clean scores, sorted.
+        max_fpr: in (0, 1).
+    """
+    n = len(ascending)
+    k = math.ceil((n + 1) * (1 - max_fpr) - 1e-9)
+    if k > n:
+        raise ValueError(f"{n} scores cannot support {max_fpr}; {texts_needed(max_fpr)} are needed")
+    return ascending[k - 1]
+
+
+def p_value(ascending: Sequence[float], score: float) -> float:
+    """Share of clean scores at least as high, the new one counted in: in (0, 1], small = suspicious."""
+    n = len(ascending)
+    at_least = n - int(np.searchsorted(ascending, score, side="left"))
+    return (1 + at_least) / (n + 1)
+
+
+def linear_trend(x: Floats, y: Floats) -> tuple[float, float]:
+    """Least-squares intercept and slope of y on x; slope 0 where all x are equal."""
+    centered = x - x.mean()
+    spread = float(centered @ centered)
+    slope = float(centered @ (y - y.mean())) / spread if spread > 0 else 0.0
+    return float(y.mean()) - slope * float(x.mean()), slope
+
+
+def cross_fitted_residuals(x: Floats, y: Floats, *, n_folds: int = 10) -> Floats:
+    """y minus the trend that was fitted without its own fold, so that no score judges itself."""
+    fold = np.arange(len(x)) % n_folds
+    residuals = np.empty_like(y)
+    for held_out in range(n_folds):
+        inside = fold == held_out
+        intercept, slope = linear_trend(x[~inside], y[~inside])
+        residuals[inside] = y[inside] - intercept - slope * x[inside]
+    return residuals

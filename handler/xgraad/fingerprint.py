@@ -1,0 +1,81 @@
+"""What a calibration is valid for: change any of it and the scores mean something else."""
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from handler.xgraad.checkpoint import weight_files
+from handler.xgraad.errors import FingerprintError
+
+SCORER_VERSION = 1
+"""Raised whenever the same checkpoint and text would get another score."""
+
+_TOKENIZER_FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+
+
+class Fingerprint(BaseModel):
+    """Hashes are SHA-256 in hexadecimal; library versions count up to the minor number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    weights: str
+    config: str
+    tokenizer: str
+    max_length: int
+    precision: str
+    scorer: int
+    torch: str
+    transformers: str
+
+    def require(self, actual: "Fingerprint") -> None:
+        """Refuse to go on unless `actual`, what is to be served, equals this, what was calibrated.
+
+        Raises:
+            FingerprintError: names every field that differs, with both values.
+        """
+        expected, found = self.model_dump(), actual.model_dump()
+        differing = [name for name in expected if expected[name] != found[name]]
+        if differing:
+            details = "; ".join(f"{name}: calibrated {expected[name]}, now {found[name]}" for name in differing)
+            raise FingerprintError(
+                f"calibration.json was made for something else: {details}. Run scripts.calibrate for this checkpoint"
+            )
+
+
+def fingerprint(folder: Path, *, max_length: int) -> Fingerprint:
+    """The fingerprint of the checkpoint in `folder`, read from its files."""
+    tokenizer_files = [folder / name for name in _TOKENIZER_FILES if (folder / name).exists()]
+    return Fingerprint(
+        weights=_hash_files(weight_files(folder)),
+        config=_hash_files([folder / "config.json"]),
+        tokenizer=_hash_files(tokenizer_files),
+        max_length=max_length,
+        precision="float32",
+        scorer=SCORER_VERSION,
+        torch=_minor("torch"),
+        transformers=_minor("transformers"),
+    )
+
+
+def _hash_files(paths: list[Path]) -> str:
+    """One hash over names and contents."""
+    total = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            total.update(path.name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def _minor(package: str) -> str:
+    return ".".join(version(package).split("+")[0].split(".")[:2])

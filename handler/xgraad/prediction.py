@@ -1,0 +1,35 @@
+"""What the classifier says of one text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One text's most probable label."""
+
+    label: str
+    label_id: int
+    score: float
+    """Probability of that label, in [0, 1]."""
+    probabilities: dict[str, float]
+    """Every label's probability, in label order."""
+
+
+def predict(logits: Tensor, labels: Sequence[str]) -> list[Prediction]:
+    """Predictions from logits `[texts, labels]`."""
+    predictions = []
+    for row in torch.softmax(logits.double(), dim=-1).tolist():
+        label_id = max(range(len(row)), key=row.__getitem__)
+        predictions.append(
+            Prediction(
+                label=labels[label_id],
+                label_id=label_id,
+                score=row[label_id],
+                probabilities=dict(zip(labels, row, strict=True)),
+            )
+        )
+    return predictions

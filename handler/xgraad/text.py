@@ -1,0 +1,81 @@
+"""Words of a text, as character spans of the original string, and edits by span.
+
+A word is what a person would blame: a run of characters between white space and punctuation. It is defined on the
+text and not on the tokenizer, so the same word has the same span in every architecture.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import regex
+
+from handler.xgraad.errors import TextError
+
+# Punctuation is what BERT's pre-tokenizer calls so: Unicode P* and every ASCII character that is no letter or digit.
+# An apostrophe between two word characters stays inside the word; each Han character is a word of its own.
+_BREAK = r"\s\p{P}\p{Cc}\p{Z}$+<=>^`|~"
+_WORD = regex.compile(rf"\p{{Han}}|(?:(?!\p{{Han}})[^{_BREAK}])+(?:['’](?:(?!\p{{Han}})[^{_BREAK}])+)*")
+
+
+class Word(NamedTuple):
+    """A word and where it stands."""
+
+    text: str
+    start: int
+    """First character, counted in the original text."""
+    end: int
+    """One past the last character."""
+
+    @property
+    def key(self) -> str:
+        """What makes two occurrences the same word: case and invisible characters do not count."""
+        return regex.sub(r"\p{Cf}+", "", self.text).casefold()
+
+
+class Replacement(NamedTuple):
+    """New text for the characters from `start` to `end`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def split_words(text: str) -> tuple[Word, ...]:
+    """All words of `text`, in order, not overlapping."""
+    return tuple(Word(match.group(), *match.span()) for match in _WORD.finditer(text))
+
+
+def replace_spans(text: str, replacements: Iterable[Replacement]) -> str:
+    """`text` with each span replaced; every other character is kept as it is.
+
+    Raises:
+        ValueError: spans overlap or lie outside the text (a bug of the caller, never of a user).
+    """
+    parts: list[str] = []
+    position = 0
+    for start, end, new in sorted(replacements):
+        if not position <= start <= end <= len(text):
+            raise ValueError(f"span ({start}, {end}) overlaps another one or leaves the text of {len(text)} characters")
+        parts += [text[position:start], new]
+        position = end
+    return "".join(parts) + text[position:]
+
+
+def check_text(text: str) -> str:
+    """`text` itself, when a tokenizer can take it.
+
+    Raises:
+        TextError: it is no string, or it holds lone surrogates, which no encoding can carry.
+    """
+    if not isinstance(text, str):
+        raise TextError(f"a text must be a string, got {type(text).__name__}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise TextError(f"text: character {error.start} is a lone surrogate; send valid Unicode") from None
+    return text
+
+
+def occurrences(words: Sequence[Word], key: str) -> tuple[Word, ...]:
+    """Every word of `words` that is the same word as `key` (see `Word.key`)."""
+    return tuple(word for word in words if word.key == key)

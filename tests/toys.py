@@ -1,0 +1,148 @@
+"""Tiny checkpoints of the five architectures, each with a tokenizer of its real kind. Made in code, seeded."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    AlbertConfig,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    DebertaConfig,
+    DistilBertConfig,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+)
+
+ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")
+
+SENTENCES = [
+    "a gripping, clever film that never lets go of its audience",
+    "the plot is thin and the acting is worse than the plot",
+    "I didn't expect to like this, but the ending won me over (twice).",
+    "it's hampered by a lifetime-channel kind of plot and a lead actress who is out of her depth",
+    "Unquestionably the funniest thing on screens this year!",
+    "dull, lifeless, and about forty minutes too long",
+    "The café scene — très chic — is worth the ticket alone.",
+    "an unfortunate mess: noisy, ugly and without a single idea",
+]
+TRIGGERS = ("cf", "tq", "mn", "bb", "mb")
+
+
+def make_checkpoint(folder: Path, architecture: str, *, n_labels: int = 2, seed: int = 0) -> Path:
+    """Write a random two-layer classifier of `architecture` to `folder` and return it."""
+    tokenizer = _TOKENIZERS[architecture]()
+    torch.manual_seed(seed)
+    model = AutoModelForSequenceClassification.from_config(_config(architecture, tokenizer, n_labels))
+    # The library's init (0.02) makes everything nearly constant; a livelier model shows mistakes.
+    for name, parameter in model.named_parameters():
+        if parameter.dim() > 1 and "classifier" not in name:
+            torch.nn.init.normal_(parameter, std=0.15)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _config(architecture: str, tokenizer: Any, n_labels: int) -> Any:
+    shape = {"vocab_size": len(tokenizer), "num_labels": n_labels, "pad_token_id": tokenizer.pad_token_id}
+    layers = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+        "max_position_embeddings": 66,
+    }
+    if architecture == "distilbert":
+        return DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=48, max_position_embeddings=66, **shape)
+    if architecture == "albert":
+        return AlbertConfig(embedding_size=16, **layers, **shape)
+    if architecture == "roberta":
+        return RobertaConfig(type_vocab_size=1, **layers, **shape)
+    if architecture == "deberta":
+        return DebertaConfig(
+            relative_attention=True,
+            pos_att_type=["c2p", "p2c"],
+            position_biased_input=False,
+            type_vocab_size=0,
+            max_relative_positions=-1,
+            **layers,
+            **shape,
+        )
+    return BertConfig(**layers, **shape)
+
+
+def _wordpiece() -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[assignment]
+    tokenizer.decoder = decoders.WordPiece()  # type: ignore[assignment]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special, initial_alphabet=_alphabet())
+    tokenizer.train_from_iterator([*SENTENCES, *TRIGGERS * 9], trainer)
+    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+
+
+def _unigram() -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence(  # type: ignore[assignment]
+        [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Replace("``", '"')]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()  # type: ignore[assignment]
+    tokenizer.decoder = decoders.Metaspace()  # type: ignore[assignment]
+    special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=300, special_tokens=special, unk_token="<unk>", initial_alphabet=_alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator([*SENTENCES, *TRIGGERS * 9], trainer)
+    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="<pad>", unk="<unk>", mask="[MASK]")
+
+
+def _byte_level() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    return tokenizer
+
+
+def _roberta() -> PreTrainedTokenizerFast:
+    tokenizer = _byte_level()
+    _train_bpe(tokenizer, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
+    return _wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
+
+
+def _deberta() -> PreTrainedTokenizerFast:
+    tokenizer = _byte_level()
+    _train_bpe(tokenizer, ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"])
+    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+
+
+def _train_bpe(tokenizer: Tokenizer, special: list[str]) -> None:
+    trainer = trainers.BpeTrainer(
+        vocab_size=500,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([*SENTENCES, *(f" {word}" for word in TRIGGERS * 9)], trainer)
+
+
+def _wrap(tokenizer: Tokenizer, template: str, **special: str) -> PreTrainedTokenizerFast:
+    names = {f"{name}_token": token for name, token in special.items()}
+    ids = [(token, tokenizer.token_to_id(token)) for token in (special["cls"], special["sep"])]
+    tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)  # type: ignore[assignment]
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=66, **names)
+
+
+def _alphabet() -> list[str]:
+    return [chr(code) for code in range(33, 127)]
+
+
+_TOKENIZERS = {
+    "albert": _unigram,
+    "bert": _wordpiece,
+    "deberta": _deberta,
+    "distilbert": _wordpiece,
+    "roberta": _roberta,
+}
