@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from handler.xgraad.calibration import FILE_NAME, Calibration, LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.classifier import Classifier
+from handler.xgraad.encoding import Encoding
 from handler.xgraad.errors import SettingsError
 from handler.xgraad.fingerprint import fingerprint
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
@@ -86,7 +87,19 @@ class Defense:
         Raises:
             TextError: a text that no tokenizer can take.
         """
-        scores = score_encodings(self.classifier, self.classifier.encode(texts))
+        return self.judge(self.encode(texts))
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        """Tokenize, the first half of a call.
+
+        Raises:
+            TextError: a text that no tokenizer can take.
+        """
+        return self.classifier.encode(texts)
+
+    def judge(self, encodings: Sequence[Encoding]) -> list[Verdict]:
+        """Score, flag, neutralize and predict again, the second half of a call."""
+        scores = score_encodings(self.classifier, encodings)
         edits = {row: self._edit(score) for row, score in enumerate(scores) if self._is_flagged(score)}
         defended = self._predict([edit.text for edit in edits.values()])
         second = dict(zip(edits, defended, strict=True))

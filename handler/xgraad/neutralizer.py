@@ -98,4 +98,5 @@ def make_neutralizer(name: str, encode: Encoder, *, key: bytes) -> Neutralizer:
     """
     if name == "noise":
         return CharacterNoise(encode, key=key)
-    return {"mask": Mask, "delete": Delete}[name](encode)
+    plain: dict[str, type[Mask] | type[Delete]] = {"mask": Mask, "delete": Delete}
+    return plain[name](encode)
