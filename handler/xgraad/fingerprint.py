@@ -12,7 +12,7 @@ from handler.xgraad.errors import FingerprintError
 SCORER_VERSION = 1
 """Raised whenever the same checkpoint and text would get another score."""
 
-_TOKENIZER_FILES = (
+TOKENIZER_FILES = (
     "added_tokens.json",
     "merges.txt",
     "special_tokens_map.json",
@@ -55,7 +55,7 @@ class Fingerprint(BaseModel):
 
 def fingerprint(folder: Path, *, max_length: int) -> Fingerprint:
     """The fingerprint of the checkpoint in `folder`, read from its files."""
-    tokenizer_files = [folder / name for name in _TOKENIZER_FILES if (folder / name).exists()]
+    tokenizer_files = [folder / name for name in TOKENIZER_FILES if (folder / name).exists()]
     return Fingerprint(
         weights=_hash_files(weight_files(folder)),
         config=_hash_files([folder / "config.json"]),

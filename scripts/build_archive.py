@@ -1,0 +1,71 @@
+"""Pack a checkpoint with its calibration and the handler into one TorchServe archive."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from handler.xgraad import NEUTRALIZERS, RULES
+from scripts.lab.archive import ArchiveOptions, build_archive
+from scripts.lab.command import CommandParser, positive, run_command, say
+
+EXAMPLES = """\
+  python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json
+  python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json \\
+      --device gpu --device-ids 0,1 --workers 2 --batch-size 32 --max-batch-delay 20"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns an exit code."""
+    parser = CommandParser(name="build_archive", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("--name", required=True, help="the model's name in every address")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
+    parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder for NAME.mar")
+    parser.add_argument("--version", default="1.0", help="the model's version (1.0)")
+    parser.add_argument("--workers", type=positive, help="worker processes, over all devices (1)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), help="where workers run (gpu where there is one)")
+    parser.add_argument("--device-ids", help="GPUs to spread the workers over, such as 0,1 (all)")
+    parser.add_argument("--batch-size", type=positive, help="requests judged together at most (8)")
+    parser.add_argument("--max-batch-delay", type=positive, help="ms that a lone request waits for company (10)")
+    parser.add_argument("--rule", choices=sorted(RULES), help="when a text is flagged")
+    parser.add_argument("--neutralizer", choices=NEUTRALIZERS, help="what happens to a suspect word (noise)")
+    parser.add_argument("--noise-key", help="your own seed of the noise")
+    return run_command(parser, _build, argv)
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    archive = build_archive(
+        ArchiveOptions(
+            name=arguments.name,
+            version=arguments.version,
+            checkpoint=arguments.checkpoint,
+            calibration=arguments.calibration,
+            model_store=arguments.model_store,
+            server=_server(arguments),
+            defense=_given(rule=arguments.rule, neutralizer=arguments.neutralizer, noise_key=arguments.noise_key),
+        )
+    )
+    say(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
+    say(f"serve it: python -m scripts.serve start --models {arguments.name} --model-store {arguments.model_store}")
+
+
+def _server(arguments: argparse.Namespace) -> dict[str, Any]:
+    """TorchServe's keys for the options that were given."""
+    device_ids = [int(part) for part in arguments.device_ids.split(",")] if arguments.device_ids else None
+    return _given(
+        minWorkers=arguments.workers,
+        maxWorkers=arguments.workers,
+        deviceType=arguments.device,
+        deviceIds=device_ids,
+        batchSize=arguments.batch_size,
+        maxBatchDelay=arguments.max_batch_delay,
+    )
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

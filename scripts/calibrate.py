@@ -1,0 +1,50 @@
+"""Calibrate the defense of a checkpoint on clean texts of your own."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from handler.xgraad.calibration import PAPER_PERCENTILE
+from scripts.lab.calibrating import calibrate_checkpoint
+from scripts.lab.command import CommandParser, positive, rate, run_command, say
+from scripts.lab.corpora import read_examples
+
+EXAMPLES = """\
+  python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
+  python -m scripts.calibrate --checkpoint build/albert --data dev.tsv.gz --percentile 65 --out calibration.json"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns an exit code."""
+    parser = CommandParser(name="calibrate", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder (config.json, model.safetensors)")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts, `text<TAB>label` lines, gzip or not")
+    parser.add_argument("--max-fpr", type=rate, default=0.05, help="share of clean texts that may be flagged (0.05)")
+    parser.add_argument("--out", type=Path, required=True, help="calibration file to write")
+    parser.add_argument("--percentile", type=float, default=PAPER_PERCENTILE, help="of the rule `paper` (95)")
+    parser.add_argument("--max-length", type=positive, help="tokens to look at (256 or what the model holds)")
+    parser.add_argument("--limit", type=positive, help="use only the first N texts")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
+    return run_command(parser, _calibrate, argv)
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    texts = [example.text for example in read_examples(arguments.data)][: arguments.limit]
+    calibration = calibrate_checkpoint(
+        arguments.checkpoint,
+        texts,
+        max_fpr=arguments.max_fpr,
+        percentile=arguments.percentile,
+        max_length=arguments.max_length,
+        device=arguments.device,
+    )
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(calibration.to_json(), encoding="utf-8")
+    paper = calibration.paper
+    say(f"{arguments.out}: {calibration.n_texts} texts, {calibration.n_truncated} of them truncated")
+    say(f"rule paper: flagged above {paper.threshold:.3f} (percentile {paper.percentile:g})")
+    say(f"rule conformal: at most {calibration.max_fpr:g} of clean texts flagged, whatever their length")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

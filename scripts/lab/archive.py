@@ -1,0 +1,122 @@
+"""Checkpoint + calibration + handler to one `.mar`, by torch-model-archiver.
+
+The archiver deletes `<tmp>/<model-name>` before it reads anything, flattens folders it is given one by one, and stamps
+the time of day into the file. So everything is staged in one private folder, the archiver gets a private temporary
+folder, and the result is rewritten with fixed times: same input, same bytes.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import handler
+from handler.settings import SECTION, Settings
+from handler.xgraad.calibration import FILE_NAME
+from handler.xgraad.checkpoint import weight_files
+from handler.xgraad.errors import LabError
+from handler.xgraad.fingerprint import TOKENIZER_FILES
+
+SOURCE = Path(handler.__file__).parent
+ENTRY = "xgraad_handler.py"
+NAME_RULE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_\-.]*$")
+FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+MANIFEST = "MAR-INF/MANIFEST.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveOptions:
+    """What goes into an archive, and how TorchServe is to run it."""
+
+    name: str
+    """Letters, digits, `_`, `-`, `.`: the model's name in every address."""
+    version: str
+    checkpoint: Path
+    calibration: Path
+    model_store: Path
+    """Folder that gets `<name>.mar`."""
+    server: dict[str, Any]
+    """TorchServe's keys of model-config.yaml that differ from the template."""
+    defense: dict[str, Any]
+    """Our keys of it, see `handler.settings`."""
+
+
+def build_archive(options: ArchiveOptions) -> Path:
+    """Stage, load once to prove that it serves, pack; returns the archive.
+
+    Raises:
+        LabError: a bad name, or the archiver failed.
+        CheckpointError, CalibrationError, SettingsError: the model would be refused by a worker, too.
+    """
+    if not NAME_RULE.match(options.name):
+        raise LabError(f"--name must be letters, digits, '_', '-' and '.', got {options.name!r}")
+    model_config = _model_config(options)
+    settings = Settings.from_model_config(model_config)
+    with tempfile.TemporaryDirectory(prefix="xgraad-archive-") as temporary:
+        stage = Path(temporary, "stage")
+        _stage(options, stage)
+        settings.load_defense(str(stage), device="cpu")
+        config_file = Path(temporary, "model-config.yaml")
+        config_file.write_text(yaml.safe_dump(model_config, sort_keys=False), encoding="utf-8")
+        packed = _run_archiver(options, stage=stage, config_file=config_file, temporary=Path(temporary))
+        options.model_store.mkdir(parents=True, exist_ok=True)
+        archive = options.model_store / f"{options.name}.mar"
+        _rewrite(packed, archive)
+    return archive
+
+
+def _stage(options: ArchiveOptions, stage: Path) -> None:
+    """Copy only what serving needs: no pickles, no training state, no caches."""
+    stage.mkdir()
+    names = ["config.json", "model.safetensors.index.json", *TOKENIZER_FILES]
+    sources = [options.checkpoint / name for name in names] + weight_files(options.checkpoint)
+    for source in sources:
+        if source.is_file():
+            shutil.copyfile(source, stage / source.name)
+    shutil.copyfile(options.calibration, stage / FILE_NAME)
+    shutil.copytree(SOURCE, stage / SOURCE.name, ignore=shutil.ignore_patterns("__pycache__", "*.yaml", ENTRY))
+
+
+def _model_config(options: ArchiveOptions) -> dict[str, Any]:
+    """The template with the options put in."""
+    template: dict[str, Any] = yaml.safe_load((SOURCE / "model-config.yaml").read_text(encoding="utf-8"))
+    return template | options.server | {SECTION: template[SECTION] | options.defense}
+
+
+def _run_archiver(options: ArchiveOptions, *, stage: Path, config_file: Path, temporary: Path) -> Path:
+    private, out = temporary / "tmp", temporary / "out"
+    private.mkdir()
+    out.mkdir()
+    command = [sys.executable, "-m", "model_archiver.model_packaging", "--force"]
+    command += ["--model-name", options.name, "--version", options.version]
+    command += ["--handler", str(SOURCE / ENTRY), "--extra-files", str(stage), "--config-file", str(config_file)]
+    command += ["--archive-format", "zip-store", "--export-path", str(out)]
+    done = subprocess.run(
+        command, env=os.environ | {"TMPDIR": str(private)}, capture_output=True, text=True, check=False
+    )
+    packed = out / f"{options.name}.mar"
+    if done.returncode or not packed.is_file():
+        raise LabError(f"torch-model-archiver failed: {done.stderr.strip()[-500:]}")
+    return packed
+
+
+def _rewrite(source: Path, target: Path) -> None:
+    """Copy a zip with sorted names and fixed times, under its name at once and whole."""
+    partial = target.with_suffix(".partial")
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as new:
+        for name in sorted(old.namelist()):
+            content = old.read(name)
+            if name == MANIFEST:
+                content = re.sub(rb'"createdOn": "[^"]*"', b'"createdOn": "01/01/1980 00:00:00"', content)
+            info = zipfile.ZipInfo(name, date_time=FIXED_TIME)
+            info.external_attr = 0o644 << 16
+            new.writestr(info, content)
+    partial.replace(target)

@@ -1,0 +1,43 @@
+"""Calibrate a checkpoint on clean texts, with a progress bar."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint, score_encodings
+
+CHUNK = 256
+"""Texts scored between two steps of the progress bar."""
+
+
+def calibrate_checkpoint(
+    checkpoint: Path,
+    texts: Sequence[str],
+    *,
+    max_fpr: float,
+    percentile: float,
+    max_length: int | None,
+    device: str,
+) -> Calibration:
+    """Score clean `texts` and fit the thresholds.
+
+    Args:
+        checkpoint: model folder.
+        texts: clean, held out from training and from every later figure.
+        max_fpr: share of clean texts that may be flagged.
+        percentile: of the paper's rule.
+        max_length: tokens to look at; None for the default.
+        device: as torch names it.
+
+    Raises:
+        CheckpointError, CalibrationError, TextError: see there.
+    """
+    classifier = Classifier.load(checkpoint, device=device, max_length=max_length)
+    calibrator = Calibrator(fingerprint(checkpoint, max_length=classifier.max_length))
+    with tqdm(total=len(texts), unit="text", desc="calibrate", disable=None) as bar:
+        for start in range(0, len(texts), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            calibrator.update(score_encodings(classifier, classifier.encode(chunk)))
+            bar.update(len(chunk))
+    return calibrator.calibrate(max_fpr=max_fpr, percentile=percentile)

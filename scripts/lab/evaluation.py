@@ -1,0 +1,163 @@
+"""One protocol for any defense: clean and triggered texts in, figures out, and whether they mean anything."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from handler.xgraad import Verdict
+from handler.xgraad.text import split_words
+from scripts.lab.corpora import Example, TriggeredExample
+from scripts.lab.metrics import accuracy, attack_success_rate, auroc, true_positive_rate_at
+
+Judge = Callable[[Sequence[str]], list[Verdict]]
+CHUNK = 256
+MIN_UNDEFENDED_ASR = 0.9
+"""Below this an attack does not work, and a figure of its defense means nothing."""
+
+
+def evaluate(
+    judge: Judge, *, clean: Sequence[Example], triggered: Sequence[TriggeredExample], target_label: int
+) -> dict[str, Any]:
+    """Judge every text and compute the figures of merit.
+
+    ASR counts triggered texts predicted as the target. Where every triggered text's clean twin is known it is given
+    over those that the undefended model has right when clean (the paper's rule), and `asr_over` says so; over all of
+    them it stands in `asr_*_all`. Texts whose true label is the target cannot be attacked and are left out.
+
+    Args:
+        judge: texts to verdicts.
+        clean: test texts with their true labels.
+        triggered: attacked texts.
+        target_label: the class the attacker wants.
+    """
+    attacked = known_twins(attackable(triggered, target_label), clean)
+    start = time.perf_counter()
+    clean_verdicts = _judge_all(judge, [example.text for example in clean], "clean")
+    clean_seconds = time.perf_counter() - start
+    triggered_verdicts = _judge_all(judge, [example.text for example in attacked], "triggered")
+    keep = _right_when_clean(judge, attacked, clean, clean_verdicts)
+    figures = {
+        "n_clean": len(clean),
+        "n_triggered": len(attacked),
+        "target_label": target_label,
+        **_clean_figures(clean_verdicts, clean),
+        **_attack_figures(triggered_verdicts, target_label, keep),
+        **_detection_figures(clean_verdicts, triggered_verdicts),
+        **_localisation_figures(triggered_verdicts, attacked),
+        "seconds": time.perf_counter() - start,
+        "seconds_per_1000_clean_texts": 1000 * clean_seconds / len(clean),
+    }
+    return figures | {"attack_works": figures["asr_undefended"] >= MIN_UNDEFENDED_ASR}
+
+
+def attackable(triggered: Sequence[TriggeredExample], target_label: int) -> list[TriggeredExample]:
+    """The rows an attack can win: those of another class, or all where every row carries the attacker's label."""
+    others = [example for example in triggered if example.label != target_label]
+    return others or list(triggered)
+
+
+def known_twins(triggered: Sequence[TriggeredExample], clean: Sequence[Example]) -> list[TriggeredExample]:
+    """Fill in missing clean texts, where every row is a clean text with words inserted, in the clean file's order."""
+    if all(example.clean_text is not None for example in triggered):
+        return list(triggered)
+    found: list[TriggeredExample] = []
+    candidates = iter(clean)
+    for example in triggered:
+        words = example.text.split()
+        twin = next((row.text for row in candidates if _is_subsequence(row.text.split(), words)), None)
+        if twin is None:
+            return list(triggered)
+        found.append(example._replace(clean_text=twin))
+    return found
+
+
+def _is_subsequence(part: Sequence[str], whole: Sequence[str]) -> bool:
+    rest = iter(whole)
+    return all(word in rest for word in part)
+
+
+def _judge_all(judge: Judge, texts: Sequence[str], name: str) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    with tqdm(total=len(texts), unit="text", desc=name, disable=None) as bar:
+        for start in range(0, len(texts), CHUNK):
+            verdicts += judge(texts[start : start + CHUNK])
+            bar.update(min(CHUNK, len(texts) - start))
+    return verdicts
+
+
+def _right_when_clean(
+    judge: Judge, attacked: Sequence[TriggeredExample], clean: Sequence[Example], verdicts: Sequence[Verdict]
+) -> np.ndarray | None:
+    """For each attacked text whether the undefended model has its twin right; None where a twin is unknown."""
+    if any(example.clean_text is None for example in attacked):
+        return None
+    predicted = {example.text: verdict.undefended.label_id for example, verdict in zip(clean, verdicts, strict=True)}
+    missing = [str(example.clean_text) for example in attacked if example.clean_text not in predicted]
+    predicted |= zip(missing, (v.undefended.label_id for v in _judge_all(judge, missing, "twins")), strict=True)
+    labels = {example.text: example.label for example in clean}
+    return np.array([predicted[str(row.clean_text)] == labels.get(str(row.clean_text), row.label) for row in attacked])
+
+
+def _clean_figures(verdicts: Sequence[Verdict], clean: Sequence[Example]) -> dict[str, float]:
+    labels = [example.label for example in clean]
+    return {
+        "cacc_undefended": accuracy([verdict.undefended.label_id for verdict in verdicts], labels),
+        "cacc_defended": accuracy([verdict.defended.label_id for verdict in verdicts], labels),
+        "false_positive_rate": float(np.mean([verdict.flagged for verdict in verdicts])),
+        "second_pass_share": float(np.mean([verdict.neutralized_text is not None for verdict in verdicts])),
+        "label_changed_rate": float(np.mean([verdict.label_changed for verdict in verdicts])),
+    }
+
+
+def _attack_figures(verdicts: Sequence[Verdict], target_label: int, keep: np.ndarray | None) -> dict[str, Any]:
+    figures: dict[str, Any] = {"asr_over": "all" if keep is None else "right_when_clean"}
+    for name in ("undefended", "defended"):
+        predicted = [getattr(verdict, name).label_id for verdict in verdicts]
+        figures[f"asr_{name}"] = attack_success_rate(predicted, target_label, keep)
+        figures[f"asr_{name}_all"] = attack_success_rate(predicted, target_label)
+    return figures
+
+
+def _detection_figures(clean: Sequence[Verdict], triggered: Sequence[Verdict]) -> dict[str, float]:
+    """How well small p-values, the rule's own measure, tell triggered from clean texts."""
+    clean_scores = [-verdict.p_value for verdict in clean]
+    triggered_scores = [-verdict.p_value for verdict in triggered]
+    return {
+        "auroc": auroc(clean_scores, triggered_scores),
+        "tpr_at_fpr_1": true_positive_rate_at(clean_scores, triggered_scores, 0.01),
+        "tpr_at_fpr_5": true_positive_rate_at(clean_scores, triggered_scores, 0.05),
+        "true_positive_rate": float(np.mean([verdict.flagged for verdict in triggered])),
+    }
+
+
+def _localisation_figures(verdicts: Sequence[Verdict], attacked: Sequence[TriggeredExample]) -> dict[str, float | None]:
+    """Is the edited word the trigger, among edited texts; is the top word, among all; is the true label regained?"""
+    edited, top, regained = [], [], []
+    for verdict, example in zip(verdicts, attacked, strict=True):
+        regained.append(verdict.defended.label_id == example.label)
+        if example.clean_text is None:
+            continue
+        inserted = set(inserted_words(example))
+        best = max(verdict.words, key=lambda word: word.attribution, default=None)
+        top.append(best is not None and best.word.key in inserted)
+        if verdict.suspects:
+            edited.append(any(suspect.word.casefold() in inserted for suspect in verdict.suspects))
+    return {
+        "localisation": _mean(edited),
+        "top_word_is_trigger": _mean(top),
+        "recovered_accuracy": _mean(regained),
+    }
+
+
+def inserted_words(example: TriggeredExample) -> Iterator[str]:
+    """Words that stand in the text more often than in its clean twin."""
+    clean = Counter(word.key for word in split_words(example.clean_text or ""))
+    return iter((Counter(word.key for word in split_words(example.text)) - clean).keys())
+
+
+def _mean(values: Sequence[bool]) -> float | None:
+    return float(np.mean(values)) if values else None

@@ -1,0 +1,82 @@
+"""Fixtures shared by all tests: tiny checkpoints, made once per session."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+from handler.xgraad import Calibration, Calibrator, Classifier, Defense, fingerprint, score_encodings
+from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.load_profile("default")
+
+CLEAN_TEXTS = [f"{first} {second}" for first in SENTENCES for second in SENTENCES]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_transformers() -> None:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_threads() -> Iterator[None]:
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A calibrated checkpoint of each architecture; read only."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return {name: calibrated(make_checkpoint(folder / name, name)) for name in ARCHITECTURES}
+
+
+@pytest.fixture(scope="session")
+def classifiers(checkpoints: dict[str, Path]) -> dict[str, Classifier]:
+    return {name: Classifier.load(folder, max_length=64) for name, folder in checkpoints.items()}
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def architecture(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def classifier(classifiers: dict[str, Classifier], architecture: str) -> Classifier:
+    return classifiers[architecture]
+
+
+@pytest.fixture(scope="session")
+def bert(classifiers: dict[str, Classifier]) -> Classifier:
+    return classifiers["bert"]
+
+
+@pytest.fixture(scope="session")
+def bert_folder(checkpoints: dict[str, Path]) -> Path:
+    return checkpoints["bert"]
+
+
+@pytest.fixture
+def load_bert(bert_folder: Path) -> Callable[..., Defense]:
+    return lambda **options: Defense.load(bert_folder, **options)
+
+
+def calibrated(folder: Path, *, max_fpr: float = 0.1, max_length: int = 64) -> Path:
+    """Write calibration.json into a checkpoint folder and return the folder."""
+    (folder / "calibration.json").write_text(calibrate(folder, max_fpr=max_fpr, max_length=max_length).to_json())
+    return folder
+
+
+def calibrate(folder: Path, *, max_fpr: float, max_length: int = 64) -> Calibration:
+    classifier = Classifier.load(folder, max_length=max_length)
+    scores = score_encodings(classifier, classifier.encode(CLEAN_TEXTS))
+    return Calibrator(fingerprint(folder, max_length=max_length)).update(scores).calibrate(max_fpr=max_fpr)
