@@ -1,0 +1,124 @@
+"""The config.properties and the environment of one server, made from its options and the shipped profile."""
+
+import json
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from handler.xgraad.errors import LabError
+from scripts.lab.server_options import LOOPBACK, ServerOptions
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveSettings:
+    """What an archive says about how it is served."""
+
+    version: str
+    settings: Mapping[str, Any]
+    """The content of its model-config.yaml, empty without one."""
+
+
+def read_archive_settings(archive: Path) -> ArchiveSettings:
+    """Read version and model-config.yaml out of a .mar file without unpacking it."""
+    if not archive.is_file():
+        raise LabError(f"there is no archive {archive}; make one with python -m scripts.build_archive")
+    try:
+        with zipfile.ZipFile(archive) as content:
+            model = json.loads(content.read("MAR-INF/MANIFEST.json"))["model"]
+            config = model.get("configFile")
+            settings = yaml.safe_load(content.read(config)) if config else None
+    except (zipfile.BadZipFile, KeyError, ValueError, yaml.YAMLError) as error:
+        raise LabError(f"{archive} is not a TorchServe archive ({error}); build it again") from error
+    return ArchiveSettings(version=str(model["modelVersion"]), settings=settings or {})
+
+
+def refuse_conflicts(options: ServerOptions) -> None:
+    """Raise where an archive fixes what the options want otherwise: TorchServe would follow the archive, silently."""
+    wanted = {"batchSize": options.batch_size, "maxBatchDelay": options.max_batch_delay, "deviceType": options.device}
+    if options.device == "cpu":
+        del wanted["deviceType"]  # number_of_gpu=0 makes every device type mean the CPU
+    for model in options.models:
+        settings = read_archive_settings(options.archive(model)).settings
+        for key, value in wanted.items():
+            if value is not None and settings.get(key, value) != value:
+                raise LabError(
+                    f"{options.archive(model)} fixes {key}: {settings[key]}, wanted {value}; "
+                    "TorchServe follows the archive, so build it again with the wanted value"
+                )
+
+
+def model_settings(options: ServerOptions) -> dict[str, dict[str, dict[str, Any]]]:
+    """The `models` entry of config.properties: name -> version -> settings."""
+    batching = {"batchSize": options.batch_size, "maxBatchDelay": options.max_batch_delay}
+    shared = {
+        "defaultVersion": True,
+        "minWorkers": options.workers,
+        "maxWorkers": options.workers,
+        **{key: value for key, value in batching.items() if value is not None},
+    }
+    return {
+        name: {read_archive_settings(options.archive(name)).version: {"marName": file, **shared}}
+        for name, file in options.models.items()
+    }
+
+
+def overrides(options: ServerOptions) -> dict[str, str]:
+    """The properties of this server that differ from the shipped profile."""
+    ports, store = options.ports, options.model_store.resolve()
+    properties = {
+        "inference_address": f"http://{LOOPBACK}:{ports.inference}",
+        "management_address": f"http://{LOOPBACK}:{ports.management}",
+        "metrics_address": f"http://{LOOPBACK}:{ports.metrics}",
+        "grpc_inference_port": str(ports.grpc_inference),
+        "grpc_management_port": str(ports.grpc_management),
+        "model_store": str(store),
+        "allowed_urls": f"file://{re.escape(str(store))}/.*",
+        "load_models": ",".join(f"{name}={file}" for name, file in options.models.items()),
+        "models": json.dumps(model_settings(options)),
+        "disable_token_authorization": str(not options.token_auth).lower(),
+    }
+    if options.device == "cpu":
+        properties["number_of_gpu"] = "0"
+    return properties
+
+
+def render_config(options: ServerOptions, *, profile: str) -> str:
+    """The text of config.properties for one server: `profile` with this server's properties in place of its own."""
+    metrics = PROJECT / "handler" / "metrics.yaml"
+    properties = overrides(options)
+    if metrics.is_file():
+        properties["metrics_config"] = str(metrics)
+    replaced = {*properties, "metrics_config"}
+    kept = [line for line in profile.splitlines() if line.partition("=")[0].strip() not in replaced]
+    added = [f"{key}={value.replace(chr(92), chr(92) * 2)}" for key, value in properties.items()]
+    return "\n".join([*kept, "", "# This server", *added, ""])
+
+
+def server_environment(options: ServerOptions, *, java_home: Path, python: Path, temp_dir: Path) -> dict[str, str]:
+    """The environment of the server and its workers.
+
+    The workers share the cores: with PyTorch's default of one thread per core each, N workers would run N times as
+    many threads as there are cores.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    environment = {
+        **os.environ,
+        "JAVA_HOME": str(java_home),
+        "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "TMPDIR": str(temp_dir),
+        "TEMP": str(temp_dir),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": str(max(1, cores // (options.workers * len(options.models)))),
+    }
+    if options.device_ids:
+        # TorchServe reads device ids from the archive only, but it counts and numbers the devices named here.
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, options.device_ids))
+    return environment

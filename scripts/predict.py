@@ -1,0 +1,98 @@
+"""Send texts to a served model and show what the defense made of them."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from handler.xgraad.errors import LabError
+from scripts.lab.client import Client, is_error
+from scripts.lab.command import CommandParser, Exit, run_command, say
+from scripts.lab.reply_view import legend, reply_table, shaded_text
+from scripts.lab.running_server import RunningServer
+
+EXAMPLES = """  python -m scripts.predict --model xgraad-sst2 'a fine film' 'a fine cf film'
+  python -m scripts.predict --model xgraad-sst2 --file reviews.txt --json > replies.jsonl
+  python -m scripts.predict --model xgraad-sst2 --explain 'a fine cf film'
+  python -m scripts.predict --model xgraad-sst2 --address https://gateway.example --key-file keys.json 'a fine film'"""
+
+
+def build_parser() -> CommandParser:
+    """The command line."""
+    parser = CommandParser(name="predict", description=__doc__ or "", examples=EXAMPLES)
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="default: the lines of --file, or of standard input")
+    parser.add_argument("--model", required=True, metavar="NAME")
+    parser.add_argument("--file", type=Path, help="a UTF-8 file with one text per line")
+    parser.add_argument("--grpc", action="store_true", help="call over gRPC instead of REST")
+    parser.add_argument("--explain", action="store_true", help="show the attribution of every word")
+    parser.add_argument("--json", action="store_true", help="print each reply as one line of JSON")
+    parser.add_argument("--state", type=Path, default=Path("build/serve"), help="folder of the server to call")
+    parser.add_argument("--address", help="inference URL, or HOST:PORT with --grpc, of a server that is not --state's")
+    parser.add_argument("--key-file", type=Path, help="the key_file.json that goes with --address")
+    return parser
+
+
+def read_texts(arguments: argparse.Namespace) -> list[str]:
+    """The texts to send, without empty lines."""
+    if arguments.texts:
+        return list(arguments.texts)
+    source = arguments.file.read_text(encoding="utf-8") if arguments.file else sys.stdin.read()
+    return [line for line in source.split("\n") if line.strip()]
+
+
+def open_client(arguments: argparse.Namespace) -> Client:
+    """A client for `--address`, or else for the server of `--state`."""
+    if arguments.address is None:
+        return RunningServer.load(arguments.state).client()
+    if arguments.grpc:
+        return Client(grpc_inference=arguments.address, key_file=arguments.key_file)
+    return Client(inference=arguments.address, key_file=arguments.key_file)
+
+
+def ask(client: Client, text: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The document for one text."""
+    if arguments.grpc:
+        fields = {"text": text.encode(errors="surrogatepass")}  # a broken text is the server's to refuse
+        document = client.predict_grpc(arguments.model, fields | ({"explain": b"true"} if arguments.explain else {}))
+    else:
+        document = client.predict(arguments.model, {"text": text}, explain=arguments.explain)
+    if not isinstance(document, dict):
+        raise LabError(f"model {arguments.model} must reply with a JSON object, got a {type(document).__name__}")
+    return document
+
+
+def show(texts: Sequence[str], documents: Sequence[dict[str, Any]], *, explain: bool) -> None:
+    """Print the table, and with `explain` every text with its shaded words."""
+    console = Console(highlight=False)
+    console.print(reply_table(texts, documents))
+    if explain:
+        console.print(legend())
+        for text, document in zip(texts, documents, strict=True):
+            if "explanation" in document:
+                console.print(shaded_text(text, document))
+
+
+def predict(arguments: argparse.Namespace) -> Exit:
+    """Send one request per text and show the replies; an error when one was refused."""
+    texts = read_texts(arguments)
+    with open_client(arguments) as client:
+        documents = [ask(client, text, arguments) for text in texts]
+    if arguments.json:
+        for document in documents:
+            say(json.dumps(document))
+    else:
+        show(texts, documents, explain=arguments.explain)
+    return Exit.ERROR if any(map(is_error, documents)) else Exit.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run_command(build_parser(), predict, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

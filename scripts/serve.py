@@ -1,0 +1,128 @@
+"""Start, stop or look at a TorchServe that serves defended models."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from scripts.lab.command import CommandParser, Exit, positive, run_command, say
+from scripts.lab.running_server import RunningServer, WorkerStatus
+from scripts.lab.server import server_status, start_server, stop_server
+from scripts.lab.server_options import LOOPBACK, Ports, ServerOptions, archives_named
+
+EXAMPLES = """  python -m scripts.serve start --models xgraad-sst2 --workers 2 --device cpu
+  python -m scripts.serve start --models a b --device gpu --device-ids 0,1 --port-base 18080
+  python -m scripts.serve status        exit code 1 when it does not run or is not ready
+  python -m scripts.serve stop"""
+
+
+def device_ids(text: str) -> tuple[int, ...]:
+    """Argument type: CUDA device numbers with commas between them."""
+    if not all(part.isdecimal() for part in text.split(",")):
+        raise argparse.ArgumentTypeError(f"must be numbers like 0,1, got {text!r}")
+    return tuple(int(part) for part in text.split(","))
+
+
+def build_parser() -> CommandParser:
+    """The command line."""
+    parser = CommandParser(name="serve", description=__doc__ or "", examples=EXAMPLES)
+    parser.add_argument("action", choices=["start", "stop", "status"])
+    parser.add_argument("--state", type=Path, default=Path("build/serve"), help="the server's own folder")
+    start = parser.add_argument_group("options of start")
+    start.add_argument("--models", nargs="+", metavar="NAME", help="archives NAME.mar of the model store")
+    start.add_argument("--workers", type=positive, default=1, help="workers per model")
+    start.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
+    start.add_argument("--device-ids", type=device_ids, default=(), metavar="0,1", help="default: all devices")
+    start.add_argument("--model-store", type=Path, default=Path("model_store"))
+    start.add_argument("--port-base", type=int, help="five ports from here up; default: 8080-8082, 7070, 7071")
+    start.add_argument("--no-token", action="store_true", help="no token authorization: for tests on a closed machine")
+    start.add_argument("--batch-size", type=positive, help="default: what the archive says")
+    start.add_argument("--max-batch-delay", type=positive, help="milliseconds; default: what the archive says")
+    start.add_argument("--timeout", type=float, default=300.0, help="seconds to wait until all workers are ready")
+    return parser
+
+
+def start(arguments: argparse.Namespace) -> Exit:
+    """Start a server and wait for its workers; a server that does not become ready is stopped again."""
+    options = ServerOptions(
+        model_store=arguments.model_store,
+        models=archives_named(arguments.models or ()),
+        workers=arguments.workers,
+        device=arguments.device,
+        device_ids=arguments.device_ids,
+        ports=Ports() if arguments.port_base is None else Ports.from_base(arguments.port_base),
+        batch_size=arguments.batch_size,
+        max_batch_delay=arguments.max_batch_delay,
+        state_dir=arguments.state,
+        token_auth=not arguments.no_token,
+    )
+    server = start_server(options)
+    ready = False
+    try:
+        server.wait_until_ready(arguments.timeout)
+        ready = True
+    finally:
+        if not ready:
+            stop_server(arguments.state)
+    show_addresses(server)
+    return Exit.DONE
+
+
+def stop(arguments: argparse.Namespace) -> Exit:
+    """Stop the server and all its workers."""
+    stop_server(arguments.state)
+    say(f"stopped the server of {arguments.state}")
+    return Exit.DONE
+
+
+def show_addresses(server: RunningServer) -> None:
+    """Say where the server listens and how to call it."""
+    ports, model = server.options.ports, next(iter(server.options.models))
+    say(f"ready: {', '.join(server.options.models)} with {server.options.workers} worker(s) each")
+    say(f"inference   http://{LOOPBACK}:{ports.inference}   gRPC {LOOPBACK}:{ports.grpc_inference}")
+    say(f"management  http://{LOOPBACK}:{ports.management}   gRPC {LOOPBACK}:{ports.grpc_management}")
+    say(f"metrics     http://{LOOPBACK}:{ports.metrics}/metrics")
+    say(f"keys        {server.key_file or 'none: token authorization is off'}")
+    say(f"logs        {server.logs}")
+    state = "" if server.options.state_dir == Path("build/serve").resolve() else f" --state {server.options.state_dir}"
+    say(f"\ntry: python -m scripts.predict --model {model}{state} 'a text to classify'")
+
+
+def status(arguments: argparse.Namespace) -> Exit:
+    """Show the workers; done only when all are ready."""
+    found = server_status(arguments.state)
+    if not found.running:
+        say(f"no server runs from {arguments.state}")
+        return Exit.BELOW_TARGET
+    Console().print(worker_table(found.workers))
+    say("ready" if found.ready else "not ready")
+    return Exit.DONE if found.ready else Exit.BELOW_TARGET
+
+
+def worker_table(workers: Sequence[WorkerStatus]) -> Table:
+    """One row per worker."""
+    table = Table("model", "worker", "status", "device", "memory")
+    for each in workers:
+        table.add_row(each.model, each.worker_id, each.status, each.device, f"{each.memory_bytes / 2**20:.0f} MiB")
+    return table
+
+
+ACTIONS = {"start": start, "stop": stop, "status": status}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = build_parser()
+
+    def work(arguments: argparse.Namespace) -> Exit:
+        if arguments.action == "start" and not arguments.models:
+            parser.error("start needs --models NAME...")
+        return ACTIONS[arguments.action](arguments)
+
+    return run_command(parser, work, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,149 @@
+"""The archive as users get it: unpacked, and loaded by TorchServe's own loader where the source tree is out of sight."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from handler.xgraad import Defense
+from scripts import build_archive
+from scripts.lab.command import Exit
+from tests.toys import SENTENCES
+
+PROJECT = Path(__file__).parents[2]
+
+LOAD_AND_PREDICT = """
+import json, sys
+from pathlib import Path
+from ts.model_loader import TsModelLoader
+from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
+
+folder, project, texts = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+metrics = MetricsCacheYamlImpl(str(Path(sys.modules["ts"].__file__).parent / "configs" / "metrics.yaml"))
+service = TsModelLoader().load("archived", folder, "xgraad_handler.py", None, 1, metrics_cache=metrics)
+rows = [
+    {"requestId": str(index).encode(), "parameters": [
+        {"name": "body", "value": {"text": text}, "contentType": "application/json"}]}
+    for index, text in enumerate(texts)
+]
+service.context.manifest = {}
+headers, batch, ids = service.retrieve_data_for_inference(rows)
+service.context.request_ids, service.context.request_processor = ids, headers
+bodies = service._entry_point(batch, service.context)
+handler = sys.modules["handler"]
+print(json.dumps({
+    "handler": handler.__file__,
+    "source_in_sight": any(str(path).startswith(project) and "site-packages" not in str(path) for path in sys.path),
+    "bodies": [json.loads(body) for body in bodies],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def archive(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("store")
+    assert _build(checkpoints["bert"], store) == Exit.DONE
+    return store / "toy.mar"
+
+
+def _build(checkpoint: Path, store: Path, *more: str, name: str = "toy") -> int:
+    calibration = checkpoint / "calibration.json"
+    paths = ["--checkpoint", str(checkpoint), "--calibration", str(calibration), "--model-store", str(store)]
+    return build_archive.main(["--name", name, *paths, *more])
+
+
+def test_unpacked_archive_serves_without_the_source(
+    archive: Path, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path)
+    arguments = [str(tmp_path), str(PROJECT), json.dumps(SENTENCES)]
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_AND_PREDICT, *arguments],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PATH": sysconfig.get_path("scripts")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert Path(answer["handler"]).is_relative_to(tmp_path)
+    assert not answer["source_in_sight"]
+    expected = Defense.load(checkpoints["bert"])(SENTENCES)
+    assert [body["label_id"] for body in answer["bodies"]] == [verdict.label_id for verdict in expected]
+    assert [body["defense"]["anomaly_score"] for body in answer["bodies"]] == pytest.approx(
+        [verdict.anomaly_score for verdict in expected], abs=1e-5
+    )
+
+
+def test_archive_holds_what_serving_needs_and_nothing_else(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        names = set(packed.namelist())
+        assert packed.testzip() is None
+    assert {"xgraad_handler.py", "config.json", "model.safetensors", "tokenizer.json", "calibration.json"} <= names
+    assert {"MAR-INF/MANIFEST.json", "model-config.yaml", "handler/xgraad/defense.py"} <= names
+    assert not [name for name in names if name.endswith((".pyc", ".bin", ".pt", "run.json")) or "scripts" in name]
+
+
+def test_no_name_in_the_archive_root_shadows_an_installed_module(archive: Path) -> None:
+    """TorchServe puts the archive before site-packages and the standard library."""
+    with zipfile.ZipFile(archive) as packed:
+        roots = {name.split("/")[0].removesuffix(".py") for name in packed.namelist() if name.endswith(".py")}
+    installed = {path.name.removesuffix(".py") for path in Path(sysconfig.get_path("purelib")).iterdir()}
+    assert roots == {"handler", "xgraad_handler"}
+    assert not roots & (installed | set(sys.stdlib_module_names))
+
+
+def test_same_input_gives_the_same_bytes(archive: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    _build(checkpoints["bert"], tmp_path)
+    assert (tmp_path / "toy.mar").read_bytes() == archive.read_bytes()
+    _build(checkpoints["bert"], tmp_path, "--workers", "2")
+    assert (tmp_path / "toy.mar").read_bytes() != archive.read_bytes()
+
+
+def test_options_reach_the_model_config(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    options = ["--workers", "4", "--device", "gpu", "--device-ids", "0,1", "--batch-size", "16", "--rule", "paper"]
+    assert _build(checkpoints["bert"], tmp_path, *options) == Exit.DONE
+    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
+        text = packed.read("model-config.yaml").decode()
+    for line in ("minWorkers: 4", "maxWorkers: 4", "deviceType: gpu", "batchSize: 16", "rule: paper"):
+        assert line in text
+
+
+def test_foreign_calibration_is_refused_by_name(
+    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calibration = checkpoints["roberta"] / "calibration.json"
+    paths = [
+        "--checkpoint",
+        str(checkpoints["bert"]),
+        "--calibration",
+        str(calibration),
+        "--model-store",
+        str(tmp_path),
+    ]
+    assert build_archive.main(["--name", "toy", *paths]) == Exit.ERROR
+    assert "weights" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_name_is_refused(checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _build(checkpoints["bert"], tmp_path, name="../evil") == Exit.ERROR
+    assert "--name must be" in capsys.readouterr().err
+
+
+def test_archiver_leaves_the_users_temporary_folder_alone(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archiver deletes `<tmp>/<model-name>` before it reads: a checkpoint of that name must survive."""
+    precious = tmp_path / "toy"
+    precious.mkdir()
+    (precious / "work.txt").write_text("weeks of it")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert _build(checkpoints["bert"], tmp_path / "store") == Exit.DONE
+    assert (precious / "work.txt").read_text() == "weeks of it"

@@ -1,0 +1,59 @@
+from typing import Any
+
+from rich.console import Console
+
+from scripts.lab.reply_view import legend, reply_table, shaded_text, visible
+
+SUSPECT = {"word": "c\u200bf", "start": 7, "end": 10, "attribution": 0.9, "replacement": "xx"}
+DEFENSE = {
+    "flagged": True,
+    "action": "neutralize",
+    "undefended": {"label": "good", "label_id": 1, "score": 0.99},
+    "defended": {"label": "bad", "label_id": 0, "score": 0.8},
+    "suspects": [SUSPECT],
+}
+TEXT = "a [red]c\u200bf film"
+WORDS = [{"word": "a", "start": 0, "end": 1, "attribution": 0.0}, SUSPECT, {"start": 11, "end": 15, "attribution": 0.3}]
+EXPLAINED = {"label": "bad", "score": 0.8, "defense": DEFENSE, "explanation": {"words": WORDS}}
+REFUSED = {"status": "error", "error": {"code": 422, "type": "text_too_long", "message": "no"}}
+
+
+def test_hidden_characters_become_visible() -> None:
+    assert visible("a\u200b\x1b[1mé\u00a0b").plain == "a\\u200b\\u001b[1mé\\u00a0b"
+    assert visible("\ufe0f\U000e0041 z").plain == "\\ufe0f\\U000e0041 z"
+
+
+def plain(renderable: Any) -> str:
+    console = Console(width=200, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def test_table_shows_both_predictions_and_never_markup() -> None:
+    shown = plain(reply_table([TEXT, "x" * 100, "y"], [EXPLAINED, REFUSED, {"label": "good", "score": 0.5}]))
+    assert "a [red]c\\u200bf film" in shown
+    assert "good 0.99" in shown
+    assert "bad 0.8" in shown
+    assert "yes, neutralize" in shown
+    assert "c\\u200bf 0.9" in shown
+    assert "error 422 text_too_long: no" in shown
+    assert "x" * 59 + "…" in shown
+    assert "not defended" in shown
+
+
+def test_withheld_prediction_is_a_dash() -> None:
+    shown = plain(reply_table(["x"], [{"defense": DEFENSE | {"defended": None, "flagged": False}}]))
+    assert "bad" not in shown
+    assert "no" in shown
+
+
+def test_shading_brackets_suspects_and_keeps_every_character() -> None:
+    shown = shaded_text(TEXT, EXPLAINED)
+    assert shown.plain == "a [red][c\\u200bf] film"
+    assert any("bold underline" in str(span.style) for span in shown.spans)
+    assert shaded_text("", {"explanation": {"words": []}}).plain == ""
+
+
+def test_legend_names_what_is_marked() -> None:
+    assert "[suspect]" in plain(legend())
