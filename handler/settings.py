@@ -24,9 +24,9 @@ class Settings(BaseModel):
     """Seeds the noise; your own keeps attackers from foreseeing it."""
     max_texts: Annotated[int, Field(ge=1, le=1024)] = 64
     """Texts in one request."""
-    max_chars: Annotated[int, Field(ge=1, le=200_000)] = 20_000
+    max_chars: Annotated[int, Field(ge=1, le=100_000)] = 20_000
     """Characters in one text."""
-    max_request_chars: Annotated[int, Field(ge=1, le=200_000)] = 200_000
+    max_request_chars: Annotated[int, Field(ge=1, le=100_000)] = 100_000
     """Characters in all texts of one request; keeps every reply below TorchServe's limit."""
 
     @classmethod

@@ -77,11 +77,18 @@ class XGraadHandler:
         return bodies
 
 
-def _headers(context: Any, index: int) -> dict[str, Any]:
-    """A request's headers with names in lower case; TorchServe keeps the client's spelling."""
-    return {name.lower(): value for name, value in context.get_all_request_header(index).items()}
+def _headers(context: Any, index: int) -> dict[str, str]:
+    """A request's headers with names in lower case; TorchServe keeps the client's spelling.
+
+    TorchServe files what it knows of form fields and gRPC entries under their names, too, as mappings: not headers.
+    """
+    every = context.get_all_request_header(index)
+    return {name.lower(): value for name, value in every.items() if isinstance(value, str)}
 
 
-def _is_describe(data: list[Row], headers: list[dict[str, Any]]) -> bool:
-    """True for the management API's describe, which comes alone and empty. A client may send the header, too."""
-    return data == [{}] and str(headers[0].get("describe", "")).lower() == "true"
+def _is_describe(data: list[Row], headers: list[dict[str, str]]) -> bool:
+    """True for the management API's describe, which comes alone and empty.
+
+    A client may send the header, too; but TorchServe marks every prediction with `explain`, true or false.
+    """
+    return data == [{}] and headers[0].get("describe", "").lower() == "true" and "explain" not in headers[0]

@@ -1,4 +1,4 @@
-"""The archive as users get it: unpacked, and loaded by TorchServe's own loader where the source tree is out of sight."""
+"""The archive as users get it: unpacked, and loaded by TorchServe's own loader, the source tree out of sight."""
 
 import json
 import subprocess

@@ -1,0 +1,136 @@
+"""The archive on a real server: REST and gRPC, batches that mix good, bad and explain requests, against the offline API."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handler.xgraad import Defense, Verdict
+from scripts import build_archive
+from scripts.lab.client import Client, Reply, is_error
+from scripts.lab.command import Exit
+from scripts.lab.served_defense import ServedDefense
+from scripts.lab.server import serving
+from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from tests.conftest import CLEAN_TEXTS
+
+pytestmark = pytest.mark.live
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def client(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of a served toy model whose batches are filled: they wait 100 ms for company."""
+    folder = tmp_path_factory.mktemp("served")
+    options = [
+        "--name",
+        "toy",
+        "--checkpoint",
+        str(bert_folder),
+        "--calibration",
+        str(bert_folder / "calibration.json"),
+    ]
+    options += ["--model-store", str(folder / "store"), "--max-batch-delay", "100", "--batch-size", "8"]
+    assert build_archive.main(options) == Exit.DONE
+    server_options = ServerOptions(
+        model_store=folder / "store", models=archives_named(["toy"]), workers=2, ports=Ports.free(), state_dir=folder
+    )
+    with serving(server_options) as server, server.client(timeout_s=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def offline(bert_folder: Path) -> dict[str, Verdict]:
+    return dict(zip(CLEAN_TEXTS, Defense.load(bert_folder)(CLEAN_TEXTS), strict=True))
+
+
+def test_served_verdicts_equal_the_offline_ones(client: Client, offline: dict[str, Verdict]) -> None:
+    served = ServedDefense(client, "toy", n_clients=16)(CLEAN_TEXTS)
+    assert any(verdict.flagged for verdict in served)
+    assert any(not verdict.flagged for verdict in served)
+    for verdict, expected in zip(served, offline.values(), strict=True):
+        assert verdict.label_id == expected.label_id
+        assert verdict.neutralized_text == expected.neutralized_text
+        assert verdict.anomaly_score == pytest.approx(expected.anomaly_score, abs=1e-5)
+
+
+GOOD, BAD, EXPLAIN, LIST = "good", "bad", "explain", "list"
+
+
+def _send(client: Client, kind: str, text: str) -> Reply:
+    bodies: dict[str, Any] = {GOOD: {"text": text}, EXPLAIN: {"text": text}, LIST: {"texts": [text, text]}}
+    if kind == BAD:
+        return client.post("toy", b'{"text": 5}', JSON)
+    return client.post("toy", json.dumps(bodies[kind]).encode(), JSON, explain=kind == EXPLAIN)
+
+
+def test_mixed_batches_answer_each_request_by_itself(client: Client, offline: dict[str, Verdict]) -> None:
+    kinds = [GOOD, BAD, EXPLAIN, LIST] * (len(CLEAN_TEXTS) // 4)
+    with ThreadPoolExecutor(16) as pool:
+        replies = list(pool.map(_send, [client] * len(kinds), kinds, CLEAN_TEXTS))
+    for kind, text, reply in zip(kinds, CLEAN_TEXTS, replies, strict=True):
+        assert reply.headers["content-type"] == "application/json"
+        assert reply.status == (422 if kind == BAD else 200)
+        document = reply.document()
+        if kind == BAD:
+            assert document["error"]["message"] == "text: must be a string, got a number"
+            continue
+        first = document[0] if kind == LIST else document
+        assert first["label_id"] == offline[text].label_id
+        assert ("explanation" in first) == (kind == EXPLAIN)
+
+
+def test_grpc_tells_the_status_in_the_body(client: Client) -> None:
+    refused = client.predict_grpc("toy", {"text": b" "})
+    assert is_error(refused)
+    assert refused["error"]["code"] == 422
+
+
+def test_grpc_explains(client: Client, offline: dict[str, Verdict]) -> None:
+    text = CLEAN_TEXTS[0]
+    document = client.predict_grpc("toy", {"text": text.encode(), "explain": b"true"})
+    words = [score.word.text for score in offline[text].words]
+    assert document["words"] == words
+    assert document["importances"] == pytest.approx([score.attribution for score in offline[text].words], abs=1e-5)
+    assert set(document["explanation"]["words"][0]) == {"word", "start", "end", "attention", "gradient", "attribution"}
+
+
+def test_grpc_takes_a_json_body(client: Client) -> None:
+    assert len(client.predict_grpc("toy", {"body": b'{"texts": ["a plot", "a film"]}'})) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "status"),
+    [
+        (b"plain text", {"Content-Type": "text/plain"}, 200),
+        (b"text=a+form+field", {"Content-Type": "application/x-www-form-urlencoded"}, 200),
+        (b'{"instances": ["a", "b"]}', JSON, 200),
+        (b'{"text": "cut', JSON, 400),
+        (b'{"text": "a form"}', {"Content-Type": "application/x-www-form-urlencoded"}, 422),
+        (b"\xff\xfe", {}, 400),
+        (b"[]", JSON, 422),
+        (b'{"text": ""}', JSON, 422),
+    ],
+)
+def test_every_shape_of_request(client: Client, data: bytes, headers: dict[str, str], status: int) -> None:
+    reply = client.post("toy", data, headers)
+    assert reply.status == status, reply.body
+    assert is_error(reply.document()) == (status != 200)
+
+
+def test_describe_tells_labels_and_thresholds(client: Client) -> None:
+    description = client.describe("toy")
+    assert description is not None
+    custom = description["customizedMetadata"]
+    assert custom["labels"] == ["LABEL_0", "LABEL_1"]
+    assert custom["defense"]["thresholds"]["paper"]["percentile"] == 95.0
+    assert custom["limits"]["max_length"] == 64
+
+
+def test_a_client_cannot_ask_for_the_description(client: Client) -> None:
+    reply = client.post("toy", b"", {"describe": "True", "Content-Type": "application/x-www-form-urlencoded"})
+    assert reply.status == 422
+    assert b"fingerprint" not in reply.body
