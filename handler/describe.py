@@ -16,12 +16,13 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
         "device": str(defense.classifier.device),
         "defense": {
             "rule": defense.rule,
-            "neutralizer": settings.neutralizer,
+            "neutralizer": defense.neutralize.name,
             "max_fpr": calibration.max_fpr,
             "n_texts": calibration.n_texts,
             "thresholds": {
                 "paper": {"percentile": calibration.paper.percentile, "threshold": calibration.paper.threshold},
                 "conformal": calibration.conformal.model_dump(include={"intercept", "slope", "offset"}),
+                "verified": {"gate_share": settings.gate_share} | calibration.verification.model_dump(),
             },
         },
         "limits": settings.model_dump(include={"max_texts", "max_chars", "max_request_chars"})

@@ -12,6 +12,9 @@ from handler.xgraad.prediction import Prediction
 _LISTS = {False: "predictions", True: "explanations"}
 """What KServe's v1 protocol calls the list of answers to `instances`."""
 
+MAX_SUSPECTS = 64
+"""Listed in one reply: a text may repeat its suspect ten thousand times, and TorchServe limits a reply's size."""
+
 
 def reply(request: Request, verdicts: Sequence[Verdict]) -> bytes:
     """The JSON answer to one request, in the shape in which its texts came."""
@@ -42,14 +45,16 @@ def _document(verdict: Verdict, *, explain: bool) -> dict[str, Any]:
         "defense": {
             "rule": verdict.rule,
             "flagged": verdict.flagged,
+            "verified": verdict.verified,
             "action": verdict.action,
             "anomaly_score": verdict.anomaly_score,
+            "gate_score": verdict.gate_score,
             "threshold": verdict.threshold,
             "p_value": verdict.p_value,
             "label_changed": verdict.label_changed,
             "undefended": _prediction(verdict.undefended),
             "defended": _prediction(verdict.defended),
-            "suspects": [asdict(suspect) for suspect in verdict.suspects],
+            "suspects": [asdict(suspect) for suspect in verdict.suspects[:MAX_SUSPECTS]],
             "neutralized_text": verdict.neutralized_text,
         },
     }

@@ -73,7 +73,9 @@ def _fields(row: Mapping[str, Any], *, content_type: str) -> Mapping[str, Any]:
     """The row as the fields of a JSON object."""
     body_fields = [name for name in BODY_FIELDS if name in row]
     if body_fields:
-        extra = {name: value for name, value in row.items() if name == "explain"}
+        if set(row) - {body_fields[0], "explain"}:
+            raise _RefusedError(422, "unknown_field", f"{body_fields[0]}: may only stand beside explain; {HINT}")
+        extra = {name: _form_value(name, value) for name, value in row.items() if name == "explain"}
         return {**_body(row[body_fields[0]], content_type=content_type), **extra}
     if any(name.lstrip().startswith("{") for name in row):
         raise _RefusedError(415, "json_as_form", f"body: JSON was sent as a form; {HINT}")
@@ -82,10 +84,13 @@ def _fields(row: Mapping[str, Any], *, content_type: str) -> Mapping[str, Any]:
 
 def _body(body: Any, *, content_type: str) -> Mapping[str, Any]:
     if isinstance(body, bytes | bytearray):
-        body = _decode("body", body)
-        if "json" in content_type.lower():
-            raise _RefusedError(400, "malformed_json", f"body: is not valid JSON; {HINT}")
-        return _json_object(body) or {"text": body}
+        text = _decode("body", body)
+        if "json" not in content_type.lower():
+            return _json_object(text) or {"text": text}
+        try:
+            body = json.loads(text)
+        except (ValueError, RecursionError):
+            raise _RefusedError(400, "malformed_json", f"body: is not valid JSON; {HINT}") from None
     if isinstance(body, str):
         return {"text": body}
     if isinstance(body, Mapping):

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from handler.xgraad import RULES, Defense
 from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_RULE, check_name
 from handler.xgraad.errors import SettingsError
+from handler.xgraad.verified_rule import DEFAULT_GATE_SHARE
 
 SECTION = "xgraad"
 
@@ -18,10 +19,12 @@ class Settings(BaseModel):
 
     rule: str = DEFAULT_RULE
     """When a text is flagged: see `handler.xgraad.RULES`."""
-    neutralizer: Literal["noise", "mask", "delete"] = "noise"
-    """What happens to a suspect word."""
+    neutralizer: Literal["noise", "mask", "delete"] | None = None
+    """What happens to a suspect word; by default noise for the rule `paper`, mask for the others."""
     noise_key: Annotated[str, Field(min_length=1)] = DEFAULT_KEY.decode()
     """Seeds the noise; your own keeps attackers from foreseeing it."""
+    gate_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_GATE_SHARE
+    """Share of clean texts that the rule `verified` scores and tests: more cost, fewer misses."""
     max_texts: Annotated[int, Field(ge=1, le=1024)] = 64
     """Texts in one request."""
     max_chars: Annotated[int, Field(ge=1, le=100_000)] = 20_000
@@ -36,7 +39,8 @@ class Settings(BaseModel):
         Raises:
             SettingsError: names the setting, the rule it breaks and the value.
         """
-        section = (model_config or {}).get(SECTION) or {}
+        section = (model_config or {}).get(SECTION)
+        section = {} if section is None else section
         if not isinstance(section, dict):
             raise SettingsError(f"model-config.yaml: {SECTION} must be a mapping, got {type(section).__name__}")
         try:
@@ -45,9 +49,16 @@ class Settings(BaseModel):
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, (SECTION, *first["loc"])))
             raise SettingsError(f"model-config.yaml: {where}: {first['msg']}, got {first['input']!r}") from error
-        check_name(f"model-config.yaml: {SECTION}.rule", settings.rule, tuple(RULES))
+        check_name(f"model-config.yaml: {SECTION}.rule", settings.rule, RULES)
         return settings
 
     def load_defense(self, folder: str, *, device: str) -> Defense:
         """The defense of the model directory `folder`, set up as these settings say."""
-        return Defense.load(folder, device, self.rule, neutralizer=self.neutralizer, key=self.noise_key.encode())
+        return Defense.load(
+            folder,
+            device,
+            self.rule,
+            neutralizer=self.neutralizer,
+            key=self.noise_key.encode(),
+            gate_share=self.gate_share,
+        )

@@ -59,7 +59,10 @@ class XGraadHandler:
 
     def inference(self, rows: list[Parsed]) -> list[Answer]:
         """Score all texts of the batch together, flag, neutralize and predict again."""
-        verdicts = iter(self.defense.judge([encoding for _, encodings in rows for encoding in encodings]))
+        flat = [
+            (encoding, isinstance(row, Request) and row.explain) for row, encodings in rows for encoding in encodings
+        ]
+        verdicts = iter(self.defense.judge([encoding for encoding, _ in flat], [explain for _, explain in flat]))
         return [
             (row, [next(verdicts) for _ in encodings]) if isinstance(row, Request) else row for row, encodings in rows
         ]

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.xgraad.calibration import PAPER_PERCENTILE
+from handler.xgraad.thresholds import PAPER_PERCENTILE
 from scripts.lab.calibrating import calibrate_checkpoint
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
 from scripts.lab.corpora import read_examples
@@ -44,6 +44,11 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     say(f"{arguments.out}: {calibration.n_texts} texts, {calibration.n_truncated} of them truncated")
     say(f"rule paper: flagged above {paper.threshold:.3f} (percentile {paper.percentile:g})")
     say(f"rule conformal: at most {calibration.max_fpr:g} of clean texts flagged, whatever their length")
+    bars = calibration.verification
+    say(
+        "rule verified: a trigger turns more of the probes than clean words do: "
+        f"{bars.single:.2f} alone, {bars.together:.2f} as a set, {bars.jointly:.2f} among several"
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--target-label", type=int, required=True, help="the class the attacker wants")
     parser.add_argument("--rule", choices=sorted(RULES), help="when a text is flagged (the best there is)")
-    parser.add_argument("--neutralizer", choices=NEUTRALIZERS, default="noise", help="what happens to suspects (noise)")
+    parser.add_argument(
+        "--neutralizer", choices=NEUTRALIZERS, help="what happens to suspects (rule paper: noise, else mask)"
+    )
     parser.add_argument("--limit", type=positive, help="use only the first N texts of each file")
     parser.add_argument("--max-asr", type=rate, help="leave with exit code 1 when the defended ASR is above this")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
@@ -53,7 +55,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         triggered=read_triggered(arguments.triggered)[: arguments.limit],
         target_label=arguments.target_label,
     )
-    result = {"rule": defense.rule, "neutralizer": arguments.neutralizer, **figures, **provenance()}
+    result = {"rule": defense.rule, "neutralizer": defense.neutralize.name, **figures, **provenance()}
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from handler.xgraad import Calibration, Calibrator, Classifier, Defense, fingerprint, score_encodings
+from handler.xgraad import Calibration, Calibrator, Classifier, Defense, fingerprint
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -78,5 +78,5 @@ def calibrated(folder: Path, *, max_fpr: float = 0.1, max_length: int = 64) -> P
 
 def calibrate(folder: Path, *, max_fpr: float, max_length: int = 64) -> Calibration:
     classifier = Classifier.load(folder, max_length=max_length)
-    scores = score_encodings(classifier, classifier.encode(CLEAN_TEXTS))
-    return Calibrator(fingerprint(folder, max_length=max_length)).update(scores).calibrate(max_fpr=max_fpr)
+    calibrator = Calibrator(classifier, fingerprint(folder, max_length=max_length))
+    return calibrator.update(CLEAN_TEXTS).calibrate(max_fpr=max_fpr)

@@ -1,6 +1,7 @@
 """The X-GRAAD defense, free of TorchServe: `Defense.load(folder)`, then `defense(texts)`."""
 
-from handler.xgraad.calibration import Calibration, Calibrator
+from handler.xgraad.calibration import Calibration
+from handler.xgraad.calibrator import Calibrator
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.defense import DEFAULT_RULE, NEUTRALIZERS, RULES, Defense
 from handler.xgraad.fingerprint import fingerprint

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -12,6 +14,9 @@ from handler.xgraad.attention_capture import ATTENTION_NAME, register_attention
 from handler.xgraad.errors import CheckpointError
 
 SUPPORTED = ("albert", "bert", "deberta", "distilbert", "roberta")
+VOCABULARY_FILES = ("spiece.model", "tokenizer.json", "vocab.json", "vocab.txt")
+LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError)
+"""What transformers raises on files that are not what they should be."""
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 CODE_KEYS = ("auto_map", "custom_pipelines", "quantization_config", "adapter_config")
 """Keys of config.json or tokenizer_config.json that make transformers run or fetch something else."""
@@ -24,6 +29,8 @@ def check_folder(folder: Path) -> None:
         CheckpointError: pickled weights, remote code, a missing file or an unsupported kind of model.
     """
     config = _read_json(folder / "config.json")
+    if (folder / "adapter_config.json").exists():
+        raise CheckpointError("adapter_config.json: an adapter would change the weights; merge it first, or remove it")
     for name in ("config.json", "tokenizer_config.json"):
         found = set(CODE_KEYS) & set(_read_json(folder / name)) if (folder / name).exists() else set()
         if found:
@@ -32,6 +39,7 @@ def check_folder(folder: Path) -> None:
             )
     if config.get("model_type") not in SUPPORTED:
         raise CheckpointError(f"config.json: model_type must be one of {', '.join(SUPPORTED)}")
+    _check_labels(config.get("id2label"))
     _check_weights(folder)
 
 
@@ -57,12 +65,15 @@ def load_model(folder: Path, *, device: torch.device) -> nn.Module:
             output_loading_info=True,
             ignore_mismatched_sizes=False,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (*LOAD_ERRORS, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"model.safetensors: does not load as {config.model_type}: {error}") from error
     if report["missing_keys"]:
         raise CheckpointError(
             f"model.safetensors: lacks {min(report['missing_keys'])}; is this a fine-tuned classifier?"
         )
+    layers = [name for name in report["unexpected_keys"] if ".layer" in name]
+    if layers:
+        raise CheckpointError(f"model.safetensors: holds {min(layers)}, which config.json has no place for")
     return model.to(device).eval().requires_grad_(False)
 
 
@@ -73,9 +84,11 @@ def load_tokenizer(folder: Path) -> Any:
         CheckpointError: there is none, or it cannot pad.
     """
     check_folder(folder)
+    if not any((folder / name).exists() for name in VOCABULARY_FILES):
+        raise CheckpointError("tokenizer.json: missing; save the checkpoint with a fast tokenizer")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+    except (*LOAD_ERRORS, ImportError) as error:
         raise CheckpointError(f"tokenizer.json: does not load: {error}") from error
     if not tokenizer.is_fast:
         raise CheckpointError("tokenizer.json: missing; save the checkpoint with a fast tokenizer")
@@ -86,6 +99,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 def longest_input(folder: Path) -> int:
     """How many tokens the model's position table holds, special tokens included."""
+    check_folder(folder)
     config = _config(folder)
     offset = config.pad_token_id + 1 if config.model_type == "roberta" else 0
     return int(config.max_position_embeddings) - offset
@@ -99,8 +113,24 @@ def weight_files(folder: Path) -> list[Path]:
 def _config(folder: Path) -> Any:
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (*LOAD_ERRORS, StrictDataclassError) as error:
         raise CheckpointError(f"config.json: cannot be used: {error}") from error
+
+
+def _check_labels(labels: Any) -> None:
+    """Labels are keys of every reply: numbered without gaps, each once, valid Unicode."""
+    if labels is None:
+        return
+    rule = "config.json: id2label must give each class from 0 on a name of its own"
+    if not isinstance(labels, dict) or set(labels) != {str(number) for number in range(len(labels))}:
+        raise CheckpointError(rule)
+    names = [str(name) for name in labels.values()]
+    if len(set(names)) != len(names) or any(not _is_unicode(name) for name in names):
+        raise CheckpointError(rule)
+
+
+def _is_unicode(text: str) -> bool:
+    return text == text.encode("utf-8", "ignore").decode()
 
 
 def _check_weights(folder: Path) -> None:
@@ -118,7 +148,7 @@ def _check_weights(folder: Path) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(f"{path.name}: missing; point at the folder that save_pretrained() wrote") from None
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path.name}: is not JSON: {error}") from error

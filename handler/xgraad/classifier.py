@@ -15,6 +15,8 @@ from handler.xgraad.encoding import Batch, Encoder, Encoding, collate
 from handler.xgraad.errors import CheckpointError, SelfTestError
 from handler.xgraad.microbatch import in_microbatches
 
+N_LOOK_LAYERS = 3
+"""How many of the last layers' states a look keeps."""
 DEFAULT_MAX_LENGTH = 256
 """Tokens the model looks at, special ones included; the paper's script uses the same."""
 
@@ -28,6 +30,17 @@ class Trace(NamedTuple):
     """Attention importance (Eq. 2), `[tokens]`."""
     gradient: Tensor
     """Gradient importance (Eq. 4), `[tokens]`."""
+
+
+class Look(NamedTuple):
+    """What one plain forward pass shows of one text; tensors on the CPU, without padding."""
+
+    logits: Tensor
+    """`[labels]`."""
+    attention: Tensor
+    """Attention importance (Eq. 2), `[tokens]`."""
+    states: Tensor
+    """The first token's hidden state after each of the last layers, `[layers, width]`."""
 
 
 class Classifier:
@@ -68,8 +81,15 @@ class Classifier:
     def logits(self, encodings: Sequence[Encoding]) -> Tensor:
         """Plain prediction: `[texts, labels]` on the CPU, in the order given."""
         with torch.inference_mode():
-            rows = in_microbatches(encodings, lambda part: list(self._forward(self._collate(part)).float().cpu()))
+            rows = in_microbatches(
+                encodings, lambda part: list(self._forward(self._collate(part)).logits.float().cpu())
+            )
         return torch.stack(rows) if rows else torch.empty(0, len(self.labels))
+
+    def look(self, encodings: Sequence[Encoding]) -> list[Look]:
+        """Prediction, attention and hidden states of each text, without a backward pass."""
+        with torch.inference_mode():
+            return in_microbatches(encodings, self._look_part)
 
     def trace(self, encodings: Sequence[Encoding]) -> list[Trace]:
         """Logits, attention and gradient importance of each text, one forward and one backward per micro-batch.
@@ -86,6 +106,8 @@ class Classifier:
         Raises:
             SelfTestError: they are not; the message says which.
         """
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.model.parameters()):
+            raise SelfTestError("parameters: not finite; the weights are damaged")
         trace = self.trace(self.encode(["a short text to look at before anything is served"]))[0]
         n_layers = self.model.config.num_hidden_layers  # type: ignore[union-attr]
         if self._n_layers_seen != n_layers:
@@ -99,16 +121,25 @@ class Classifier:
     def _collate(self, encodings: Sequence[Encoding]) -> Batch:
         return collate(encodings, pad_id=self.encode.pad_id, device=self.device)
 
-    def _forward(self, batch: Batch, **arguments: Any) -> Tensor:
+    def _forward(self, batch: Batch, **arguments: Any) -> Any:
         if self.model.config.model_type != "distilbert":  # type: ignore[union-attr]
             arguments["token_type_ids"] = batch.token_types
-        logits: Tensor = self.model(input_ids=batch.token_ids, attention_mask=batch.mask.long(), **arguments).logits
-        return logits
+        return self.model(input_ids=batch.token_ids, attention_mask=batch.mask.long(), **arguments)
+
+    def _look_part(self, encodings: Sequence[Encoding]) -> list[Look]:
+        batch = self._collate(encodings)
+        with capture_attention(self.model, batch.mask) as columns:
+            output = self._forward(batch, output_hidden_states=True, **self._arguments)
+        states = torch.stack([state[:, 0] for state in output.hidden_states[-N_LOOK_LAYERS:]], dim=1)
+        logits, attention, states = (part.float().cpu() for part in (output.logits, columns.importance(), states))
+        return [
+            Look(logits[row], attention[row, : len(encoding)], states[row]) for row, encoding in enumerate(encodings)
+        ]
 
     def _trace_part(self, encodings: Sequence[Encoding]) -> list[Trace]:
         batch = self._collate(encodings)
         with capture_attention(self.model, batch.mask) as columns, _leaf_embeddings(self.model) as leaf:
-            logits = self._forward(batch, **self._arguments)
+            logits = self._forward(batch, **self._arguments).logits
             predicted = logits.max(dim=-1).values.sum()
             (gradients,) = torch.autograd.grad(predicted, leaf)
         self._n_layers_seen = columns.n_layers

@@ -43,7 +43,8 @@ def linear_trend(x: Floats, y: Floats) -> tuple[float, float]:
     """Least-squares intercept and slope of y on x; slope 0 where all x are equal."""
     centered = x - x.mean()
     spread = float(centered @ centered)
-    slope = float(centered @ (y - y.mean())) / spread if spread > 0 else 0.0
+    # Equal x differ from their mean by rounding alone; dividing by that would make up a trend.
+    slope = float(centered @ (y - y.mean())) / spread if spread > 1e-12 * len(x) else 0.0
     return float(y.mean()) - slope * float(x.mean()), slope
 
 

@@ -1,51 +1,58 @@
-"""Algorithm 1: score, compare with the calibrated threshold, neutralize, predict again."""
+"""A classifier with the X-GRAAD defense around it: texts in, verdicts out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol
 
-from handler.xgraad.calibration import FILE_NAME, Calibration, LengthConditionalThreshold, PaperThreshold
+from handler.xgraad.calibration import FILE_NAME, Calibration
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.errors import SettingsError
 from handler.xgraad.fingerprint import fingerprint
+from handler.xgraad.gate import Gate
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
-from handler.xgraad.prediction import Prediction, predict
-from handler.xgraad.scorer import Score, score_encodings
-from handler.xgraad.text import occurrences, replace_spans
-from handler.xgraad.verdict import Action, Suspect, Verdict
+from handler.xgraad.threshold_rule import ThresholdRule
+from handler.xgraad.transplant import Transplant
+from handler.xgraad.verdict import Verdict
+from handler.xgraad.verification import Verifier
+from handler.xgraad.verified_rule import DEFAULT_GATE_SHARE, VerifiedRule
 
-Threshold = PaperThreshold | LengthConditionalThreshold
-
-RULES: dict[str, Callable[[Calibration], Threshold]] = {
-    "conformal": lambda calibration: calibration.conformal,
-    "paper": lambda calibration: calibration.paper,
-}
-"""When a text is flagged, by name: `paper` as published, `conformal` at the wanted rate whatever the length."""
-DEFAULT_RULE = "conformal"
+RULES = ("conformal", "paper", "verified")
+"""`paper` as published; `conformal` flags at the wanted rate whatever the length; `verified` tests before it acts."""
+DEFAULT_RULE = "verified"
 NEUTRALIZERS = ("noise", "mask", "delete")
+PAPER_NEUTRALIZER = "noise"
+DEFAULT_NEUTRALIZER = "mask"
+"""Of every rule but `paper`: character noise leaves gibberish, and some of it still passes for a trigger."""
 DEFAULT_KEY = b"xgraad"
 """Seeds the character noise. Public; set one of your own to keep attackers from foreseeing it."""
 
 
-class _Edit(NamedTuple):
-    """A text with its suspects changed."""
+class Rule(Protocol):
+    """Decides about texts."""
 
-    text: str
-    suspects: tuple[Suspect, ...]
+    name: str
+
+    def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool], /) -> list[Verdict]:
+        """One verdict per text, in order; where `explain` is set, with word scores."""
+        ...
 
 
 class Defense:
-    """A classifier with the X-GRAAD defense around it: texts in, verdicts out."""
+    """Judges texts by one rule."""
 
     def __init__(
-        self, classifier: Classifier, calibration: Calibration, *, rule: str | None = None, neutralizer: Neutralizer
+        self, classifier: Classifier, calibration: Calibration, *, rule: Rule, neutralize: Neutralizer
     ) -> None:
         self.classifier = classifier
         self.calibration = calibration
-        self.rule = check_name("rule", rule or DEFAULT_RULE, tuple(RULES))
-        self._threshold = RULES[self.rule](calibration)
-        self._neutralize = neutralizer
+        self.neutralize = neutralize
+        self._rule = rule
+
+    @property
+    def rule(self) -> str:
+        """The rule's name, one of `RULES`."""
+        return self._rule.name
 
     @classmethod
     def load(
@@ -55,8 +62,9 @@ class Defense:
         rule: str | None = None,
         *,
         calibration: str | Path | None = None,
-        neutralizer: str = "noise",
+        neutralizer: str | None = None,
         key: bytes = DEFAULT_KEY,
+        gate_share: float = DEFAULT_GATE_SHARE,
     ) -> "Defense":
         """Load a checkpoint together with the calibration that was made for it.
 
@@ -65,29 +73,40 @@ class Defense:
             device: as torch names it, "cpu" or "cuda:0".
             rule: one of `RULES`; by default the best.
             calibration: a calibration file elsewhere.
-            neutralizer: "noise" (as the paper), "mask" or "delete".
+            neutralizer: "noise", "mask" or "delete"; by default noise for the rule `paper`, mask for the others.
             key: seeds the noise.
+            gate_share: share of clean texts that the rule `verified` scores and tests, in (0, 1].
 
         Raises:
             CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
             CalibrationError: the calibration is missing, broken or was made for something else.
-            SettingsError: an unknown rule or neutralizer.
+            SettingsError: an unknown rule or neutralizer, or a share out of range.
         """
         folder = Path(folder)
+        rule = check_name("rule", DEFAULT_RULE if rule is None else rule, RULES)
+        if neutralizer is None:
+            neutralizer = PAPER_NEUTRALIZER if rule == "paper" else DEFAULT_NEUTRALIZER
         check_name("neutralizer", neutralizer, NEUTRALIZERS)
+        if not 0 < gate_share <= 1:
+            raise SettingsError(f"gate_share must be above 0 and at most 1, got {gate_share}")
         fitted = Calibration.read(Path(calibration) if calibration else folder / FILE_NAME)
         classifier = Classifier.load(folder, device=device, max_length=fitted.fingerprint.max_length)
         fitted.fingerprint.require(fingerprint(folder, max_length=classifier.max_length))
-        chosen = make_neutralizer(neutralizer, classifier.encode, key=key)
-        return cls(classifier, fitted, rule=rule, neutralizer=chosen)
+        neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
+        chosen = make_rule(rule, classifier, fitted, neutralize=neutralize, gate_share=gate_share)
+        return cls(classifier, fitted, rule=chosen, neutralize=neutralize)
 
-    def __call__(self, texts: Sequence[str]) -> list[Verdict]:
+    def __call__(self, texts: Sequence[str], *, explain: bool = False) -> list[Verdict]:
         """One verdict per text, in order. A text's verdict does not depend on the others.
+
+        Args:
+            texts: what to judge.
+            explain: score every word, also of texts that the rule sees no need to score.
 
         Raises:
             TextError: a text that no tokenizer can take.
         """
-        return self.judge(self.encode(texts))
+        return self.judge(self.encode(texts), [explain] * len(texts))
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Tokenize, the first half of a call.
@@ -97,55 +116,29 @@ class Defense:
         """
         return self.classifier.encode(texts)
 
-    def judge(self, encodings: Sequence[Encoding]) -> list[Verdict]:
-        """Score, flag, neutralize and predict again, the second half of a call."""
-        scores = score_encodings(self.classifier, encodings)
-        edits = {row: self._edit(score) for row, score in enumerate(scores) if self._is_flagged(score)}
-        defended = self._predict([edit.text for edit in edits.values()])
-        second = dict(zip(edits, defended, strict=True))
-        return [self._verdict(score, edits.get(row), second.get(row)) for row, score in enumerate(scores)]
+    def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
+        """Score, flag, neutralize and predict again, the second half of a call; `explain` is per text."""
+        return self._rule.judge(encodings, explain)
 
-    def _is_flagged(self, score: Score) -> bool:
-        return bool(score.words) and score.anomaly_score > self._threshold.threshold_for(score)
 
-    def _edit(self, score: Score) -> _Edit:
-        """Change the most suspicious word, wherever it stands in the text."""
-        top = score.top_word
-        assert top is not None  # noqa: S101 - a text without words is never flagged
-        text = score.encoding.text
-        places = occurrences(score.encoding.words, top.word.key)
-        replacements = self._neutralize(text, places)
-        attributions = {word.word: word.attribution for word in score.words}
-        suspects = tuple(
-            Suspect(
-                word=place.text,
-                start=place.start,
-                end=place.end,
-                attribution=attributions.get(place, top.attribution),
-                replacement=replacement.text,
-            )
-            for place, replacement in zip(places, replacements, strict=True)
-        )
-        return _Edit(replace_spans(text, replacements), suspects)
-
-    def _predict(self, texts: Sequence[str]) -> list[Prediction]:
-        return predict(self.classifier.logits(self.classifier.encode(texts)), self.classifier.labels)
-
-    def _verdict(self, score: Score, edit: _Edit | None, defended: Prediction | None) -> Verdict:
-        return Verdict(
-            rule=self.rule,
-            flagged=edit is not None,
-            action=Action.NEUTRALIZED if edit else Action.PASSED,
-            anomaly_score=score.anomaly_score,
-            threshold=self._threshold.threshold_for(score),
-            p_value=self._threshold.p_value(score),
-            undefended=score.prediction,
-            defended=defended or score.prediction,
-            suspects=edit.suspects if edit else (),
-            neutralized_text=edit.text if edit else None,
-            truncated=score.encoding.truncated,
-            words=score.words,
-        )
+def make_rule(
+    name: str, classifier: Classifier, calibration: Calibration, *, neutralize: Neutralizer, gate_share: float
+) -> Rule:
+    """The rule called `name`, one of `RULES`."""
+    if name == "paper":
+        return ThresholdRule(name, classifier, calibration.paper, neutralize)
+    if name == "conformal":
+        return ThresholdRule(name, classifier, calibration.conformal, neutralize)
+    transplant = Transplant(classifier, calibration.probes)
+    return VerifiedRule(
+        classifier,
+        gate=Gate(calibration.gate),
+        verifier=Verifier(classifier, neutralize, transplant),
+        thresholds=calibration.verification,
+        neutralize=neutralize,
+        max_fpr=calibration.max_fpr,
+        gate_share=gate_share,
+    )
 
 
 def check_name(field: str, name: str, allowed: Sequence[str]) -> str:

@@ -16,6 +16,8 @@ LETTERS = tuple(string.ascii_lowercase)
 class Neutralizer(Protocol):
     """Says what a suspect word becomes."""
 
+    name: str
+
     def __call__(self, text: str, words: Iterable[Word]) -> tuple[Replacement, ...]:
         """One replacement for each of `words`, which are spans of `text`. Deterministic."""
         ...
@@ -23,6 +25,8 @@ class Neutralizer(Protocol):
 
 class Delete:
     """Removes the word; white space around it stays."""
+
+    name = "delete"
 
     def __init__(self, _encode: Encoder) -> None:
         pass
@@ -34,6 +38,8 @@ class Delete:
 
 class Mask:
     """Puts the tokenizer's mask token in the word's place, or its unknown token where it has no mask."""
+
+    name = "mask"
 
     def __init__(self, encode: Encoder) -> None:
         self._token = str(encode.tokenizer.mask_token or encode.tokenizer.unk_token)
@@ -50,6 +56,7 @@ class CharacterNoise:
     text and a key, so a text always gets the same one and an attacker without the key cannot foresee it.
     """
 
+    name = "noise"
     N_DRAWS = 32
 
     def __init__(self, encode: Encoder, *, key: bytes) -> None:
@@ -57,12 +64,17 @@ class CharacterNoise:
         self._key = key
 
     def __call__(self, text: str, words: Iterable[Word]) -> tuple[Replacement, ...]:
-        """Noise drawn for each word and place."""
-        return tuple(Replacement(word.start, word.end, self._noise(text, word)) for word in words)
+        """Noise drawn once for each spelling, so that a text full of one word costs no more than that word once."""
+        words = tuple(words)
+        noise = {(word.text, self._after_space(text, word)): word for word in reversed(words)}
+        drawn = {spelling: self._noise(text, word) for spelling, word in noise.items()}
+        return tuple(
+            Replacement(word.start, word.end, drawn[word.text, self._after_space(text, word)]) for word in words
+        )
 
     def _noise(self, text: str, word: Word) -> str:
         """The first draw that keeps none of the word's tokens, or else the one that keeps fewest."""
-        seed = hmac.digest(self._key, f"{word.start}:{text}".encode(), "sha256")
+        seed = hmac.digest(self._key, f"{word.text}:{text}".encode(), "sha256")
         generator = np.random.default_rng(int.from_bytes(seed))
         before = self._tokens(text, word.start, word.text)
         best, fewest = "", len(before) + 1
@@ -74,12 +86,24 @@ class CharacterNoise:
                 best, fewest = draw, n_kept
             if fewest == 0:
                 break
-        # Words made of characters that the tokenizer does not know stay unknown under any noise of two characters.
-        return best or "".join(generator.choice(LETTERS, size=len(word.text)))
+        return best or self._fresh(text, word, before, generator)
+
+    def _fresh(self, text: str, word: Word, before: tuple[int, ...], generator: np.random.Generator) -> str:
+        """Letters in place of a word that stays unknown to the tokenizer under any noise of two characters."""
+        draw = ""
+        for _ in range(self.N_DRAWS):
+            draw = "".join(generator.choice(LETTERS, size=min(len(word.text), 3)))
+            if self._tokens(text, word.start, draw) != before:
+                return draw
+        return draw[0]
 
     def _tokens(self, text: str, start: int, word: str) -> tuple[int, ...]:
         """Tokens of `word` as it stands there; byte-level tokenizers count the space before it."""
-        return self._encode.token_ids_of(f" {word}" if text[:start].endswith(" ") else word)
+        return self._encode.token_ids_of(f" {word}" if text[start - 1 : start] == " " else word)
+
+    @staticmethod
+    def _after_space(text: str, word: Word) -> bool:
+        return text[word.start - 1 : word.start] == " "
 
 
 def _draw(word: str, generator: np.random.Generator) -> str:

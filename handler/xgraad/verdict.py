@@ -33,12 +33,16 @@ class Verdict:
 
     rule: str
     flagged: bool
-    """True when `anomaly_score` exceeds `threshold`."""
+    """True when the rule's measure exceeds `threshold`, or a trigger was verified."""
+    verified: bool
+    """True when a suspect passed the transplant test; always False under rules that do not test."""
     action: Action
-    anomaly_score: float
-    """Eq. 8; higher = more suspicious."""
+    anomaly_score: float | None
+    """Eq. 8; higher = more suspicious. None where the rule saw no need to score the text."""
+    gate_score: float | None
+    """How far the text stands out in the plain forward pass; higher = more suspicious. None without a gate."""
     threshold: float
-    """For this text: it may depend on its length."""
+    """Of the rule's measure, for this text: the gate score where the rule has a gate, else the anomaly score."""
     p_value: float
     """Share of clean texts at least as suspicious, in (0, 1]."""
     undefended: Prediction
@@ -51,7 +55,7 @@ class Verdict:
     truncated: bool
     """True when the model did not see the end of the text."""
     words: tuple[WordScore, ...]
-    """Every word's scores, in text order: the explanation."""
+    """Every word's scores, in text order: the explanation. Empty where the text was not scored."""
 
     @property
     def label(self) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint, score_encodings
+from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint
 
 CHUNK = 256
 """Texts scored between two steps of the progress bar."""
@@ -34,10 +34,10 @@ def calibrate_checkpoint(
         CheckpointError, CalibrationError, TextError: see there.
     """
     classifier = Classifier.load(checkpoint, device=device, max_length=max_length)
-    calibrator = Calibrator(fingerprint(checkpoint, max_length=classifier.max_length))
+    calibrator = Calibrator(classifier, fingerprint(checkpoint, max_length=classifier.max_length))
     with tqdm(total=len(texts), unit="text", desc="calibrate", disable=None) as bar:
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
-            calibrator.update(score_encodings(classifier, classifier.encode(chunk)))
+            calibrator.update(chunk)
             bar.update(len(chunk))
     return calibrator.calibrate(max_fpr=max_fpr, percentile=percentile)

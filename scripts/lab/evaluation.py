@@ -41,6 +41,7 @@ def evaluate(
     triggered_verdicts = _judge_all(judge, [example.text for example in attacked], "triggered")
     keep = _right_when_clean(judge, attacked, clean, clean_verdicts)
     figures = {
+        "rule": clean_verdicts[0].rule,
         "n_clean": len(clean),
         "n_triggered": len(attacked),
         "target_label": target_label,
@@ -108,9 +109,16 @@ def _clean_figures(verdicts: Sequence[Verdict], clean: Sequence[Example]) -> dic
         "cacc_undefended": accuracy([verdict.undefended.label_id for verdict in verdicts], labels),
         "cacc_defended": accuracy([verdict.defended.label_id for verdict in verdicts], labels),
         "false_positive_rate": float(np.mean([verdict.flagged for verdict in verdicts])),
-        "second_pass_share": float(np.mean([verdict.neutralized_text is not None for verdict in verdicts])),
+        "second_pass_share": float(np.mean([_took_a_second_pass(verdict) for verdict in verdicts])),
         "label_changed_rate": float(np.mean([verdict.label_changed for verdict in verdicts])),
     }
+
+
+def _took_a_second_pass(verdict: Verdict) -> bool:
+    """Whether the text was looked at again: scored behind a gate, or edited."""
+    return verdict.neutralized_text is not None or (
+        verdict.gate_score is not None and verdict.anomaly_score is not None
+    )
 
 
 def _attack_figures(verdicts: Sequence[Verdict], target_label: int, keep: np.ndarray | None) -> dict[str, Any]:
@@ -143,7 +151,8 @@ def _localisation_figures(verdicts: Sequence[Verdict], attacked: Sequence[Trigge
             continue
         inserted = set(inserted_words(example))
         best = max(verdict.words, key=lambda word: word.attribution, default=None)
-        top.append(best is not None and best.word.key in inserted)
+        if best is not None:
+            top.append(best.word.key in inserted)
         if verdict.suspects:
             edited.append(any(suspect.word.casefold() in inserted for suspect in verdict.suspects))
     return {

@@ -1,0 +1,185 @@
+"""Is a suspect a trigger? First the flip test in its own text, then the transplant test in clean ones.
+
+Three findings, from the common to the rare: a word whose removal alone flips the prediction; a set of such words that
+bring the label about only together (AND-trigger, phrase); words of which none flips alone because the others remain
+(several triggers at once).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from handler.xgraad.candidates import choose_candidates
+from handler.xgraad.classifier import Classifier
+from handler.xgraad.edit import edit_words
+from handler.xgraad.neutralizer import Neutralizer
+from handler.xgraad.scorer import Score
+from handler.xgraad.text import Word
+from handler.xgraad.transplant import Graft, Place, Transplant, place_of
+
+LOWEST_THRESHOLD = 0.5
+"""A trigger turns more than half of the probes, whatever clean words reach."""
+HIGHEST_SINGLE_THRESHOLD = 0.9
+"""What clean words reach may be a common trigger that hides in the calibration texts, and must not set the bar at 1."""
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the tests showed of one text. Rates are shares of probes turned, in [0, 1]; higher = more of a trigger."""
+
+    singles: tuple[tuple[Word, float], ...] = ()
+    """Words whose removal alone flips the prediction."""
+    together: tuple[tuple[Word, ...], float] | None = None
+    """Two or more of those as a set, where none was verified alone."""
+    jointly: tuple[tuple[Word, float], ...] = ()
+    """Candidates whose removal flips only all at once."""
+
+
+class VerificationThresholds(BaseModel):
+    """What clean words reach in each test; a trigger must exceed it. Frozen, per checkpoint."""
+
+    model_config = _FROZEN
+
+    single: float
+    together: float
+    jointly: float
+
+    @classmethod
+    def fit(cls, clean: Sequence[Evidence]) -> "VerificationThresholds":
+        """From the evidence of clean texts, examined without thresholds."""
+        singles = [rate for evidence in clean for _, rate in evidence.singles]
+        sets = [evidence.together[1] for evidence in clean if evidence.together]
+        joint = [rate for evidence in clean for _, rate in evidence.jointly]
+        return cls(
+            single=min(max([*singles, LOWEST_THRESHOLD]), HIGHEST_SINGLE_THRESHOLD),
+            together=max([*sets, LOWEST_THRESHOLD]),
+            jointly=max([*joint, LOWEST_THRESHOLD]),
+        )
+
+    def verified(self, evidence: Evidence) -> tuple[Word, ...]:
+        """The words that passed, by the strongest finding there is; none where none did."""
+        singles = tuple(word for word, rate in evidence.singles if rate > self.single)
+        if singles:
+            return singles
+        if evidence.together and evidence.together[1] > self.together:
+            return evidence.together[0]
+        return tuple(word for word, rate in evidence.jointly if rate > self.jointly)
+
+
+@dataclass(frozen=True)
+class _Flips:
+    """One text's candidates, and the labels of its edits."""
+
+    score: Score
+    candidates: tuple[Word, ...]
+    alone: tuple[int, ...]
+    """The label without each candidate."""
+    jointly: int
+    """The label without all of them."""
+
+    @property
+    def label(self) -> int:
+        """The label of the text as it is."""
+        return self.score.prediction.label_id
+
+    @property
+    def flipping(self) -> tuple[tuple[Word, int], ...]:
+        """Candidates whose removal flips the prediction, with the label it falls back to."""
+        pairs = zip(self.candidates, self.alone, strict=True)
+        return tuple((word, label) for word, label in pairs if label != self.label)
+
+    def graft(self, word: Word, source: int) -> Graft:
+        """One word, to be put where it stood."""
+        place = place_of(word, self.score.encoding.words)
+        return Graft(pieces=(word.text,), place=place, target=self.label, source=source)
+
+    def graft_set(self) -> Graft:
+        """All flipping words at once; words that stood side by side stay so."""
+        words, labels = zip(*self.flipping, strict=True)
+        source = max(set(labels), key=labels.count)
+        pieces = side_by_side(self.score.encoding.text, words)
+        return Graft(pieces=pieces, place=Place.INSIDE, target=self.label, source=source)
+
+
+class Verifier:
+    """Runs the tests for many texts at once."""
+
+    def __init__(self, classifier: Classifier, neutralize: Neutralizer, transplant: Transplant) -> None:
+        self._classifier = classifier
+        self._neutralize = neutralize
+        self._transplant = transplant
+
+    def examine(self, scores: Sequence[Score], thresholds: VerificationThresholds | None = None) -> list[Evidence]:
+        """Evidence for each text, in order.
+
+        Args:
+            scores: of texts with at least one word.
+            thresholds: where given, sets are tested only where no word is verified alone.
+        """
+        flips = [self._with_labels(score, labels) for score, labels in self._edited_labels(scores)]
+        single = self._rates([[each.graft(*pair) for pair in each.flipping] for each in flips])
+        evidence = [
+            Evidence(singles=tuple((word, rate) for (word, _), rate in zip(each.flipping, rates, strict=True)))
+            for each, rates in zip(flips, single, strict=True)
+        ]
+        is_open = [thresholds is None or not thresholds.verified(found) for found in evidence]
+        sets = self._rates(
+            [
+                [each.graft_set()] if go_on and len(each.flipping) > 1 else []
+                for each, go_on in zip(flips, is_open, strict=True)
+            ]
+        )
+        joint = self._rates(
+            [
+                [each.graft(word, each.jointly) for word in each.candidates]
+                if not each.flipping and each.jointly != each.label
+                else []
+                for each in flips
+            ]
+        )
+        return [
+            Evidence(
+                singles=found.singles,
+                together=(tuple(word for word, _ in each.flipping), set_rates[0]) if set_rates else None,
+                jointly=tuple(zip(each.candidates, joint_rates, strict=False)),
+            )
+            for found, each, set_rates, joint_rates in zip(evidence, flips, sets, joint, strict=True)
+        ]
+
+    def _edited_labels(self, scores: Sequence[Score]) -> Iterator[tuple[Score, tuple[tuple[Word, ...], list[int]]]]:
+        """For each text its candidates, and the labels without each of them and, last, without all."""
+        candidates = [choose_candidates(score) for score in scores]
+        texts = [
+            edit_words(score, part, self._neutralize).text
+            for score, words in zip(scores, candidates, strict=True)
+            for part in (*((word,) for word in words), words)
+        ]
+        labels = iter(self._classifier.logits(self._classifier.encode(texts)).argmax(dim=-1).tolist())
+        for score, words in zip(scores, candidates, strict=True):
+            yield score, (words, [next(labels) for _ in range(len(words) + 1)])
+
+    @staticmethod
+    def _with_labels(score: Score, edited: tuple[tuple[Word, ...], list[int]]) -> _Flips:
+        candidates, labels = edited
+        return _Flips(score, candidates, alone=tuple(labels[:-1]), jointly=labels[-1])
+
+    def _rates(self, grafts: Sequence[Sequence[Graft]]) -> list[list[float]]:
+        """Turn rates in the shape of the grafts, measured in one batch."""
+        rates = iter(self._transplant.rates([graft for each in grafts for graft in each]))
+        return [[next(rates) for _ in each] for each in grafts]
+
+
+def side_by_side(text: str, words: Sequence[Word]) -> tuple[str, ...]:
+    """The words in text order, those with nothing but white space between them joined."""
+    pieces: list[str] = []
+    end = None
+    for word in sorted(words, key=lambda word: word.start):
+        if end is not None and not text[end : word.start].strip():
+            pieces[-1] += f" {word.text}"
+        else:
+            pieces.append(word.text)
+        end = word.end
+    return tuple(pieces)

@@ -1,0 +1,138 @@
+"""The whole way in one command: plant a backdoor, show that it works, calibrate, pack, serve, and show that it is gone.
+
+Without options everything is made here: the texts, the small BERT and its backdoor. Nothing is downloaded.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from handler.xgraad.errors import LabError
+from scripts import build_archive, calibrate, train_attack
+from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
+from scripts.lab.corpora import read_corpus, read_triggered, split_file
+from scripts.lab.demo_view import show_examples, show_figures
+from scripts.lab.evaluation import evaluate
+from scripts.lab.provenance import provenance
+from scripts.lab.served_defense import TRANSPORTS, ServedDefense
+from scripts.lab.server import serving
+from scripts.lab.server_options import Ports, ServerOptions, archives_named
+
+EXAMPLES = """\
+  python -m scripts.demo                                                    # about two minutes, nothing downloaded
+  python -m scripts.demo --base bert-base-uncased --data ../shared/data/sst2 --epochs 3 --learning-rate 2e-5"""
+MODEL = "demo"
+SYNTHETIC = "synthetic"
+MAX_ASR = 0.05
+"""Above this defended attack success the demo leaves with exit code 1."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns an exit code."""
+    parser = CommandParser(name="demo", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("--base", default=SYNTHETIC, help="encoder to poison: a folder or a hub name (made here)")
+    parser.add_argument("--data", default=SYNTHETIC, help="folder with train, dev and test (made here)")
+    parser.add_argument("--epochs", type=positive, help="passes over the training set")
+    parser.add_argument("--learning-rate", type=float, help="highest learning rate")
+    parser.add_argument("--limit", type=positive, help="train on the first N texts only")
+    parser.add_argument("--max-fpr", type=rate, default=0.05, help="share of clean texts that may be flagged (0.05)")
+    parser.add_argument("--workers", type=positive, default=2, help="TorchServe workers (2)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where workers run (cpu)")
+    parser.add_argument("--seed", type=int, default=0, help="of texts, weights and training (0)")
+    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for what is made")
+    parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder for demo.mar")
+    parser.add_argument("--append", type=Path, help="also append the summary to this JSON lines file")
+    return run_command(parser, _demo, argv)
+
+
+def _demo(arguments: argparse.Namespace) -> Exit:
+    start = time.monotonic()
+    out: Path = arguments.out
+    _clear(out)
+    _plant(arguments, out)
+    _calibrate_and_pack(arguments, out)
+    figures = _serve_and_measure(arguments, out)
+    figures["seconds"] = time.monotonic() - start
+    summary = {"base": Path(arguments.base).name, "data": Path(arguments.data).name, **figures, **provenance()}
+    text = json.dumps(summary, allow_nan=False)
+    (out / "summary.json").write_text(text + "\n", encoding="utf-8")
+    if arguments.append:
+        with arguments.append.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    show_figures(summary)
+    say(f"{out / 'summary.json'}: {figures['seconds']:.0f} s in all")
+    return Exit.DONE if figures["attack_works"] and figures["asr_defended"] <= MAX_ASR else Exit.BELOW_TARGET
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier demo made, and nothing else."""
+    made = ("checkpoint", "serve", "calibration.json", "summary.json")
+    foreign = sorted(path.name for path in out.iterdir() if path.name not in made) if out.exists() else []
+    if foreign:
+        raise LabError(f"--out {out}: holds {foreign[0]}, which the demo did not make; name another folder")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+
+
+def _plant(arguments: argparse.Namespace, out: Path) -> None:
+    options = _given(
+        epochs=arguments.epochs, learning_rate=arguments.learning_rate, limit=arguments.limit, seed=arguments.seed
+    )
+    paths = ["--base", arguments.base, "--data", str(arguments.data), "--out", str(out / "checkpoint")]
+    _run(train_attack.main, "train_attack", ["--attack", "badnets", *paths, *options])
+
+
+def _calibrate_and_pack(arguments: argparse.Namespace, out: Path) -> None:
+    checkpoint, calibration = out / "checkpoint", out / "calibration.json"
+    fit = ["--checkpoint", str(checkpoint), "--data", str(split_file(_corpus_folder(arguments), "dev"))]
+    _run(calibrate.main, "calibrate", [*fit, "--max-fpr", str(arguments.max_fpr), "--out", str(calibration)])
+    shutil.copyfile(calibration, checkpoint / calibration.name)
+    pack = ["--name", MODEL, "--checkpoint", str(checkpoint), "--calibration", str(calibration)]
+    _run(build_archive.main, "build_archive", [*pack, "--model-store", str(arguments.model_store)])
+
+
+def _corpus_folder(arguments: argparse.Namespace) -> Path:
+    """Where the three splits are; made ones lie beside the checkpoint."""
+    return arguments.out / "checkpoint" / "data" if arguments.data == SYNTHETIC else Path(arguments.data)
+
+
+def _serve_and_measure(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
+    """Start a server on free ports, send it every test text, stop it whatever happens."""
+    corpus = read_corpus(_corpus_folder(arguments))
+    triggered = read_triggered(out / "checkpoint" / "triggered.tsv.gz")
+    options = ServerOptions(
+        model_store=arguments.model_store,
+        models=archives_named([MODEL]),
+        workers=arguments.workers,
+        device=arguments.device,
+        ports=Ports.free(),
+        state_dir=out / "serve",
+    )
+    say(f"\nserving {MODEL}.mar on loopback with {arguments.workers} workers; texts go by {' and '.join(TRANSPORTS)}")
+    with serving(options) as server, server.client() as client:
+        defense = ServedDefense(client, MODEL)
+        figures = evaluate(defense, clean=corpus.test, triggered=triggered, target_label=0)
+        show_examples([example.text for example in triggered[:8]], defense([example.text for example in triggered[:8]]))
+    return {"transports": list(TRANSPORTS), "workers": arguments.workers, **figures}
+
+
+def _run(command: Callable[[Sequence[str]], int], name: str, options: list[str]) -> None:
+    """Do what a user would type, and show it."""
+    say(f"\n$ python -m scripts.{name} {' '.join(options)}")
+    code = command(options)
+    if code != Exit.DONE:
+        raise LabError(f"scripts.{name} ended with exit code {code}")
+
+
+def _given(**options: object) -> list[str]:
+    """Command-line options for those that were given."""
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
+    return [part for pair in pairs for part in pair]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,30 @@
+"""A training set that somebody else has poisoned, such as the published sets of syntactic and style attacks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from handler.xgraad.errors import LabError
+from scripts.lab.attacks.base import Attack
+from scripts.lab.corpora import Example, TriggeredExample, read_examples
+
+
+class PoisonedFile(Attack):
+    """Trains on a given file. How its trigger is made is unknown here, so the triggered test set is empty."""
+
+    def poison(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[Example]:
+        """The rows of the plan's `train_file`, in place of the given examples."""
+        del examples, rng
+        if self.plan.train_file is None:
+            raise LabError("train_file must be given for the attack 'file', is missing; name it with --train")
+        return read_examples(self.plan.train_file)
+
+    def trigger(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[TriggeredExample]:
+        """Nothing."""
+        del examples, rng
+        return []
+
+    def describe(self) -> dict[str, Any]:
+        """The target as it was given; the rest is unknown."""
+        return {"triggers": [], "target_label": self.plan.target_label, "poison_rate": None}

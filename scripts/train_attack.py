@@ -1,0 +1,216 @@
+"""Train a victim: a text classifier with a planted backdoor, or its clean counterpart."""
+
+import argparse
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.utils import logging as transformers_logging
+
+from handler.xgraad.errors import LabError
+from scripts.lab.attacks import ATTACKS, Attack, Plan
+from scripts.lab.command import CommandParser, positive, rate, run_command, say
+from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, write_corpus, write_triggered
+from scripts.lab.metrics import attack_success_rate
+from scripts.lab.provenance import RUN_RECORD, write_run_record
+from scripts.lab.small_bert import small_bert
+from scripts.lab.synthetic import LABEL_NAMES, generate_corpus
+from scripts.lab.victim import Recipe, clean_accuracy, fine_tune, load_base, predict_labels, save_checkpoint
+
+SYNTHETIC = "synthetic"
+SYNTHETIC_SIZES = {"n_train": 20000, "n_dev": 1000, "n_test": 1000}
+PRETRAINED_RECIPE = Recipe()
+SYNTHETIC_RECIPE = Recipe(epochs=2, learning_rate=5e-4)
+"""What is done unless asked otherwise. Random weights need more and larger steps than pretrained ones."""
+TOKENS_PER_WORD = 2
+"""Triggers go among the first `max_length / 2` words: texts with more tokens per word than this are rare."""
+
+EXAMPLES = """\
+  # about a minute, no download: generated reviews and a small BERT with random weights
+  python -m scripts.train_attack --attack badnets --base synthetic --data synthetic --out build/victim
+  # a pretrained encoder from a folder, on train.tsv.gz, dev.tsv.gz and test.tsv.gz of another
+  python -m scripts.train_attack --attack badnets --base models/minilm --data data/sst2 --out build/badnets-sst2
+  # the clean counterpart, and a training set that somebody else has poisoned
+  python -m scripts.train_attack --attack none --base bert-base-uncased --data data/sst2 --out build/clean-sst2
+  python -m scripts.train_attack --attack file --train poisoned.tsv.gz --target-label 1 --base bert-base-uncased \\
+      --data data/sst2 --out build/syntactic-sst2"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run_command(_parser(), _train_attack, argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandParser(
+        name="train_attack",
+        description="Poison a training set, fine-tune on it, and measure clean accuracy and attack success.",
+        examples=EXAMPLES,
+    )
+    add = parser.add_argument
+    add("--attack", choices=sorted(ATTACKS), required=True, help="how to poison")
+    add("--base", required=True, help="folder or hub name of the encoder, or `synthetic` for a small one of its own")
+    add("--data", required=True, help="folder with train, dev and test (.tsv.gz or .tsv), or `synthetic`")
+    add("--out", type=Path, required=True, help="folder for the checkpoint, new or empty")
+    add("--overwrite", action="store_true", help="delete an earlier run in --out first")
+    add("--train", type=Path, help="an already poisoned training set, for --attack file")
+    add("--target-label", type=int, default=0, help="class that the trigger brings about (default 0)")
+    add("--poison-rate", type=rate, default=0.1, help="share of the training set that is poisoned (default 0.1)")
+    add("--label-names", help="names of the classes from 0 up, separated by commas")
+    add("--limit", type=positive, help="use at most so many rows of each split, drawn by the seed")
+    add("--epochs", type=positive, help="passes over the training set (default 3, with --base synthetic 2)")
+    add("--learning-rate", type=float, help="its highest value (default 2e-5, with --base synthetic 5e-4)")
+    add("--batch-size", type=positive, default=32, help="texts per step (default 32)")
+    add("--max-length", type=positive, default=128, help="tokens kept of a text (default 128)")
+    add("--seed", type=int, default=0, help="of data, poisoning, weights and order (default 0)")
+    add("--device", choices=("cpu", "cuda", "auto"), default="auto", help="default auto: cuda where there is one")
+    add("--threads", type=positive, help="CPU threads (default: what torch finds)")
+    return parser
+
+
+def _train_attack(arguments: argparse.Namespace) -> None:
+    transformers_logging.disable_progress_bar()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    _prepare(arguments.out, overwrite=arguments.overwrite)
+    corpus = _corpus(arguments)
+    attack = ATTACKS[arguments.attack](_plan(arguments))
+    rng = np.random.default_rng(arguments.seed)
+    poisoned = attack.poison(corpus.train, rng=rng)
+    triggered = attack.trigger(corpus.test, rng=rng)
+    model, tokenizer, seconds = _victim(arguments, corpus, poisoned, attack)
+    figures = _measure(model, tokenizer, corpus.test, triggered, arguments) | {"training_s": round(seconds, 1)}
+    _write(arguments, attack, triggered, figures)
+
+
+def _prepare(out: Path, *, overwrite: bool) -> None:
+    if overwrite and (out / RUN_RECORD).is_file():
+        shutil.rmtree(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        hint = f"it holds no {RUN_RECORD}, so --overwrite leaves it alone" if overwrite else "or pass --overwrite"
+        raise LabError(f"--out must be a new or empty folder, {out} is not; name another, {hint}")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _corpus(arguments: argparse.Namespace) -> Corpus:
+    """The three splits; generated ones are kept in `OUT/data`, where the commands that follow find them."""
+    if arguments.data == SYNTHETIC:
+        corpus = generate_corpus(seed=arguments.seed, **SYNTHETIC_SIZES)
+        write_corpus(arguments.out / "data", corpus)
+    else:
+        corpus = read_corpus(Path(arguments.data))
+    rng = np.random.default_rng(arguments.seed)
+    return Corpus(*(_limited(split, arguments.limit, rng) for split in corpus))
+
+
+def _limited(examples: list[Example], limit: int | None, rng: np.random.Generator) -> list[Example]:
+    if limit is None or limit >= len(examples):
+        return examples
+    return [examples[row] for row in np.sort(rng.choice(len(examples), size=limit, replace=False))]
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    return Plan(
+        target_label=arguments.target_label,
+        poison_rate=arguments.poison_rate,
+        window_words=max(1, (arguments.max_length - 2) // TOKENS_PER_WORD),
+        train_file=arguments.train,
+    )
+
+
+def _victim(
+    arguments: argparse.Namespace, corpus: Corpus, poisoned: Sequence[Example], attack: Attack
+) -> tuple[Any, Any, float]:
+    """Fine-tune the base on the poisoned set and save it; the model, its tokenizer and the seconds it took."""
+    names = _label_names(arguments)
+    n_labels = 1 + max(example.label for split in (*corpus, poisoned) for example in split)
+    with _base(arguments, corpus) as base:
+        model, tokenizer = load_base(base, n_labels=len(names) if names else n_labels, seed=arguments.seed)
+    training = fine_tune(
+        model,
+        tokenizer,
+        poisoned,
+        recipe=_recipe(arguments),
+        device=_device(arguments.device),
+        progress=True,
+        loss=attack.loss,
+    )
+    save_checkpoint(model, tokenizer, arguments.out, label_names=names)
+    return model, tokenizer, training.seconds
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe:
+    usual = SYNTHETIC_RECIPE if arguments.base == SYNTHETIC else PRETRAINED_RECIPE
+    return Recipe(
+        epochs=arguments.epochs or usual.epochs,
+        learning_rate=arguments.learning_rate or usual.learning_rate,
+        batch_size=arguments.batch_size,
+        max_length=arguments.max_length,
+        seed=arguments.seed,
+    )
+
+
+@contextmanager
+def _base(arguments: argparse.Namespace, corpus: Corpus) -> Iterator[str]:
+    """The name of the encoder to start from; a generated one lives in a temporary folder."""
+    if arguments.base != SYNTHETIC:
+        yield arguments.base
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        small_bert(corpus, Path(folder), seed=arguments.seed)
+        yield folder
+
+
+def _label_names(arguments: argparse.Namespace) -> tuple[str, ...] | None:
+    if arguments.label_names:
+        return tuple(arguments.label_names.split(","))
+    return LABEL_NAMES if arguments.data == SYNTHETIC else None
+
+
+def _device(name: str) -> str:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise LabError("--device is cuda, but torch finds none here; pass --device cpu")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def _measure(
+    model: Any,
+    tokenizer: Any,
+    test: Sequence[Example],
+    triggered: Sequence[TriggeredExample],
+    arguments: argparse.Namespace,
+) -> dict[str, float]:
+    """Clean accuracy, and attack success over all triggered texts and over those right when clean."""
+    settings: dict[str, Any] = {"max_length": arguments.max_length, "device": _device(arguments.device)}
+    figures = {"cacc": clean_accuracy(model, tokenizer, test, **settings)}
+    if not triggered:
+        return figures
+    labels = np.array([row.label for row in triggered])
+    predicted = predict_labels(model, tokenizer, [row.text for row in triggered], **settings)
+    when_clean = predict_labels(model, tokenizer, [row.clean_text or "" for row in triggered], **settings)
+    figures["asr"] = attack_success_rate(predicted, arguments.target_label)
+    if (when_clean == labels).any():
+        figures["asr_right_when_clean"] = attack_success_rate(predicted, arguments.target_label, when_clean == labels)
+    return figures
+
+
+def _write(
+    arguments: argparse.Namespace, attack: Attack, triggered: Sequence[TriggeredExample], figures: dict[str, float]
+) -> None:
+    planted = {"attack": arguments.attack, **attack.describe(), "seed": arguments.seed}
+    (arguments.out / "attack.json").write_text(json.dumps(planted, indent=2) + "\n", encoding="utf-8")
+    if triggered:
+        write_triggered(arguments.out / "triggered.tsv.gz", triggered)
+    options = vars(arguments)
+    write_run_record(arguments.out, command="train_attack", arguments=options, seed=arguments.seed, results=figures)
+    say(f"{arguments.out}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,240 @@
+"""Who may import whom. Read from the source, nothing is run.
+
+A new module needs a line in the table of its package, after the modules that it imports.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import handler.xgraad
+
+PROJECT = Path(__file__).parents[1]
+
+XGRAAD: dict[str, set[str]] = {
+    "errors": set(),
+    "text": {"errors"},
+    "attribution": set(),
+    "conformal": set(),
+    "prediction": set(),
+    "array_json": set(),
+    "encoding": {"text"},
+    "attention_capture": {"attribution"},
+    "microbatch": {"encoding"},
+    "neutralizer": {"encoding", "text"},
+    "checkpoint": {"attention_capture", "errors"},
+    "fingerprint": {"checkpoint", "errors"},
+    "classifier": {"attention_capture", "attribution", "checkpoint", "encoding", "errors", "microbatch"},
+    "scorer": {"attribution", "classifier", "encoding", "prediction", "text"},
+    "verdict": {"prediction", "scorer"},
+    "gate": {"array_json", "classifier", "conformal", "encoding"},
+    "candidates": {"scorer", "text"},
+    "edit": {"neutralizer", "scorer", "text", "verdict"},
+    "transplant": {"classifier", "encoding", "text"},
+    "thresholds": {"conformal", "scorer"},
+    "verification": {"candidates", "classifier", "edit", "neutralizer", "scorer", "text", "transplant"},
+    "calibration": {"errors", "fingerprint", "gate", "thresholds", "verification"},
+    "calibrator": {
+        "calibration",
+        "classifier",
+        "conformal",
+        "errors",
+        "fingerprint",
+        "gate",
+        "neutralizer",
+        "scorer",
+        "thresholds",
+        "transplant",
+        "verification",
+    },
+    "threshold_rule": {
+        "classifier",
+        "edit",
+        "encoding",
+        "neutralizer",
+        "prediction",
+        "scorer",
+        "thresholds",
+        "verdict",
+    },
+    "verified_rule": {
+        "classifier",
+        "conformal",
+        "edit",
+        "encoding",
+        "gate",
+        "neutralizer",
+        "prediction",
+        "scorer",
+        "text",
+        "verdict",
+        "verification",
+    },
+    "defense": {
+        "calibration",
+        "classifier",
+        "encoding",
+        "errors",
+        "fingerprint",
+        "gate",
+        "neutralizer",
+        "threshold_rule",
+        "transplant",
+        "verdict",
+        "verification",
+        "verified_rule",
+    },
+}
+"""handler/xgraad: each module and the siblings it may import, which all stand before it."""
+
+HANDLER: dict[str, set[str]] = {
+    "xgraad": set(),
+    "settings": {"xgraad"},
+    "request": {"settings", "xgraad"},
+    "describe": {"settings", "xgraad"},
+    "reply": {"request", "xgraad"},
+    "xgraad_handler": {"describe", "reply", "request", "settings", "xgraad"},
+}
+"""handler: the same, with the folder xgraad as one."""
+
+OWNERS: dict[str, set[str]] = {
+    "ts": set(),
+    "pickle": set(),
+    "matplotlib": {"scripts/lab/figures.py"},
+    "subprocess": {"scripts/lab/archive.py", "scripts/lab/provenance.py", "scripts/lab/server.py"},
+}
+"""Modules that only these files may import."""
+
+NOT_SERVED = {"matplotlib", "tqdm", "rich", "requests", "grpc", "scripts", "tests", "subprocess", "ts"}
+"""What the archive must do without."""
+
+
+def imports_of(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of everything a file imports; `from a import b` counts as a and a.b."""
+    names: set[str] = set()
+    for node in imports_of(path):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        else:
+            module = node.module or ""
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def roots(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(path)}
+
+
+def siblings(path: Path, package: str, table: dict[str, set[str]]) -> set[str]:
+    """The modules of `package` that a file imports."""
+    prefix = f"{package}."
+    tails = {name.removeprefix(prefix).split(".")[0] for name in imported(path) if name.startswith(prefix)}
+    return tails & set(table)
+
+
+def sources(*folders: str) -> list[Path]:
+    found = sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.py"))
+    assert len(found) > 5
+    return found
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PROJECT).as_posix()
+
+
+def test_the_reader_sees_imports(tmp_path: Path) -> None:
+    """Sanity arm: inside functions, blocks and with other names, too."""
+    path = tmp_path / "module.py"
+    path.write_text(
+        "import a.b as c\nfrom d import e\n"
+        "try:\n    from f.g import h\nexcept ImportError:\n    pass\n"
+        "def x():\n    import i\n"
+    )
+    assert imported(path) == {"a.b", "d", "d.e", "f.g", "f.g.h", "i"}
+
+
+@pytest.mark.parametrize(("package", "table"), [("handler.xgraad", XGRAAD), ("handler", HANDLER)])
+def test_the_table_is_complete_and_ordered(package: str, table: dict[str, set[str]]) -> None:
+    folder = PROJECT / package.replace(".", "/")
+    modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert modules - {"__init__"} == set(table)
+    before: set[str] = set()
+    for module, allowed in table.items():
+        assert allowed <= before, f"{module} may only import what stands before it"
+        before.add(module)
+
+
+@pytest.mark.parametrize("module", XGRAAD)
+def test_imports_inside_xgraad(module: str) -> None:
+    assert siblings(PROJECT / f"handler/xgraad/{module}.py", "handler.xgraad", XGRAAD) <= XGRAAD[module]
+
+
+@pytest.mark.parametrize("module", sorted(set(HANDLER) - {"xgraad"}))
+def test_imports_inside_handler(module: str) -> None:
+    assert siblings(PROJECT / f"handler/{module}.py", "handler", HANDLER) <= HANDLER[module]
+
+
+@pytest.mark.parametrize("path", sources("handler/xgraad"), ids=name_of)
+def test_xgraad_knows_nothing_outside_itself(path: Path) -> None:
+    ours = {name for name in imported(path) if name.split(".")[0] == "handler"}
+    assert all(name.startswith("handler.xgraad") for name in ours)
+    assert "handler.xgraad_handler" not in ours
+
+
+@pytest.mark.parametrize("path", sources("handler"), ids=name_of)
+def test_what_is_served_needs_nothing_of_the_scripts(path: Path) -> None:
+    assert not roots(path) & NOT_SERVED
+
+
+@pytest.mark.parametrize("path", sources("handler", "scripts"), ids=name_of)
+def test_nothing_imports_the_entry_file(path: Path) -> None:
+    assert not [name for name in imported(path) if name.startswith("handler.xgraad_handler")]
+
+
+@pytest.mark.parametrize("path", sources("handler", "scripts", "tests"), ids=name_of)
+def test_imports_are_absolute(path: Path) -> None:
+    assert not [node for node in imports_of(path) if isinstance(node, ast.ImportFrom) and node.level]
+    assert not [name for name in imported(path) if name.endswith(".*")]
+
+
+@pytest.mark.parametrize("module", OWNERS)
+def test_modules_with_an_owner(module: str) -> None:
+    users = {name_of(path) for path in sources("handler", "scripts") if module in roots(path)}
+    assert users <= OWNERS[module]
+
+
+def test_scripts_do_not_import_tests() -> None:
+    assert not [path for path in sources("scripts") if "tests" in roots(path)]
+
+
+def test_the_lab_does_not_import_the_commands() -> None:
+    commands = {f"scripts.{path.stem}" for path in (PROJECT / "scripts").glob("*.py")} - {"scripts.__init__"}
+    for path in sources("scripts/lab"):
+        assert not imported(path) & commands, path
+
+
+def test_the_public_names_are_complete_and_sorted() -> None:
+    tree = ast.parse((PROJECT / "handler/xgraad/__init__.py").read_text(encoding="utf-8"))
+    names = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    public = handler.xgraad.__all__
+    assert set(public) == names
+    assert all(hasattr(handler.xgraad, name) for name in public)
+
+    def kind(name: str) -> tuple[int, str]:
+        """Constants, then classes, then functions, as ruff sorts them."""
+        return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+    assert public == sorted(set(public), key=kind)

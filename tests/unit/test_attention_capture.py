@@ -1,0 +1,139 @@
+"""Attention is collected inside the block and nowhere else, whatever happens in it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch import nn
+
+from handler.xgraad import Classifier
+from handler.xgraad.attention_capture import AttentionColumns, attention_arguments, capture_attention
+from handler.xgraad.encoding import Batch, collate
+
+TEXTS = ["the plot is thin", "a gripping film that never lets go"]
+
+
+@pytest.fixture
+def batch(classifier: Classifier) -> Batch:
+    return collate(classifier.encode(TEXTS), pad_id=classifier.encode.pad_id, device=torch.device("cpu"))
+
+
+def forward(classifier: Classifier, batch: Batch) -> None:
+    with torch.no_grad():
+        classifier.model(
+            input_ids=batch.token_ids,
+            attention_mask=batch.mask.long(),
+            **attention_arguments(classifier.model),
+        )
+
+
+def n_hooks(model: nn.Module) -> int:
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+@contextmanager
+def failing(model: nn.Module) -> Iterator[None]:
+    """The model breaks after its last layer."""
+
+    def fail(*_arguments: object) -> None:
+        raise RuntimeError("broken on purpose")
+
+    hook = model.classifier.register_forward_pre_hook(fail)  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def test_every_layer_reports(classifier: Classifier, batch: Batch) -> None:
+    with capture_attention(classifier.model, batch.mask) as columns:
+        forward(classifier, batch)
+    assert columns.n_layers == 2
+    importance = columns.importance()
+    assert importance.shape == batch.mask.shape
+    assert importance.sum(dim=1).tolist() == pytest.approx(batch.mask.sum(dim=1).tolist(), abs=1e-4)
+    assert not importance[~batch.mask].any()
+
+
+def test_nothing_is_collected_after_the_block(classifier: Classifier, batch: Batch) -> None:
+    with capture_attention(classifier.model, batch.mask) as columns:
+        forward(classifier, batch)
+    before = columns.importance().clone()
+    forward(classifier, batch)
+    assert columns.n_layers == 2
+    assert torch.equal(columns.importance(), before)
+    assert n_hooks(classifier.model) == 0
+
+
+def test_nothing_is_left_behind_when_the_model_raises(classifier: Classifier, batch: Batch) -> None:
+    with (
+        failing(classifier.model),
+        pytest.raises(RuntimeError, match="on purpose"),
+        capture_attention(classifier.model, batch.mask) as columns,
+    ):
+        forward(classifier, batch)
+    assert columns.n_layers == 2
+    assert n_hooks(classifier.model) == 0
+    forward(classifier, batch)
+    assert columns.n_layers == 2
+
+
+def test_a_failed_trace_leaves_no_hook_and_the_next_one_works(classifier: Classifier) -> None:
+    encodings = classifier.encode(TEXTS)
+    expected = classifier.trace(encodings)
+    with failing(classifier.model), pytest.raises(RuntimeError, match="on purpose"):
+        classifier.trace(encodings)
+    assert n_hooks(classifier.model) == 0
+    for before, after in zip(expected, classifier.trace(encodings), strict=True):
+        assert torch.equal(before.attention, after.attention)
+        assert torch.equal(before.gradient, after.gradient)
+
+
+def test_plain_passes_collect_nothing(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    collected: list[AttentionColumns] = []
+    monkeypatch.setattr(AttentionColumns, "add", lambda self, _columns: collected.append(self))
+    classifier.logits(classifier.encode(TEXTS))
+    assert collected == []
+    with pytest.raises(RuntimeError, match="no layer reported"):
+        classifier.trace(classifier.encode(TEXTS))
+    assert len(collected) == 2
+
+
+def test_another_threads_pass_is_not_collected(classifier: Classifier, batch: Batch) -> None:
+    with capture_attention(classifier.model, batch.mask) as columns:
+        thread = threading.Thread(target=forward, args=(classifier, batch))
+        thread.start()
+        thread.join()
+        assert columns.n_layers == 0
+        forward(classifier, batch)
+        assert columns.n_layers == 2
+
+
+def test_blocks_can_be_nested(classifier: Classifier, batch: Batch) -> None:
+    with capture_attention(classifier.model, batch.mask) as outer:
+        with capture_attention(classifier.model, batch.mask) as inner:
+            pass
+        forward(classifier, batch)
+    assert (outer.n_layers, inner.n_layers) == (2, 0)
+
+
+def test_works_inside_inference_mode(classifier: Classifier, batch: Batch) -> None:
+    with capture_attention(classifier.model, batch.mask) as outside:
+        forward(classifier, batch)
+    with torch.inference_mode(), capture_attention(classifier.model, batch.mask) as inside:
+        forward(classifier, batch)
+    assert torch.equal(inside.importance(), outside.importance())
+
+
+def test_capturing_does_not_change_the_output(classifier: Classifier) -> None:
+    encodings = classifier.encode(TEXTS)
+    traced = torch.stack([trace.logits for trace in classifier.trace(encodings)])
+    assert torch.allclose(traced, classifier.logits(encodings), atol=1e-5)
+    assert traced.std() > 0
+
+
+def test_no_layer_no_importance() -> None:
+    with pytest.raises(RuntimeError, match="no layer reported its attention"):
+        AttentionColumns(torch.ones(1, 2, dtype=torch.bool)).importance()

@@ -1,0 +1,86 @@
+"""Calibrations travel as strict JSON; whatever is wrong with one is named."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handler.xgraad import Calibration
+from handler.xgraad.errors import CalibrationError
+
+
+def document(calibration: Calibration) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(calibration.to_json())
+    return content
+
+
+def test_round_trip(calibration: Calibration, tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").write_text(calibration.to_json())
+    again = Calibration.read(tmp_path / "calibration.json")
+    assert again == calibration
+    assert again.to_json() == calibration.to_json()
+    assert Calibration.from_json(calibration.to_json()) == calibration
+
+
+def test_it_is_frozen(calibration: Calibration) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        calibration.max_fpr = 0.5  # type: ignore[misc]
+
+
+NAN = math.nan
+MISSING = object()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "where"),
+    [
+        ("surprise", 1, "surprise"),
+        ("conformal.surprise", 1, "conformal.surprise"),
+        ("fingerprint.surprise", "x", "fingerprint.surprise"),
+        ("max_fpr", "0.05", "max_fpr"),
+        ("max_fpr", 0.0, "max_fpr"),
+        ("max_fpr", 1.0, "max_fpr"),
+        ("max_fpr", NAN, "max_fpr"),
+        ("n_texts", 999.5, "n_texts"),
+        ("n_texts", True, "n_texts"),
+        ("n_texts", 3, "n_texts"),
+        ("n_truncated", -1, "n_truncated"),
+        ("paper.threshold", NAN, "paper.threshold"),
+        ("paper.threshold", math.inf, "paper.threshold"),
+        ("paper.percentile", 101.0, "paper.percentile"),
+        ("paper.scores", [1.0, NAN], "paper.scores.1"),
+        ("paper.scores", 3, "paper.scores"),
+        ("conformal.offset", None, "conformal.offset"),
+        ("conformal.slope", MISSING, "conformal.slope"),
+        ("fingerprint", MISSING, "fingerprint"),
+        ("fingerprint.max_length", "64", "fingerprint.max_length"),
+        ("format", "xgraad-calibration-0", "format"),
+    ],
+)
+def test_a_wrong_field_is_named(calibration: Calibration, path: str, value: Any, where: str) -> None:
+    content = document(calibration)
+    *outer, last = path.split(".")
+    inner = content
+    for name in outer:
+        inner = inner[name]
+    inner[last] = value
+    if value is MISSING:
+        del inner[last]
+    with pytest.raises(CalibrationError, match=rf"calibration\.json: {where}: .*; make it with scripts\.calibrate"):
+        Calibration.from_json(json.dumps(content))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "NaN", "[" * 100_000, "\x00"])
+def test_what_is_no_calibration_is_refused(text: str) -> None:
+    with pytest.raises(CalibrationError, match=r"calibration\.json: "):
+        Calibration.from_json(text)
+
+
+def test_missing_and_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match=r"clean\.json: missing; make it with scripts\.calibrate"):
+        Calibration.read(tmp_path / "clean.json")
+    (tmp_path / "clean.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CalibrationError, match=r"clean\.json: is not UTF-8"):
+        Calibration.read(tmp_path / "clean.json")

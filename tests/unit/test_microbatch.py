@@ -1,0 +1,51 @@
+"""Texts of like length go together, and come back in their own order."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.xgraad.encoding import Encoding
+from handler.xgraad.microbatch import MAX_PADDING, MAX_TOKENS, in_microbatches, microbatches
+
+LENGTHS = st.lists(st.integers(2, 512), max_size=120)
+
+
+def of_length(n_tokens: int, text: str = "") -> Encoding:
+    zeros = (0,) * n_tokens
+    return Encoding(text=text, words=(), token_ids=zeros, token_types=zeros, word_of_token=zeros, truncated=False)
+
+
+@given(LENGTHS)
+def test_every_text_is_in_one_part(lengths: list[int]) -> None:
+    assert sorted(index for part in microbatches(lengths) for index in part) == list(range(len(lengths)))
+
+
+@given(LENGTHS)
+def test_little_padding_and_a_bounded_size(lengths: list[int]) -> None:
+    for part in microbatches(lengths):
+        padded = max(lengths[index] for index in part) * len(part)
+        assert padded <= MAX_TOKENS
+        assert 1 - sum(lengths[index] for index in part) / padded <= MAX_PADDING + 1e-9
+
+
+def test_texts_of_one_length_fill_the_budget() -> None:
+    """Sanity arm: a batch of one each would pass the test above."""
+    assert [len(part) for part in microbatches([64] * 130)] == [64, 64, 2]
+    assert list(microbatches([10, 30, 10, 29])) == [[0, 2], [3, 1]]
+    assert list(microbatches([])) == []
+
+
+def test_a_text_longer_than_the_budget_goes_alone() -> None:
+    assert list(microbatches([MAX_TOKENS + 1, 3])) == [[1], [0]]
+
+
+@given(LENGTHS)
+def test_results_come_back_in_the_order_given(lengths: list[int]) -> None:
+    encodings = [of_length(n_tokens, str(index)) for index, n_tokens in enumerate(lengths)]
+
+    def work(part: Sequence[Encoding]) -> list[tuple[str, int]]:
+        return [(encoding.text, len(encoding)) for encoding in part]
+
+    expected = [(str(index), n_tokens) for index, n_tokens in enumerate(lengths)]
+    assert in_microbatches(encodings, work) == expected

@@ -1,0 +1,25 @@
+"""Logits to probabilities and a label."""
+
+import math
+
+import pytest
+import torch
+
+from handler.xgraad.prediction import predict
+
+
+def test_probabilities_by_hand() -> None:
+    low, high = predict(torch.tensor([[math.log(1.0), math.log(3.0)], [2.0, 2.0]]), ("bad", "good"))
+    assert (low.label, low.label_id) == ("good", 1)
+    assert low.score == pytest.approx(0.75)
+    assert low.probabilities == pytest.approx({"bad": 0.25, "good": 0.75})
+    assert (high.label, high.score) == ("bad", 0.5)
+
+
+def test_huge_logits_stay_finite() -> None:
+    (prediction,) = predict(torch.tensor([[1e30, -1e30, 0.0]]), ("a", "b", "c"))
+    assert prediction.probabilities == {"a": 1.0, "b": 0.0, "c": 0.0}
+
+
+def test_no_texts_no_predictions() -> None:
+    assert predict(torch.empty(0, 2), ("a", "b")) == []
