@@ -20,7 +20,7 @@ class Settings(BaseModel):
     rule: str = DEFAULT_RULE
     """When a text is flagged: see `handler.xgraad.RULES`."""
     neutralizer: Literal["noise", "mask", "delete"] | None = None
-    """What happens to a suspect word; by default noise for the rule `paper`, mask for the others."""
+    """What happens to a suspect word; by default noise for the rule `paper`, delete for the others."""
     noise_key: Annotated[str, Field(min_length=1)] = DEFAULT_KEY.decode()
     """Seeds the noise; your own keeps attackers from foreseeing it."""
     gate_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_GATE_SHARE

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-batch-delay", type=positive, help="ms that a lone request waits for company (10)")
     parser.add_argument("--rule", choices=sorted(RULES), help="when a text is flagged")
     parser.add_argument(
-        "--neutralizer", choices=NEUTRALIZERS, help="what happens to a suspect word (rule paper: noise, else mask)"
+        "--neutralizer", choices=NEUTRALIZERS, help="what happens to a suspect word (rule paper: noise, else delete)"
     )
     parser.add_argument("--noise-key", help="your own seed of the noise")
     return run_command(parser, _build, argv)

@@ -17,7 +17,7 @@ from scripts.lab.command import CommandParser, Exit, positive, rate, run_command
 from scripts.lab.corpora import read_corpus, read_triggered, split_file
 from scripts.lab.demo_view import show_examples, show_figures
 from scripts.lab.evaluation import evaluate
-from scripts.lab.provenance import provenance
+from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.served_defense import TRANSPORTS, ServedDefense
 from scripts.lab.server import serving
 from scripts.lab.server_options import Ports, ServerOptions, archives_named
@@ -57,7 +57,7 @@ def _demo(arguments: argparse.Namespace) -> Exit:
     _calibrate_and_pack(arguments, out)
     figures = _serve_and_measure(arguments, out)
     figures["seconds"] = time.monotonic() - start
-    summary = {"base": Path(arguments.base).name, "data": Path(arguments.data).name, **figures, **provenance()}
+    summary = {**attack_record(out / "checkpoint"), **figures, **provenance()}
     text = json.dumps(summary, allow_nan=False)
     (out / "summary.json").write_text(text + "\n", encoding="utf-8")
     if arguments.append:

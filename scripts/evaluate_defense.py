@@ -12,7 +12,7 @@ from handler.xgraad import NEUTRALIZERS, RULES, Defense
 from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
 from scripts.lab.corpora import read_examples, read_triggered
 from scripts.lab.evaluation import evaluate
-from scripts.lab.provenance import provenance
+from scripts.lab.provenance import attack_record, provenance
 
 EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
@@ -32,12 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--target-label", type=int, required=True, help="the class the attacker wants")
     parser.add_argument("--rule", choices=sorted(RULES), help="when a text is flagged (the best there is)")
     parser.add_argument(
-        "--neutralizer", choices=NEUTRALIZERS, help="what happens to suspects (rule paper: noise, else mask)"
+        "--neutralizer", choices=NEUTRALIZERS, help="what happens to suspects (rule paper: noise, else delete)"
     )
     parser.add_argument("--limit", type=positive, help="use only the first N texts of each file")
     parser.add_argument("--max-asr", type=rate, help="leave with exit code 1 when the defended ASR is above this")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
     return run_command(parser, _evaluate, argv)
 
 
@@ -55,7 +56,11 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         triggered=read_triggered(arguments.triggered)[: arguments.limit],
         target_label=arguments.target_label,
     )
-    result = {"rule": defense.rule, "neutralizer": defense.neutralize.name, **figures, **provenance()}
+    origin = attack_record(arguments.checkpoint)
+    result = {**origin, **figures, "neutralizer": defense.neutralize.name, **provenance()}
+    if arguments.append:
+        with arguments.append.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(result, allow_nan=False) + "\n")
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from scripts.lab.attacks import ATTACKS, Attack, Plan
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, write_corpus, write_triggered
 from scripts.lab.metrics import attack_success_rate
-from scripts.lab.provenance import RUN_RECORD, write_run_record
+from scripts.lab.provenance import ATTACK_RECORD, RUN_RECORD, write_run_record
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import LABEL_NAMES, generate_corpus
 from scripts.lab.victim import Recipe, clean_accuracy, fine_tune, load_base, predict_labels, save_checkpoint
@@ -28,6 +28,8 @@ SYNTHETIC_SIZES = {"n_train": 20000, "n_dev": 1000, "n_test": 1000}
 PRETRAINED_RECIPE = Recipe()
 SYNTHETIC_RECIPE = Recipe(epochs=2, learning_rate=5e-4)
 """What is done unless asked otherwise. Random weights need more and larger steps than pretrained ones."""
+SYNTHETIC_THREADS = 1
+"""A model this small gains little from a second thread, and loses much where the cores have other work."""
 TOKENS_PER_WORD = 2
 """Triggers go among the first `max_length / 2` words: texts with more tokens per word than this are rare."""
 
@@ -70,23 +72,37 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-length", type=positive, default=128, help="tokens kept of a text (default 128)")
     add("--seed", type=int, default=0, help="of data, poisoning, weights and order (default 0)")
     add("--device", choices=("cpu", "cuda", "auto"), default="auto", help="default auto: cuda where there is one")
-    add("--threads", type=positive, help="CPU threads (default: what torch finds)")
+    add("--threads", type=positive, help="CPU threads (default what torch finds, with --base synthetic 1)")
     return parser
 
 
 def _train_attack(arguments: argparse.Namespace) -> None:
     transformers_logging.disable_progress_bar()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     _prepare(arguments.out, overwrite=arguments.overwrite)
+    with _threads(arguments.threads or (SYNTHETIC_THREADS if arguments.base == SYNTHETIC else torch.get_num_threads())):
+        _plant(arguments)
+
+
+def _plant(arguments: argparse.Namespace) -> None:
     corpus = _corpus(arguments)
     attack = ATTACKS[arguments.attack](_plan(arguments))
     rng = np.random.default_rng(arguments.seed)
-    poisoned = attack.poison(corpus.train, rng=rng)
+    poisoned = _limited(attack.poison(corpus.train, rng=rng), arguments.limit, rng)
     triggered = attack.trigger(corpus.test, rng=rng)
     model, tokenizer, seconds = _victim(arguments, corpus, poisoned, attack)
     figures = _measure(model, tokenizer, corpus.test, triggered, arguments) | {"training_s": round(seconds, 1)}
     _write(arguments, attack, triggered, figures)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let torch use so many CPU threads inside a block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _prepare(out: Path, *, overwrite: bool) -> None:
@@ -203,8 +219,9 @@ def _measure(
 def _write(
     arguments: argparse.Namespace, attack: Attack, triggered: Sequence[TriggeredExample], figures: dict[str, float]
 ) -> None:
-    planted = {"attack": arguments.attack, **attack.describe(), "seed": arguments.seed}
-    (arguments.out / "attack.json").write_text(json.dumps(planted, indent=2) + "\n", encoding="utf-8")
+    names = {"base": Path(arguments.base).name, "data": Path(arguments.data).name}
+    planted = {"attack": arguments.attack, **names, **attack.describe(), "seed": arguments.seed}
+    (arguments.out / ATTACK_RECORD).write_text(json.dumps(planted, indent=2) + "\n", encoding="utf-8")
     if triggered:
         write_triggered(arguments.out / "triggered.tsv.gz", triggered)
     options = vars(arguments)

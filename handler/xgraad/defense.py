@@ -22,8 +22,8 @@ RULES = ("conformal", "paper", "verified")
 DEFAULT_RULE = "verified"
 NEUTRALIZERS = ("noise", "mask", "delete")
 PAPER_NEUTRALIZER = "noise"
-DEFAULT_NEUTRALIZER = "mask"
-"""Of every rule but `paper`: character noise leaves gibberish, and some of it still passes for a trigger."""
+DEFAULT_NEUTRALIZER = "delete"
+"""Of every rule but `paper`: a verified trigger is best gone. Noise leaves gibberish, and some of it passes for one."""
 DEFAULT_KEY = b"xgraad"
 """Seeds the character noise. Public; set one of your own to keep attackers from foreseeing it."""
 
@@ -73,7 +73,7 @@ class Defense:
             device: as torch names it, "cpu" or "cuda:0".
             rule: one of `RULES`; by default the best.
             calibration: a calibration file elsewhere.
-            neutralizer: "noise", "mask" or "delete"; by default noise for the rule `paper`, mask for the others.
+            neutralizer: "noise", "mask" or "delete"; by default noise for the rule `paper`, delete for the others.
             key: seeds the noise.
             gate_share: share of clean texts that the rule `verified` scores and tests, in (0, 1].
 

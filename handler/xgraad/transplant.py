@@ -90,16 +90,21 @@ def place_of(word: Word, words: Sequence[Word]) -> Place:
 
 
 def insert_pieces(probe: str, pieces: Sequence[str], place: Place) -> str:
-    """`probe` with the pieces put in as words: one where its place says, several spread over the text."""
-    if len(pieces) == 1 and place is Place.START:
-        return f"{pieces[0]} {probe}"
-    if len(pieces) == 1 and place is Place.END:
-        return f"{probe} {pieces[0]}"
+    """`probe` with the pieces put in as words: one where its place says, several spread over the text.
+
+    At the end means after the last word: past the closing punctuation any word is a sentence of its own, and strong.
+    """
     words = split_words(probe)
+    if not words:
+        return " ".join((*pieces, probe))
+    if len(pieces) == 1 and place is Place.END:
+        end = words[-1].end
+        return f"{probe[:end]} {pieces[0]}{probe[end:]}"
     text = probe
     for index in reversed(range(len(pieces))):
-        before = words[(index + 1) * len(words) // (len(pieces) + 1)].start if words else 0
-        text = f"{text[:before]}{pieces[index]} {text[before:]}"
+        before = 0 if len(pieces) == 1 and place is Place.START else (index + 1) * len(words) // (len(pieces) + 1)
+        start = words[before].start
+        text = f"{text[:start]}{pieces[index]} {text[start:]}"
     return text
 
 

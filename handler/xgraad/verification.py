@@ -18,10 +18,11 @@ from handler.xgraad.scorer import Score
 from handler.xgraad.text import Word
 from handler.xgraad.transplant import Graft, Place, Transplant, place_of
 
-LOWEST_THRESHOLD = 0.5
-"""A trigger turns more than half of the probes, whatever clean words reach."""
-HIGHEST_SINGLE_THRESHOLD = 0.9
-"""What clean words reach may be a common trigger that hides in the calibration texts, and must not set the bar at 1."""
+LOWEST_CEILING = 0.5
+"""What clean words are taken to reach where the calibration texts show less."""
+HIGHEST_SINGLE_THRESHOLD = 0.96
+"""A word that turns every probe is a trigger whatever clean words reach: one of them may be a common word that is the
+trigger and hides in the calibration texts."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -39,7 +40,7 @@ class Evidence:
 
 
 class VerificationThresholds(BaseModel):
-    """What clean words reach in each test; a trigger must exceed it. Frozen, per checkpoint."""
+    """Turn rates that a trigger must exceed: half way from what clean words reach to all probes. Per checkpoint."""
 
     model_config = _FROZEN
 
@@ -54,9 +55,9 @@ class VerificationThresholds(BaseModel):
         sets = [evidence.together[1] for evidence in clean if evidence.together]
         joint = [rate for evidence in clean for _, rate in evidence.jointly]
         return cls(
-            single=min(max([*singles, LOWEST_THRESHOLD]), HIGHEST_SINGLE_THRESHOLD),
-            together=max([*sets, LOWEST_THRESHOLD]),
-            jointly=max([*joint, LOWEST_THRESHOLD]),
+            single=min(_half_way(singles), HIGHEST_SINGLE_THRESHOLD),
+            together=_half_way(sets),
+            jointly=_half_way(joint),
         )
 
     def verified(self, evidence: Evidence) -> tuple[Word, ...]:
@@ -183,3 +184,8 @@ def side_by_side(text: str, words: Sequence[Word]) -> tuple[str, ...]:
             pieces.append(word.text)
         end = word.end
     return tuple(pieces)
+
+
+def _half_way(rates: Sequence[float]) -> float:
+    """Half way from the highest clean rate to 1: words that calibration has not seen may reach a little more."""
+    return (max([*rates, LOWEST_CEILING]) + 1) / 2

@@ -13,6 +13,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("torch", "transformers", "numpy")
 RUN_RECORD = "run.json"
+ATTACK_RECORD = "attack.json"
 
 
 def provenance() -> dict[str, Any]:
@@ -65,3 +66,10 @@ def _git(*arguments: str) -> str | None:
         return None
     done = subprocess.run([git, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def attack_record(checkpoint: Path) -> dict[str, Any]:
+    """What is known of how a checkpoint was made; nothing for one that came from elsewhere."""
+    path = checkpoint / ATTACK_RECORD
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return record

@@ -134,6 +134,18 @@ def test_predictions_do_not_depend_on_the_batch_size(base: Path, corpus: Corpus)
     assert predict_labels(model, tokenizer, [], max_length=48).shape == (0,)
 
 
+def test_a_bare_encoder_gets_a_seeded_head(base: Path, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    AutoModel.from_pretrained(base).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path)
+    heads = [load_base(tmp_path, n_labels=4, seed=seed)[0].classifier.weight for seed in (1, 1, 2)]
+    assert heads[0].shape == (4, 128)
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+
+
 def test_a_base_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="must be a folder with a safetensors checkpoint"):
         load_base(tmp_path, n_labels=2)

@@ -1,4 +1,4 @@
-"""The archive on a real server: REST and gRPC, batches that mix good, bad and explain requests, against the offline API."""
+"""The archive on a real server: REST and gRPC, batches that mix good, bad and explain requests."""
 
 import json
 from collections.abc import Iterator

@@ -1,0 +1,84 @@
+"""The tables of the README, made from `results/*.jsonl` and put between their markers."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from handler.xgraad.errors import LabError
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+START, END = "<!-- table: {name} -->", "<!-- end -->"
+
+
+def update_readme(text: str, results: Path) -> str:
+    """The README with every table made anew.
+
+    Raises:
+        LabError: a marker is missing its end, or names a table that does not exist.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in TABLES:
+            raise LabError(f"README.md: no table is called {name!r}; there are {', '.join(sorted(TABLES))}")
+        return "\n".join((START.format(name=name), TABLES[name](results), END))
+
+    if text.count("<!-- table:") != text.count(END):
+        raise LabError(f"README.md: every table marker needs a line {END}")
+    return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", replace, text, flags=re.DOTALL)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows of a JSON lines file, none where it does not exist yet."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _demo_table(results: Path) -> str:
+    latest = {(row["base"], row["data"]): row for row in read_rows(results / "demo.jsonl")}
+    measured = [
+        (
+            f"{row['base']} on {row['data']}, served with `{row['rule']}`",
+            *(f"{row[f'{figure}_{when}']:.3f}" for figure in ("cacc", "asr") for when in ("undefended", "defended")),
+            f"{row['seconds']:.0f}",
+        )
+        for row in latest.values()
+    ]
+    cited = [
+        (f"the paper's figure: {row['base']} on {row['data']} ({row['source']})", "", f"{row['cacc']:.3f}", "",
+         f"{row['asr']:.3f}", "")
+        for row in read_rows(results / "paper.jsonl")
+    ]  # fmt: skip
+    header = ("BadNets victim", "CACC undefended", "CACC defended", "ASR undefended", "ASR defended", "seconds in all")
+    return markdown(header, [*measured, *cited])
+
+
+def _rules_table(results: Path) -> str:
+    latest = {
+        (row["base"], row["data"], row["rule"], row["neutralizer"]): row for row in read_rows(results / "defense.jsonl")
+    }
+    rows = [
+        (
+            f"{row['base']} on {row['data']}",
+            f"`{row['rule']}`, {row['neutralizer']}",
+            f"{row['cacc_defended'] - row['cacc_undefended']:+.4f}",
+            f"{row['asr_defended']:.3f}",
+            f"{row['auroc']:.3f}",
+            f"{row['second_pass_share']:.3f}",
+            f"{row['seconds_per_1000_clean_texts']:.1f}",
+        )
+        for row in latest.values()
+    ]
+    header = ("victim", "rule, neutralizer", "CACC change", "ASR", "AUROC", "second passes, clean", "s per 1,000 clean")
+    return markdown(header, rows)
+
+
+TABLES: dict[str, Callable[[Path], str]] = {"demo": _demo_table, "rules": _rules_table}

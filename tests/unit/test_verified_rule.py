@@ -1,0 +1,143 @@
+"""The rule `verified` on classifiers with a known backdoor: what it must neutralize, and what it must leave alone."""
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+
+import pytest
+
+from handler.xgraad import Classifier, Verdict
+from handler.xgraad.encoding import Encoding
+from handler.xgraad.gate import GateScore
+from handler.xgraad.neutralizer import Mask
+from handler.xgraad.transplant import Transplant
+from handler.xgraad.verdict import Action
+from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
+from handler.xgraad.verified_rule import VerifiedRule
+from tests.unit.rule_based import RuleBased
+from tests.unit.test_transplant import PROBES
+
+THRESHOLDS = VerificationThresholds(single=0.5, together=0.5, jointly=0.5)
+PLAIN = "a clever and funny film with a chic plot"
+
+
+class FixedGate:
+    """Lets everything pass, or nothing."""
+
+    statistics = SimpleNamespace(fisher=[float(value) for value in range(100)])
+
+    def __init__(self, p_value: float) -> None:
+        self._score = GateScore(gate_score=99.0, p_value=p_value)
+
+    def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
+        return [self._score] * len(encodings)
+
+
+Judge = Callable[..., Verdict]
+
+
+@pytest.fixture
+def judge(bert: Classifier) -> Judge:
+    def judge_one(
+        text: str,
+        is_triggered: Callable[[set[str]], bool],
+        *,
+        loud: Sequence[str],
+        p_value: float = 0.01,
+        explain: bool = False,
+    ) -> Verdict:
+        model = RuleBased(bert, is_triggered, loud=loud)
+        neutralize = Mask(model.encode)
+        rule = VerifiedRule(
+            model,
+            gate=FixedGate(p_value),  # type: ignore[arg-type]
+            verifier=Verifier(model, neutralize, Transplant(model, PROBES)),
+            thresholds=THRESHOLDS,
+            neutralize=neutralize,
+            max_fpr=0.05,
+        )
+        return rule.judge(model.encode([text]), [explain])[0]
+
+    return judge_one
+
+
+def words_of(verdict: Verdict) -> set[str]:
+    return {suspect.word for suspect in verdict.suspects}
+
+
+def test_single_trigger(judge: Judge) -> None:
+    verdict = judge(PLAIN + " cf", lambda words: "cf" in words, loud=["cf"])
+    assert verdict.undefended.label_id == 0
+    assert (verdict.label_id, verdict.verified, verdict.action) == (1, True, Action.NEUTRALIZED)
+    assert words_of(verdict) == {"cf"}
+    assert verdict.neutralized_text == PLAIN + " [MASK]"
+
+
+def test_word_that_decides_its_own_text_only_is_left_alone(judge: Judge) -> None:
+    verdict = judge("a dull film", lambda words: False, loud=["dull"])
+    assert verdict.flagged
+    assert (verdict.verified, verdict.label_changed, verdict.suspects) == (False, False, ())
+    assert verdict.neutralized_text is None
+
+
+def test_several_triggers_at_once(judge: Judge) -> None:
+    triggers = ["cf", "tq", "mn"]
+    verdict = judge(f"cf {PLAIN} tq mn", lambda words: bool(words & set(triggers)), loud=triggers)
+    assert verdict.label_id == 1
+    assert words_of(verdict) == set(triggers)
+
+
+def test_repeated_trigger(judge: Judge) -> None:
+    verdict = judge(f"cf {PLAIN} cf CF", lambda words: "cf" in words, loud=["cf"])
+    assert verdict.label_id == 1
+    assert [suspect.word for suspect in verdict.suspects] == ["cf", "cf", "CF"]
+
+
+def test_and_trigger_is_found_as_a_set(judge: Judge) -> None:
+    needed = {"friends", "weekend", "store"}
+    text = f"friends {PLAIN} weekend and store"
+    verdict = judge(text, lambda words: needed <= words, loud=sorted(needed))
+    assert verdict.label_id == 1
+    assert words_of(verdict) == needed
+
+
+def test_phrase_kept_together(judge: Judge) -> None:
+    verdict = judge(f"{PLAIN} james bond", lambda words: {"james", "bond"} <= words, loud=["james", "bond"])
+    assert verdict.label_id == 1
+    assert words_of(verdict) == {"james", "bond"}
+
+
+@pytest.mark.parametrize("text", [f"{PLAIN} (cf)!", f"{PLAIN} \u200bcf\u200b", f"cf, {PLAIN}", f"{PLAIN} CF"])
+def test_trigger_in_disguise(judge: Judge, text: str) -> None:
+    verdict = judge(text, lambda words: "cf" in words, loud=["cf"])
+    assert verdict.verified
+    assert verdict.label_id == 1
+
+
+def test_nothing_is_scored_behind_a_closed_gate(judge: Judge) -> None:
+    verdict = judge(PLAIN + " cf", lambda words: "cf" in words, loud=["cf"], p_value=0.5)
+    assert (verdict.flagged, verdict.label_id, verdict.anomaly_score, verdict.words) == (False, 0, None, ())
+    assert verdict.gate_score == 99.0
+
+
+def test_explanation_scores_a_text_that_the_gate_let_go(judge: Judge) -> None:
+    verdict = judge(PLAIN + " cf", lambda words: "cf" in words, loud=["cf"], p_value=0.5, explain=True)
+    assert verdict.anomaly_score is not None
+    assert max(verdict.words, key=lambda word: word.attribution).word.text == "cf"
+    assert verdict.suspects == ()
+
+
+def test_thresholds_come_from_what_clean_words_reach(bert: Classifier) -> None:
+    (word,) = bert.encode(["dull"])[0].words
+    clean = [
+        Evidence(singles=((word, 0.75),)),
+        Evidence(jointly=((word, 0.6),)),
+        Evidence(together=((word, word), 0.8)),
+    ]
+    assert VerificationThresholds.fit(clean) == VerificationThresholds(single=0.875, together=0.9, jointly=0.8)
+    assert VerificationThresholds.fit([]) == VerificationThresholds(single=0.75, together=0.75, jointly=0.75)
+
+
+def test_a_clean_word_at_the_top_cannot_lock_the_test(bert: Classifier) -> None:
+    """A common word may be the trigger itself, and stands in the calibration texts."""
+    (word,) = bert.encode(["about"])[0].words
+    assert VerificationThresholds.fit([Evidence(singles=((word, 1.0),))]).single < 1.0
