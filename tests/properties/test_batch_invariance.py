@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.xgraad import Classifier, Defense, score_encodings
+from handler.xgraad import RULES, Classifier, Defense, score_encodings
 from handler.xgraad.encoding import collate
 from tests.toys import ARCHITECTURES, SENTENCES, TRIGGERS
 
@@ -51,12 +51,19 @@ def test_padding_does_not_matter(classifier: Classifier, n_padding: int, monkeyp
             assert torch.allclose(getattr(before, name), getattr(after, name), atol=1e-5)
 
 
-@settings(max_examples=20)
-@given(texts=st.lists(TEXTS, min_size=2, max_size=6))
-def test_verdict_does_not_depend_on_the_batch(bert_folder: Path, texts: list[str]) -> None:
-    defense = Defense.load(bert_folder)
-    for text, verdict in zip(texts, defense(texts), strict=True):
-        (alone,) = defense([text])
+@pytest.fixture(scope="module")
+def defenses(bert_folder: Path) -> dict[str, Defense]:
+    """Every rule; the gate of `verified` is open, so that every text is tested."""
+    return {rule: Defense.load(bert_folder, rule=rule, gate_share=1.0) for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=8)
+@given(texts=st.lists(TEXTS, min_size=2, max_size=5))
+def test_verdict_does_not_depend_on_the_batch(defenses: dict[str, Defense], rule: str, texts: list[str]) -> None:
+    for text, verdict in zip(texts, defenses[rule](texts), strict=True):
+        (alone,) = defenses[rule]([text])
         assert verdict.neutralized_text == alone.neutralized_text
         assert verdict.label_id == alone.label_id
+        assert verdict.gate_score == pytest.approx(alone.gate_score, abs=0.5)  # a rank among clean texts
         assert verdict.anomaly_score == pytest.approx(alone.anomaly_score, rel=1e-5, abs=1e-5)

@@ -52,7 +52,7 @@ def test_words_take_the_largest_of_their_tokens(classifier: Classifier, slow: Sl
 def test_the_slow_scorer_can_tell_texts_apart(slow: SlowScorer) -> None:
     """Sanity arm: the equality above would hold for constants, too."""
     scores = [slow(text).anomaly_score for text in SENTENCES]
-    assert max(scores) > 2 * min(scores) > 0
+    assert max(scores) > 1.2 * min(scores) > 0
 
 
 def test_some_texts_are_truncated(classifier: Classifier) -> None:

@@ -182,7 +182,7 @@ def test_the_paper_rule_has_one_threshold_and_the_other_one_per_length(load_bert
 
 def test_the_paper_rule_has_the_papers_neutralizer(load_bert: Callable[..., Defense]) -> None:
     assert load_bert(rule="paper").neutralize.name == "noise"
-    assert load_bert().neutralize.name == DEFAULT_NEUTRALIZER == "mask"
+    assert load_bert().neutralize.name == DEFAULT_NEUTRALIZER == "delete"
     assert load_bert(rule="paper", neutralizer="delete").neutralize.name == "delete"
 
 
