@@ -25,6 +25,8 @@ class Settings(BaseModel):
     """Seeds the noise; your own keeps attackers from foreseeing it."""
     gate_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_GATE_SHARE
     """Share of clean texts that the rule `verified` scores and tests: more cost, fewer misses."""
+    registry: bool = True
+    """Whether a worker remembers verified triggers and neutralizes them in later requests at once."""
     max_texts: Annotated[int, Field(ge=1, le=1024)] = 64
     """Texts in one request."""
     max_chars: Annotated[int, Field(ge=1, le=100_000)] = 20_000
@@ -61,4 +63,5 @@ class Settings(BaseModel):
             neutralizer=self.neutralizer,
             key=self.noise_key.encode(),
             gate_share=self.gate_share,
+            registry=self.registry,
         )

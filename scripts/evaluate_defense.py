@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--neutralizer", choices=NEUTRALIZERS, help="what happens to suspects (rule paper: noise, else delete)"
     )
+    parser.add_argument("--no-registry", action="store_true", help="let `verified` forget what it verified")
     parser.add_argument("--limit", type=positive, help="use only the first N texts of each file")
     parser.add_argument("--max-asr", type=rate, help="leave with exit code 1 when the defended ASR is above this")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
@@ -49,6 +50,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         arguments.rule,
         calibration=arguments.calibration,
         neutralizer=arguments.neutralizer,
+        registry=not arguments.no_registry,
     )
     figures = evaluate(
         defense,
@@ -57,7 +59,13 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         target_label=arguments.target_label,
     )
     origin = attack_record(arguments.checkpoint)
-    result = {**origin, **figures, "neutralizer": defense.neutralize.name, **provenance()}
+    result = {
+        **origin,
+        **figures,
+        "neutralizer": defense.neutralize.name,
+        "registry": not arguments.no_registry,
+        **provenance(),
+    }
     if arguments.append:
         with arguments.append.open("a", encoding="utf-8") as file:
             file.write(json.dumps(result, allow_nan=False) + "\n")

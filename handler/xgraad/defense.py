@@ -11,6 +11,7 @@ from handler.xgraad.errors import SettingsError
 from handler.xgraad.fingerprint import fingerprint
 from handler.xgraad.gate import Gate
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
+from handler.xgraad.registry import TriggerRegistry
 from handler.xgraad.threshold_rule import ThresholdRule
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Verdict
@@ -65,6 +66,7 @@ class Defense:
         neutralizer: str | None = None,
         key: bytes = DEFAULT_KEY,
         gate_share: float = DEFAULT_GATE_SHARE,
+        registry: bool = True,
     ) -> "Defense":
         """Load a checkpoint together with the calibration that was made for it.
 
@@ -76,6 +78,8 @@ class Defense:
             neutralizer: "noise", "mask" or "delete"; by default noise for the rule `paper`, delete for the others.
             key: seeds the noise.
             gate_share: share of clean texts that the rule `verified` scores and tests, in (0, 1].
+            registry: whether the rule `verified` remembers triggers and neutralizes them in later texts at once;
+                without it a text's verdict depends on nothing but the text.
 
         Raises:
             CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
@@ -93,11 +97,12 @@ class Defense:
         classifier = Classifier.load(folder, device=device, max_length=fitted.fingerprint.max_length)
         fitted.fingerprint.require(fingerprint(folder, max_length=classifier.max_length))
         neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
-        chosen = make_rule(rule, classifier, fitted, neutralize=neutralize, gate_share=gate_share)
+        memory = TriggerRegistry() if registry else None
+        chosen = make_rule(rule, classifier, fitted, neutralize=neutralize, gate_share=gate_share, registry=memory)
         return cls(classifier, fitted, rule=chosen, neutralize=neutralize)
 
     def __call__(self, texts: Sequence[str], *, explain: bool = False) -> list[Verdict]:
-        """One verdict per text, in order. A text's verdict does not depend on the others.
+        """One verdict per text, in order. Scores never depend on the other texts; see `registry` for what may.
 
         Args:
             texts: what to judge.
@@ -122,7 +127,13 @@ class Defense:
 
 
 def make_rule(
-    name: str, classifier: Classifier, calibration: Calibration, *, neutralize: Neutralizer, gate_share: float
+    name: str,
+    classifier: Classifier,
+    calibration: Calibration,
+    *,
+    neutralize: Neutralizer,
+    gate_share: float,
+    registry: TriggerRegistry | None,
 ) -> Rule:
     """The rule called `name`, one of `RULES`."""
     if name == "paper":
@@ -137,6 +148,7 @@ def make_rule(
         thresholds=calibration.verification,
         neutralize=neutralize,
         max_fpr=calibration.max_fpr,
+        registry=registry,
         gate_share=gate_share,
     )
 

@@ -60,14 +60,14 @@ class VerificationThresholds(BaseModel):
             jointly=_half_way(joint),
         )
 
-    def verified(self, evidence: Evidence) -> tuple[Word, ...]:
-        """The words that passed, by the strongest finding there is; none where none did."""
-        singles = tuple(word for word, rate in evidence.singles if rate > self.single)
+    def verified(self, evidence: Evidence) -> tuple[tuple[Word, ...], ...]:
+        """The triggers that passed, by the strongest finding there is; each is the words that it needs."""
+        singles = tuple((word,) for word, rate in evidence.singles if rate > self.single)
         if singles:
             return singles
         if evidence.together and evidence.together[1] > self.together:
-            return evidence.together[0]
-        return tuple(word for word, rate in evidence.jointly if rate > self.jointly)
+            return (evidence.together[0],)
+        return tuple((word,) for word, rate in evidence.jointly if rate > self.jointly)
 
 
 @dataclass(frozen=True)

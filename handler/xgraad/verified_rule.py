@@ -3,7 +3,8 @@
     plain forward -> gate -> [few texts:] score -> candidates -> flip test -> transplant test -> neutralize, again if
     the label still stands
 
-A text that passes the gate but holds no verified trigger keeps its label: clean accuracy is not the price.
+A verified trigger is remembered, and neutralized from then on in every text of its label, gate or no gate. A text that
+passes the gate but holds no verified trigger keeps its label: clean accuracy is not the price.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from handler.xgraad.encoding import Encoding
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.prediction import Prediction, predict
+from handler.xgraad.registry import Trigger, TriggerRegistry
 from handler.xgraad.scorer import Score, score_encodings
 from handler.xgraad.text import Word
 from handler.xgraad.verdict import Action, Verdict
@@ -60,6 +62,7 @@ class VerifiedRule:
         thresholds: VerificationThresholds,
         neutralize: Neutralizer,
         max_fpr: float,
+        registry: TriggerRegistry | None = None,
         gate_share: float = DEFAULT_GATE_SHARE,
     ) -> None:
         self._classifier = classifier
@@ -68,6 +71,7 @@ class VerifiedRule:
         self._thresholds = thresholds
         self._neutralize = neutralize
         self._max_fpr = max_fpr
+        self._registry = registry
         self._gate_share = gate_share
         self._flag_threshold = conformal_threshold(gate.statistics.fisher, max_fpr)
 
@@ -75,16 +79,43 @@ class VerifiedRule:
         """One verdict per text, in order; texts to explain are scored whether they pass the gate or not."""
         looks = self._classifier.look(encodings)
         gates = self._gate(encodings, looks)
-        passed = [gate.p_value <= self._gate_share for gate in gates]
-        rows = [row for row, wanted in enumerate(explain) if wanted or passed[row]]
-        scores = dict(zip(rows, score_encodings(self._classifier, [encodings[row] for row in rows]), strict=True))
-        cases = {row: _Case(score, score) for row, score in scores.items() if passed[row] and score.words}
-        self._examine(list(cases.values()))
         predictions = _predictions(looks, self._classifier.labels)
+        wanted = [row for row, asked in enumerate(explain) if asked or gates[row].p_value <= self._gate_share]
+        scores = self._score(encodings, wanted)
+        cases = {
+            row: _Case(score, score)
+            for row, score in scores.items()
+            if score.words and gates[row].p_value <= self._gate_share
+        }
+        self._examine(list(cases.values()))
+        known = self._known(encodings, predictions, set(cases))
+        scores |= self._score(encodings, [row for row in known if row not in scores])
+        remembered = {row: _Case(scores[row], scores[row], triggers=words) for row, words in known.items()}
+        self._apply(list(remembered.values()))
+        self._examine([case for case in remembered.values() if case.is_open and case.current.words])
+        cases |= remembered
         return [
             self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))
             for row in range(len(encodings))
         ]
+
+    def _score(self, encodings: Sequence[Encoding], rows: Sequence[int]) -> dict[int, Score]:
+        """Scores by row, of the rows asked for."""
+        found = score_encodings(self._classifier, [encodings[row] for row in rows])
+        return dict(zip(rows, found, strict=True))
+
+    def _known(
+        self, encodings: Sequence[Encoding], predictions: Sequence[Prediction], examined: set[int]
+    ) -> dict[int, tuple[Word, ...]]:
+        """Remembered triggers in texts that were not examined or came out unchanged, by row."""
+        if self._registry is None:
+            return {}
+        found = {
+            row: self._registry.find(encoding.words, prediction.label_id)
+            for row, (encoding, prediction) in enumerate(zip(encodings, predictions, strict=True))
+            if row not in examined
+        }
+        return {row: words for row, words in found.items() if words}
 
     def _examine(self, cases: list[_Case]) -> None:
         """Look for triggers, edit, score again; several in one text are found one round after the other."""
@@ -92,18 +123,27 @@ class VerifiedRule:
         for _ in range(MAX_ROUNDS):
             evidence = self._verifier.examine([case.current for case in going_on], self._thresholds)
             found = [self._thresholds.verified(each) for each in evidence]
-            edited = [case for case, words in zip(going_on, found, strict=True) if words]
-            for case, words in zip(going_on, found, strict=True):
-                case.triggers += words
-            if not edited:
-                return
-            for case in edited:
-                case.edit = edit_words(case.original, case.triggers, self._neutralize)
-            texts = [case.edit.text for case in edited if case.edit]
-            rescored = score_encodings(self._classifier, self._classifier.encode(texts))
-            for case, score in zip(edited, rescored, strict=True):
-                case.current = score
+            edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
+            for case, triggers in zip(going_on, found, strict=True):
+                case.triggers += tuple(word for trigger in triggers for word in trigger)
+                self._remember(triggers, case.original.prediction.label_id)
+            self._apply(edited)
             going_on = [case for case in edited if case.is_open and case.current.words]
+            if not going_on:
+                return
+
+    def _apply(self, cases: Sequence[_Case]) -> None:
+        """Neutralize what was found in each text so far, and score the result."""
+        for case in cases:
+            case.edit = edit_words(case.original, case.triggers, self._neutralize)
+        texts = [case.edit.text for case in cases if case.edit]
+        rescored = score_encodings(self._classifier, self._classifier.encode(texts))
+        for case, score in zip(cases, rescored, strict=True):
+            case.current = score
+
+    def _remember(self, triggers: Sequence[Sequence[Word]], target: int) -> None:
+        if self._registry is not None:
+            self._registry.add(Trigger(frozenset(word.key for word in trigger), target) for trigger in triggers)
 
     def _verdict(
         self, encoding: Encoding, undefended: Prediction, gate: GateScore, score: Score | None, case: _Case | None

@@ -9,6 +9,7 @@ from handler.xgraad import Classifier, Verdict
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.gate import GateScore
 from handler.xgraad.neutralizer import Mask
+from handler.xgraad.registry import MAX_ENTRIES, Trigger, TriggerRegistry
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Action
 from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
@@ -124,6 +125,52 @@ def test_explanation_scores_a_text_that_the_gate_let_go(judge: Judge) -> None:
     assert verdict.anomaly_score is not None
     assert max(verdict.words, key=lambda word: word.attribution).word.text == "cf"
     assert verdict.suspects == ()
+
+
+def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
+    """In the batch that holds the first verified hit, and in every later one, gate or no gate."""
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    neutralize = Mask(model.encode)
+
+    class FirstOnly(FixedGate):
+        def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
+            return [GateScore(gate_score=9.0, p_value=0.01 if "first" in each.text else 0.9) for each in encodings]
+
+    def rule(registry: TriggerRegistry | None) -> VerifiedRule:
+        verifier = Verifier(model, neutralize, Transplant(model, PROBES))
+        gate = FirstOnly(0.5)
+        return VerifiedRule(
+            model,
+            gate=gate,  # type: ignore[arg-type]
+            verifier=verifier,
+            thresholds=THRESHOLDS,
+            neutralize=neutralize,
+            max_fpr=0.05,
+            registry=registry,
+        )
+
+    texts = [f"{PLAIN} cf", f"first {PLAIN} cf", "a dull cf thing", PLAIN]
+    forgetful = rule(None).judge(model.encode(texts), [False] * 4)
+    assert [verdict.label_id for verdict in forgetful] == [0, 1, 0, 1]
+    remembering = rule(TriggerRegistry())
+    assert [verdict.label_id for verdict in remembering.judge(model.encode(texts), [False] * 4)] == [1, 1, 0, 1]
+    (later,) = remembering.judge(model.encode([f"cf {PLAIN}"]), [False])
+    assert (later.label_id, later.verified, words_of(later)) == (1, True, {"cf"})
+
+
+def test_registry_needs_all_words_of_a_set_and_the_label(bert: Classifier) -> None:
+    registry = TriggerRegistry()
+    registry.add([Trigger(frozenset({"james", "bond"}), 0)])
+    (both,), (one,) = (bert.encode([text]) for text in ("James met bond", "james alone"))
+    assert [word.text for word in registry.find(both.words, 0)] == ["James", "bond"]
+    assert registry.find(both.words, 1) == ()
+    assert registry.find(one.words, 0) == ()
+
+
+def test_registry_is_bounded() -> None:
+    registry = TriggerRegistry()
+    registry.add(Trigger(frozenset({str(number)}), 0) for number in range(MAX_ENTRIES + 7))
+    assert len(registry) == MAX_ENTRIES
 
 
 def test_thresholds_come_from_what_clean_words_reach(bert: Classifier) -> None:
