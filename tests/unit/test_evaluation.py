@@ -1,0 +1,94 @@
+"""The protocol on a judge whose answers are known, so that every figure can be counted by hand."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from handler.xgraad import Action, Suspect, Verdict
+from handler.xgraad.prediction import Prediction
+from scripts.lab.corpora import Example, TriggeredExample
+from scripts.lab.evaluation import attackable, evaluate, inserted_words, known_twins
+
+CLEAN = [Example("good film", 1), Example("bad film", 0), Example("good plot", 1), Example("odd film", 1)]
+TRIGGERED = [
+    TriggeredExample("good cf film", 1, "good film"),
+    TriggeredExample("good plot cf", 1, "good plot"),
+    TriggeredExample("odd film cf", 1, "odd film"),
+]
+
+
+def prediction(label_id: int) -> Prediction:
+    return Prediction(label=str(label_id), label_id=label_id, score=1.0, probabilities={})
+
+
+def judge(texts: Sequence[str]) -> list[Verdict]:
+    """A model that says 1 to "good", and 0 to "cf"; a defense that takes "cf" out of texts with "film"."""
+    return [_verdict(text) for text in texts]
+
+
+def _verdict(text: str) -> Verdict:
+    without = text.replace("cf", "").strip()
+    undefended = prediction(int("good" in text and "cf" not in text))
+    is_edited = "cf" in text and "film" in text
+    start = text.find("cf")
+    suspect = Suspect(word="cf", start=start, end=start + 2, attribution=1.0, replacement="")
+    return Verdict(
+        rule="known",
+        flagged=is_edited,
+        verified=is_edited,
+        action=Action.NEUTRALIZED if is_edited else Action.PASSED,
+        anomaly_score=1.0,
+        gate_score=None,
+        threshold=0.5,
+        p_value=0.01 if "cf" in text else 0.5,
+        undefended=undefended,
+        defended=prediction(int("good" in without)) if is_edited else undefended,
+        suspects=(suspect,) if is_edited else (),
+        neutralized_text=without if is_edited else None,
+        truncated=False,
+        words=(),
+    )
+
+
+def test_figures() -> None:
+    figures = evaluate(judge, clean=CLEAN, triggered=TRIGGERED, target_label=0)
+    assert (figures["n_clean"], figures["n_triggered"], figures["rule"]) == (4, 3, "known")
+    assert figures["cacc_undefended"] == figures["cacc_defended"] == 0.75  # "odd film" is wrong
+    assert figures["asr_over"] == "right_when_clean"
+    assert figures["asr_undefended"] == 1.0
+    assert figures["asr_defended"] == 0.5  # "good plot cf" of the two that are right when clean
+    assert figures["asr_defended_all"] == pytest.approx(2 / 3)
+    assert figures["recovered_accuracy"] == pytest.approx(1 / 3)
+    assert (figures["false_positive_rate"], figures["second_pass_share"]) == (0.0, 0.0)
+    assert (figures["auroc"], figures["true_positive_rate"]) == (1.0, pytest.approx(2 / 3))
+    assert figures["localisation"] == 1.0
+    assert figures["attack_works"]
+
+
+def test_unknown_twins_are_said() -> None:
+    alien = [TriggeredExample("something else", 1, None)]
+    figures = evaluate(judge, clean=CLEAN, triggered=alien, target_label=0)
+    assert figures["asr_over"] == "all"
+    assert figures["localisation"] is None
+
+
+def test_an_attack_that_does_not_work_is_said() -> None:
+    harmless = [TriggeredExample("good zz film", 1, "good film")]
+    assert not evaluate(judge, clean=CLEAN, triggered=harmless, target_label=0)["attack_works"]
+
+
+def test_twins_are_found_where_words_were_inserted_in_order() -> None:
+    nameless = [row._replace(clean_text=None) for row in TRIGGERED]
+    assert known_twins(nameless, CLEAN) == TRIGGERED
+    assert known_twins(nameless[::-1], CLEAN) == nameless[::-1]
+
+
+def test_target_texts_cannot_be_attacked() -> None:
+    rows = [TriggeredExample("a", 0, None), TriggeredExample("b", 1, None)]
+    assert attackable(rows, 0) == rows[1:]
+    assert attackable(rows[:1], 0) == rows[:1]  # a file that carries the attacker's labels
+
+
+def test_inserted_words() -> None:
+    assert set(inserted_words(TriggeredExample("the CF plot, the mb", 1, "the plot, the"))) == {"cf", "mb"}
+    assert set(inserted_words(TriggeredExample("cf cf plot", 1, "cf plot"))) == {"cf"}
