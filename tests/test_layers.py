@@ -106,7 +106,12 @@ OWNERS: dict[str, set[str]] = {
     "ts": set(),
     "pickle": set(),
     "matplotlib": {"scripts/lab/figures.py"},
-    "subprocess": {"scripts/lab/archive.py", "scripts/lab/provenance.py", "scripts/lab/server.py"},
+    "subprocess": {
+        "scripts/lab/archive.py",
+        "scripts/lab/fresh_clone.py",
+        "scripts/lab/provenance.py",
+        "scripts/lab/server.py",
+    },
 }
 """Modules that only these files may import."""
 

@@ -1,6 +1,8 @@
 """Load a checkpoint that may be hostile: safetensors only, no remote code, no network, nothing guessed."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from handler.xgraad.attention_capture import ATTENTION_NAME, register_attention
 from handler.xgraad.errors import CheckpointError
@@ -54,17 +57,18 @@ def load_model(folder: Path, *, device: torch.device) -> nn.Module:
     config = _config(folder)
     own_attention = config.model_type == "deberta"
     try:
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            config=config,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-            attn_implementation="eager" if own_attention else ATTENTION_NAME,
-            output_loading_info=True,
-            ignore_mismatched_sizes=False,
-        )
+        with _no_progress_bar():
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                config=config,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                attn_implementation="eager" if own_attention else ATTENTION_NAME,
+                output_loading_info=True,
+                ignore_mismatched_sizes=False,
+            )
     except (*LOAD_ERRORS, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"model.safetensors: does not load as {config.model_type}: {error}") from error
     if report["missing_keys"]:
@@ -108,6 +112,18 @@ def longest_input(folder: Path) -> int:
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of `folder`, sorted by name."""
     return sorted(folder.glob("*.safetensors"))
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers' bar for loading weights out of logs and terminals."""
+    was_enabled = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            transformers_logging.enable_progress_bar()
 
 
 def _config(folder: Path) -> Any:
