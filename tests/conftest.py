@@ -12,8 +12,13 @@ from handler.xgraad import Calibration, Calibrator, Classifier, Defense, fingerp
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-settings.load_profile("default")
+settings.register_profile(
+    "project",
+    deadline=None,
+    derandomize="CI" in os.environ,  # what lands is judged by the same examples every time; at home new ones are tried
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("project")
 
 CLEAN_TEXTS = [f"{first} {second}" for first in SENTENCES for second in SENTENCES]
 
