@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handler.xgraad import Defense, Verdict
+from handler.xgraad import DEFAULT_RULE, RULES, Defense, Verdict
 from scripts import build_archive
 from scripts.lab.client import Client, Reply, is_error
 from scripts.lab.command import Exit
@@ -23,35 +23,40 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def client(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of a served toy model whose batches are filled: they wait 100 ms for company."""
+    """A client of a toy model served under every rule; its batches wait 100 ms to fill."""
     folder = tmp_path_factory.mktemp("served")
-    options = [
-        "--name",
-        "toy",
-        "--checkpoint",
-        str(bert_folder),
-        "--calibration",
-        str(bert_folder / "calibration.json"),
-    ]
-    options += ["--model-store", str(folder / "store"), "--max-batch-delay", "100", "--batch-size", "8"]
-    assert build_archive.main(options) == Exit.DONE
+    for rule in RULES:
+        options = ["--name", name_of(rule), "--rule", rule, "--checkpoint", str(bert_folder)]
+        options += ["--calibration", str(bert_folder / "calibration.json"), "--model-store", str(folder / "store")]
+        assert build_archive.main([*options, "--max-batch-delay", "100", "--batch-size", "8"]) == Exit.DONE
     server_options = ServerOptions(
-        model_store=folder / "store", models=archives_named(["toy"]), workers=2, ports=Ports.free(), state_dir=folder
+        model_store=folder / "store",
+        models=archives_named(map(name_of, RULES)),
+        workers=1,
+        ports=Ports.free(),
+        state_dir=folder,
     )
     with serving(server_options) as server, server.client(timeout_s=30) as client:
         yield client
 
 
+def name_of(rule: str) -> str:
+    return "toy" if rule == DEFAULT_RULE else f"toy-{rule}"
+
+
 @pytest.fixture(scope="module")
 def offline(bert_folder: Path) -> dict[str, Verdict]:
-    return dict(zip(CLEAN_TEXTS, Defense.load(bert_folder)(CLEAN_TEXTS), strict=True))
+    return dict(zip(CLEAN_TEXTS, Defense.load(bert_folder)(CLEAN_TEXTS, explain=True), strict=True))
 
 
-def test_served_verdicts_equal_the_offline_ones(client: Client, offline: dict[str, Verdict]) -> None:
-    served = ServedDefense(client, "toy", n_clients=16)(CLEAN_TEXTS)
-    assert any(verdict.flagged for verdict in served)
-    assert any(not verdict.flagged for verdict in served)
-    for verdict, expected in zip(served, offline.values(), strict=True):
+@pytest.mark.parametrize("rule", RULES)
+def test_served_verdicts_equal_the_offline_ones(client: Client, bert_folder: Path, rule: str) -> None:
+    served = ServedDefense(client, name_of(rule), n_clients=16)(CLEAN_TEXTS)
+    assert {verdict.rule for verdict in served} == {rule}
+    offline = Defense.load(bert_folder, rule=rule)(CLEAN_TEXTS)
+    if rule != "verified":  # which finds no trigger in a model that has none
+        assert {verdict.flagged for verdict in served} == {True, False}
+    for verdict, expected in zip(served, offline, strict=True):
         assert verdict.label_id == expected.label_id
         assert verdict.neutralized_text == expected.neutralized_text
         assert verdict.anomaly_score == pytest.approx(expected.anomaly_score, abs=1e-5)
