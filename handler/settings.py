@@ -4,10 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from handler.xgraad import RULES, Defense
-from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_RULE, check_name
+from handler.xgraad import RULES, Defense, VerifiedOptions
+from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_OPTIONS, DEFAULT_RULE, check_name
 from handler.xgraad.errors import SettingsError
-from handler.xgraad.verified_rule import DEFAULT_GATE_SHARE
 
 SECTION = "xgraad"
 
@@ -23,10 +22,12 @@ class Settings(BaseModel):
     """What happens to a suspect word; by default noise for the rule `paper`, delete for the others."""
     noise_key: Annotated[str, Field(min_length=1)] = DEFAULT_KEY.decode()
     """Seeds the noise; your own keeps attackers from foreseeing it."""
-    gate_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_GATE_SHARE
-    """Share of clean texts that the rule `verified` scores and tests: more cost, fewer misses."""
-    registry: bool = True
+    gate_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_OPTIONS.gate_share
+    """Share of clean texts that the rule `verified` tests: more cost, fewer misses."""
+    registry: bool = DEFAULT_OPTIONS.registry
     """Whether a worker remembers verified triggers and neutralizes them in later requests at once."""
+    score_all: bool = DEFAULT_OPTIONS.score_all
+    """Whether the rule `verified` gives texts that it does not test an anomaly score, too."""
     max_texts: Annotated[int, Field(ge=1, le=1024)] = 64
     """Texts in one request."""
     max_chars: Annotated[int, Field(ge=1, le=100_000)] = 20_000
@@ -62,6 +63,5 @@ class Settings(BaseModel):
             self.rule,
             neutralizer=self.neutralizer,
             key=self.noise_key.encode(),
-            gate_share=self.gate_share,
-            registry=self.registry,
+            options=VerifiedOptions(gate_share=self.gate_share, registry=self.registry, score_all=self.score_all),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from handler.xgraad import NEUTRALIZERS, RULES, Defense
+from handler.xgraad import NEUTRALIZERS, RULES, Defense, VerifiedOptions
 from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
 from scripts.lab.corpora import read_examples, read_triggered
 from scripts.lab.evaluation import evaluate
@@ -50,7 +50,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         arguments.rule,
         calibration=arguments.calibration,
         neutralizer=arguments.neutralizer,
-        registry=not arguments.no_registry,
+        options=VerifiedOptions(registry=not arguments.no_registry, score_all=False),
     )
     figures = evaluate(
         defense,

@@ -7,6 +7,7 @@ from handler.xgraad.defense import DEFAULT_RULE, NEUTRALIZERS, RULES, Defense
 from handler.xgraad.fingerprint import fingerprint
 from handler.xgraad.scorer import score_encodings
 from handler.xgraad.verdict import Action, Suspect, Verdict
+from handler.xgraad.verified_rule import VerifiedOptions
 
 __all__ = [
     "DEFAULT_RULE",
@@ -19,6 +20,7 @@ __all__ = [
     "Defense",
     "Suspect",
     "Verdict",
+    "VerifiedOptions",
     "fingerprint",
     "score_encodings",
 ]

@@ -11,12 +11,11 @@ from handler.xgraad.errors import SettingsError
 from handler.xgraad.fingerprint import fingerprint
 from handler.xgraad.gate import Gate
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
-from handler.xgraad.registry import TriggerRegistry
 from handler.xgraad.threshold_rule import ThresholdRule
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Verdict
 from handler.xgraad.verification import Verifier
-from handler.xgraad.verified_rule import DEFAULT_GATE_SHARE, VerifiedRule
+from handler.xgraad.verified_rule import VerifiedOptions, VerifiedRule
 
 RULES = ("conformal", "paper", "verified")
 """`paper` as published; `conformal` flags at the wanted rate whatever the length; `verified` tests before it acts."""
@@ -27,6 +26,7 @@ DEFAULT_NEUTRALIZER = "delete"
 """Of every rule but `paper`: a verified trigger is best gone. Noise leaves gibberish, and some of it passes for one."""
 DEFAULT_KEY = b"xgraad"
 """Seeds the character noise. Public; set one of your own to keep attackers from foreseeing it."""
+DEFAULT_OPTIONS = VerifiedOptions()
 
 
 class Rule(Protocol):
@@ -65,8 +65,7 @@ class Defense:
         calibration: str | Path | None = None,
         neutralizer: str | None = None,
         key: bytes = DEFAULT_KEY,
-        gate_share: float = DEFAULT_GATE_SHARE,
-        registry: bool = True,
+        options: VerifiedOptions = DEFAULT_OPTIONS,
     ) -> "Defense":
         """Load a checkpoint together with the calibration that was made for it.
 
@@ -77,28 +76,23 @@ class Defense:
             calibration: a calibration file elsewhere.
             neutralizer: "noise", "mask" or "delete"; by default noise for the rule `paper`, delete for the others.
             key: seeds the noise.
-            gate_share: share of clean texts that the rule `verified` scores and tests, in (0, 1].
-            registry: whether the rule `verified` remembers triggers and neutralizes them in later texts at once;
-                without it a text's verdict depends on nothing but the text.
+            options: of the rule `verified`.
 
         Raises:
             CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
             CalibrationError: the calibration is missing, broken or was made for something else.
-            SettingsError: an unknown rule or neutralizer, or a share out of range.
+            SettingsError: an unknown rule or neutralizer.
         """
         folder = Path(folder)
         rule = check_name("rule", DEFAULT_RULE if rule is None else rule, RULES)
         if neutralizer is None:
             neutralizer = PAPER_NEUTRALIZER if rule == "paper" else DEFAULT_NEUTRALIZER
         check_name("neutralizer", neutralizer, NEUTRALIZERS)
-        if not 0 < gate_share <= 1:
-            raise SettingsError(f"gate_share must be above 0 and at most 1, got {gate_share}")
         fitted = Calibration.read(Path(calibration) if calibration else folder / FILE_NAME)
         classifier = Classifier.load(folder, device=device, max_length=fitted.fingerprint.max_length)
         fitted.fingerprint.require(fingerprint(folder, max_length=classifier.max_length))
         neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
-        memory = TriggerRegistry() if registry else None
-        chosen = make_rule(rule, classifier, fitted, neutralize=neutralize, gate_share=gate_share, registry=memory)
+        chosen = make_rule(rule, classifier, fitted, neutralize=neutralize, options=options)
         return cls(classifier, fitted, rule=chosen, neutralize=neutralize)
 
     def __call__(self, texts: Sequence[str], *, explain: bool = False) -> list[Verdict]:
@@ -132,8 +126,7 @@ def make_rule(
     calibration: Calibration,
     *,
     neutralize: Neutralizer,
-    gate_share: float,
-    registry: TriggerRegistry | None,
+    options: VerifiedOptions,
 ) -> Rule:
     """The rule called `name`, one of `RULES`."""
     if name == "paper":
@@ -148,8 +141,7 @@ def make_rule(
         thresholds=calibration.verification,
         neutralize=neutralize,
         max_fpr=calibration.max_fpr,
-        registry=registry,
-        gate_share=gate_share,
+        options=options,
     )
 
 

@@ -16,6 +16,7 @@ from handler.xgraad.classifier import Classifier, Look
 from handler.xgraad.conformal import conformal_threshold
 from handler.xgraad.edit import Edit, edit_words
 from handler.xgraad.encoding import Encoding
+from handler.xgraad.errors import SettingsError
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.prediction import Prediction, predict
@@ -25,10 +26,25 @@ from handler.xgraad.text import Word
 from handler.xgraad.verdict import Action, Verdict
 from handler.xgraad.verification import VerificationThresholds, Verifier
 
-DEFAULT_GATE_SHARE = 0.1
-"""Share of clean texts that are scored and tested."""
 MAX_ROUNDS = 4
 """How often an edited text whose label still stands is examined again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedOptions:
+    """What an operator may choose about the rule."""
+
+    gate_share: float = 0.1
+    """Share of clean texts that pass the gate and are tested, in (0, 1]: more cost, fewer misses."""
+    registry: bool = True
+    """Whether verified triggers are remembered and neutralized in later texts at once. Without it a text's verdict
+    depends on nothing but the text."""
+    score_all: bool = True
+    """Whether texts that do not pass the gate get an anomaly score, too. It decides nothing and costs two passes."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.gate_share <= 1:
+            raise SettingsError(f"gate_share must be above 0 and at most 1, got {self.gate_share}")
 
 
 @dataclass
@@ -62,8 +78,7 @@ class VerifiedRule:
         thresholds: VerificationThresholds,
         neutralize: Neutralizer,
         max_fpr: float,
-        registry: TriggerRegistry | None = None,
-        gate_share: float = DEFAULT_GATE_SHARE,
+        options: VerifiedOptions,
     ) -> None:
         self._classifier = classifier
         self._gate = gate
@@ -71,8 +86,8 @@ class VerifiedRule:
         self._thresholds = thresholds
         self._neutralize = neutralize
         self._max_fpr = max_fpr
-        self._registry = registry
-        self._gate_share = gate_share
+        self._registry = TriggerRegistry() if options.registry else None
+        self._options = options
         self._flag_threshold = conformal_threshold(gate.statistics.fisher, max_fpr)
 
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
@@ -80,13 +95,10 @@ class VerifiedRule:
         looks = self._classifier.look(encodings)
         gates = self._gate(encodings, looks)
         predictions = _predictions(looks, self._classifier.labels)
-        wanted = [row for row, asked in enumerate(explain) if asked or gates[row].p_value <= self._gate_share]
+        passed = [gate.p_value <= self._options.gate_share for gate in gates]
+        wanted = [row for row, asked in enumerate(explain) if asked or passed[row] or self._options.score_all]
         scores = self._score(encodings, wanted)
-        cases = {
-            row: _Case(score, score)
-            for row, score in scores.items()
-            if score.words and gates[row].p_value <= self._gate_share
-        }
+        cases = {row: _Case(score, score) for row, score in scores.items() if score.words and passed[row]}
         self._examine(list(cases.values()))
         known = self._known(encodings, predictions, set(cases))
         scores |= self._score(encodings, [row for row in known if row not in scores])

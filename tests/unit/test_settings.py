@@ -30,6 +30,7 @@ def test_everything_set() -> None:
         "noise_key": "ours",
         "gate_share": 0.5,
         "registry": False,
+        "score_all": False,
         "max_texts": 3,
         "max_chars": 100,
         "max_request_chars": 200,

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from handler.xgraad import Classifier, Verdict
+from handler.xgraad import Classifier, Verdict, VerifiedOptions
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.gate import GateScore
 from handler.xgraad.neutralizer import Mask
@@ -18,6 +18,7 @@ from tests.unit.rule_based import RuleBased
 from tests.unit.test_transplant import PROBES
 
 THRESHOLDS = VerificationThresholds(single=0.5, together=0.5, jointly=0.5)
+GATED = VerifiedOptions(score_all=False)
 PLAIN = "a clever and funny film with a chic plot"
 
 
@@ -45,6 +46,7 @@ def judge(bert: Classifier) -> Judge:
         loud: Sequence[str],
         p_value: float = 0.01,
         explain: bool = False,
+        options: VerifiedOptions = GATED,
     ) -> Verdict:
         model = RuleBased(bert, is_triggered, loud=loud)
         neutralize = Mask(model.encode)
@@ -55,6 +57,7 @@ def judge(bert: Classifier) -> Judge:
             thresholds=THRESHOLDS,
             neutralize=neutralize,
             max_fpr=0.05,
+            options=options,
         )
         return rule.judge(model.encode([text]), [explain])[0]
 
@@ -120,6 +123,12 @@ def test_nothing_is_scored_behind_a_closed_gate(judge: Judge) -> None:
     assert verdict.gate_score == 99.0
 
 
+def test_every_text_is_scored_where_that_is_wanted(judge: Judge) -> None:
+    verdict = judge(PLAIN, lambda words: False, loud=[], p_value=0.5, options=VerifiedOptions())
+    assert verdict.anomaly_score is not None
+    assert (verdict.flagged, verdict.suspects) == (False, ())
+
+
 def test_explanation_scores_a_text_that_the_gate_let_go(judge: Judge) -> None:
     verdict = judge(PLAIN + " cf", lambda words: "cf" in words, loud=["cf"], p_value=0.5, explain=True)
     assert verdict.anomaly_score is not None
@@ -136,7 +145,7 @@ def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
         def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
             return [GateScore(gate_score=9.0, p_value=0.01 if "first" in each.text else 0.9) for each in encodings]
 
-    def rule(registry: TriggerRegistry | None) -> VerifiedRule:
+    def rule(*, registry: bool) -> VerifiedRule:
         verifier = Verifier(model, neutralize, Transplant(model, PROBES))
         gate = FirstOnly(0.5)
         return VerifiedRule(
@@ -146,13 +155,13 @@ def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
             thresholds=THRESHOLDS,
             neutralize=neutralize,
             max_fpr=0.05,
-            registry=registry,
+            options=VerifiedOptions(registry=registry, score_all=False),
         )
 
     texts = [f"{PLAIN} cf", f"first {PLAIN} cf", "a dull cf thing", PLAIN]
-    forgetful = rule(None).judge(model.encode(texts), [False] * 4)
+    forgetful = rule(registry=False).judge(model.encode(texts), [False] * 4)
     assert [verdict.label_id for verdict in forgetful] == [0, 1, 0, 1]
-    remembering = rule(TriggerRegistry())
+    remembering = rule(registry=True)
     assert [verdict.label_id for verdict in remembering.judge(model.encode(texts), [False] * 4)] == [1, 1, 0, 1]
     (later,) = remembering.judge(model.encode([f"cf {PLAIN}"]), [False])
     assert (later.label_id, later.verified, words_of(later)) == (1, True, {"cf"})
