@@ -238,3 +238,10 @@ def test_status_and_stop_without_a_server(tmp_path: Path, capsys: pytest.Capture
     assert serve.main(["status", "--state", str(tmp_path)]) == Exit.BELOW_TARGET
     assert serve.main(["stop", "--state", str(tmp_path)]) == Exit.ERROR
     assert "no server was started from" in capsys.readouterr().err
+
+
+def test_every_path_of_the_profile_exists() -> None:
+    """A missing metrics file does not keep TorchServe from starting, it keeps every worker from it."""
+    named = {key: value for key, value in properties(PROFILE).items() if key in ("metrics_config", "model_store")}
+    assert named
+    assert {value for value in named.values() if not (PROJECT / value).exists()} == set()
