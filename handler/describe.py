@@ -12,7 +12,7 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
     calibration = defense.calibration
     return {
         "labels": list(defense.classifier.labels),
-        "model_type": defense.classifier.model.config.model_type,  # type: ignore[union-attr]
+        "model_type": defense.classifier.model.config.model_type,
         "device": str(defense.classifier.device),
         "defense": {
             "rule": defense.rule,

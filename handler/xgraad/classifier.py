@@ -46,13 +46,13 @@ class Look(NamedTuple):
 class Classifier:
     """A checkpoint prepared for attribution: frozen, float32, its attention readable."""
 
-    def __init__(self, model: nn.Module, tokenizer: Any, *, max_length: int, device: torch.device) -> None:
+    def __init__(self, model: Any, tokenizer: Any, *, max_length: int, device: torch.device) -> None:
         self.model = model
         self.encode = Encoder(tokenizer, max_length=max_length)
         self.max_length = max_length
         self.device = device
         config = model.config
-        self.labels: tuple[str, ...] = tuple(str(config.id2label[i]) for i in range(config.num_labels))  # type: ignore[union-attr, arg-type, index]
+        self.labels: tuple[str, ...] = tuple(str(config.id2label[i]) for i in range(config.num_labels))
         self._arguments = attention_arguments(model)
         self._n_layers_seen = 0
 
@@ -109,7 +109,7 @@ class Classifier:
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.model.parameters()):
             raise SelfTestError("parameters: not finite; the weights are damaged")
         trace = self.trace(self.encode(["a short text to look at before anything is served"]))[0]
-        n_layers = self.model.config.num_hidden_layers  # type: ignore[union-attr]
+        n_layers = self.model.config.num_hidden_layers
         if self._n_layers_seen != n_layers:
             raise SelfTestError(f"attention: {self._n_layers_seen} of {n_layers} layers can be read")
         for name, values in zip(Trace._fields, trace, strict=True):
@@ -122,7 +122,7 @@ class Classifier:
         return collate(encodings, pad_id=self.encode.pad_id, device=self.device)
 
     def _forward(self, batch: Batch, **arguments: Any) -> Any:
-        if self.model.config.model_type != "distilbert":  # type: ignore[union-attr]
+        if self.model.config.model_type != "distilbert":
             arguments["token_type_ids"] = batch.token_types
         return self.model(input_ids=batch.token_ids, attention_mask=batch.mask.long(), **arguments)
 
@@ -152,7 +152,7 @@ class Classifier:
 
 
 @contextmanager
-def _leaf_embeddings(model: nn.Module) -> Iterator[list[Tensor]]:
+def _leaf_embeddings(model: Any) -> Iterator[list[Tensor]]:
     """Make the word embedding table's output a leaf that takes a gradient, and yield the list that will hold it."""
     leaves: list[Tensor] = []
 
@@ -160,7 +160,7 @@ def _leaf_embeddings(model: nn.Module) -> Iterator[list[Tensor]]:
         leaves.append(output.detach().requires_grad_(True))
         return leaves[-1]
 
-    hook = model.get_input_embeddings().register_forward_hook(detach)  # type: ignore[operator]
+    hook = model.get_input_embeddings().register_forward_hook(detach)
     try:
         yield leaves
     finally:
