@@ -130,7 +130,8 @@ class Classifier:
         batch = self._collate(encodings)
         with capture_attention(self.model, batch.mask) as columns:
             output = self._forward(batch, output_hidden_states=True, **self._arguments)
-        states = torch.stack([state[:, 0] for state in output.hidden_states[-N_LOOK_LAYERS:]], dim=1)
+        # The first of the hidden states is the embedding, where the first token is the same in every text.
+        states = torch.stack([state[:, 0] for state in output.hidden_states[1:][-N_LOOK_LAYERS:]], dim=1)
         logits, attention, states = (part.float().cpu() for part in (output.logits, columns.importance(), states))
         return [
             Look(logits[row], attention[row, : len(encoding)], states[row]) for row, encoding in enumerate(encodings)
