@@ -30,7 +30,9 @@ def forward(classifier: Classifier, batch: Batch) -> None:
 
 
 def n_hooks(model: nn.Module) -> int:
-    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+    """Hooks of ours; transformers keeps some of its own once it was asked for hidden states."""
+    hooks = [hook for module in model.modules() for hook in module._forward_hooks.values()]
+    return sum(hook.__module__.startswith("handler.") for hook in hooks)
 
 
 @contextmanager
@@ -137,3 +139,11 @@ def test_capturing_does_not_change_the_output(classifier: Classifier) -> None:
 def test_no_layer_no_importance() -> None:
     with pytest.raises(RuntimeError, match="no layer reported its attention"):
         AttentionColumns(torch.ones(1, 2, dtype=torch.bool)).importance()
+
+
+def test_our_hooks_are_counted(classifiers: dict[str, Classifier]) -> None:
+    """Sanity arm of the zeros above."""
+    deberta = classifiers["deberta"]
+    with capture_attention(deberta.model, torch.ones(1, 4, dtype=torch.bool)):
+        assert n_hooks(deberta.model) == 2
+    assert n_hooks(deberta.model) == 0
