@@ -4,7 +4,6 @@ Without options everything is made here: the texts, the small BERT and its backd
 """
 
 import argparse
-import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from scripts.lab.corpora import read_corpus, read_triggered, split_file
 from scripts.lab.demo_view import show_examples, show_figures
 from scripts.lab.evaluation import evaluate
 from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.results import append_row
 from scripts.lab.served_defense import TRANSPORTS, ServedDefense
 from scripts.lab.server import serving
 from scripts.lab.server_options import Ports, ServerOptions, archives_named
@@ -58,11 +58,9 @@ def _demo(arguments: argparse.Namespace) -> Exit:
     figures = _serve_and_measure(arguments, out)
     figures["seconds"] = time.monotonic() - start
     summary = {**attack_record(out / "checkpoint"), **figures, **provenance()}
-    text = json.dumps(summary, allow_nan=False)
-    (out / "summary.json").write_text(text + "\n", encoding="utf-8")
+    append_row(out / "summary.json", summary)  # the folder was cleared: this is its only row
     if arguments.append:
-        with arguments.append.open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        append_row(arguments.append, summary)
     show_figures(summary)
     say(f"{out / 'summary.json'}: {figures['seconds']:.0f} s in all")
     return Exit.DONE if figures["attack_works"] and figures["asr_defended"] <= MAX_ASR else Exit.BELOW_TARGET

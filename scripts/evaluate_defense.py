@@ -13,6 +13,7 @@ from scripts.lab.command import CommandParser, Exit, positive, rate, run_command
 from scripts.lab.corpora import read_examples, read_triggered
 from scripts.lab.evaluation import evaluate
 from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.results import append_row
 
 EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
@@ -67,8 +68,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         **provenance(),
     }
     if arguments.append:
-        with arguments.append.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result, allow_nan=False) + "\n")
+        append_row(arguments.append, result)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")

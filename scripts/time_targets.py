@@ -1,7 +1,6 @@
 """Run make targets in a fresh clone of the last commit and record how long they take."""
 
 import argparse
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from scripts.lab.command import CommandParser, Exit, run_command, say
 from scripts.lab.fresh_clone import run_targets
 from scripts.lab.provenance import provenance
+from scripts.lab.results import append_row
 
 EXAMPLES = """\
   python -m scripts.time_targets demo test
@@ -32,8 +32,7 @@ def _time(arguments: argparse.Namespace) -> Exit:
             passed = passed and run.passed
             row = {"target": run.target, "passed": run.passed, "seconds": run.seconds, "n_cores": os.cpu_count()}
             if arguments.append:
-                with arguments.append.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row | provenance()) + "\n")
+                append_row(arguments.append, row | provenance())
     return Exit.DONE if passed else Exit.BELOW_TARGET
 
 

@@ -34,9 +34,13 @@ def conformal_threshold(ascending: Sequence[float], max_fpr: float) -> float:
 
 def p_value(ascending: Sequence[float], score: float) -> float:
     """Share of clean scores at least as high, the new one counted in: in (0, 1], small = suspicious."""
-    n = len(ascending)
-    at_least = n - int(np.searchsorted(ascending, score, side="left"))
-    return (1 + at_least) / (n + 1)
+    return float(p_values(ascending, np.array([score]))[0])
+
+
+def p_values(ascending: Sequence[float] | Floats, scores: Floats) -> Floats:
+    """The p-value of each of many scores, see `p_value`."""
+    at_least = len(ascending) - np.searchsorted(np.asarray(ascending), scores, side="left")
+    return np.asarray((1 + at_least) / (len(ascending) + 1))
 
 
 def linear_trend(x: Floats, y: Floats) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from handler.xgraad.array_json import ArrayJson
 from handler.xgraad.classifier import Look
-from handler.xgraad.conformal import Floats, cross_fitted_residuals, linear_trend
+from handler.xgraad.conformal import Floats, cross_fitted_residuals, linear_trend, p_values
 from handler.xgraad.encoding import NO_WORD, Encoding
 
 N_DIRECTIONS = 64
@@ -126,12 +126,12 @@ class Gate:
         )
         states, predicted = _arrays(looks)
         distance = _standardized(_log_distances(self._distances, states, predicted), fitted)
-        fisher = _fisher(_p_values(fitted.attentions, attention), _p_values(fitted.distances, distance))
-        p_values = _p_values(fitted.fisher, fisher)
+        fisher = _fisher(p_values(fitted.attentions, attention), p_values(fitted.distances, distance))
+        ranks = p_values(fitted.fisher, fisher)
         has_words = [any(index != NO_WORD for index in encoding.word_of_token) for encoding in encodings]
         return [
             GateScore(gate_score=float(f), p_value=float(p)) if has else GateScore(gate_score=0.0, p_value=1.0)
-            for f, p, has in zip(fisher, p_values, has_words, strict=True)
+            for f, p, has in zip(fisher, ranks, has_words, strict=True)
         ]
 
 
@@ -145,7 +145,7 @@ def fit_gate(encodings: Sequence[Encoding], looks: Sequence[Look]) -> GateStatis
     lengths, raw = log_lengths(encodings), attention_features(encodings, looks)
     attention = cross_fitted_residuals(lengths, raw)
     intercept, slope = linear_trend(lengths, raw)
-    fisher = _fisher(_p_values(np.sort(attention), attention), _p_values(np.sort(distance), distance))
+    fisher = _fisher(p_values(np.sort(attention), attention), p_values(np.sort(distance), distance))
     return GateStatistics(
         layers=tuple(LayerScatter.fit(states[:, layer], predicted, n_labels) for layer in range(states.shape[1])),
         distance_mean=tuple(mean.tolist()),
@@ -202,11 +202,6 @@ def _standardized(distances: Floats, fitted: GateStatistics) -> Floats:
     """The largest over layers, each in units of the clean texts' spread."""
     scaled = (distances - np.array(fitted.distance_mean)) / np.array(fitted.distance_std)
     return np.asarray(scaled.max(axis=1))
-
-
-def _p_values(ascending: Sequence[float] | Floats, values: Floats) -> Floats:
-    at_least = len(ascending) - np.searchsorted(np.asarray(ascending), values, side="left")
-    return np.asarray((1 + at_least) / (len(ascending) + 1))
 
 
 def _fisher(first: Floats, second: Floats) -> Floats:

@@ -119,7 +119,7 @@ class VerifiedRule:
     def _known(
         self, encodings: Sequence[Encoding], predictions: Sequence[Prediction], examined: set[int]
     ) -> dict[int, tuple[Word, ...]]:
-        """Remembered triggers in texts that were not examined or came out unchanged, by row."""
+        """Remembered triggers in texts that the gate let go, by row."""
         if self._registry is None:
             return {}
         found = {

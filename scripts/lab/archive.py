@@ -24,10 +24,10 @@ from handler.xgraad.calibration import FILE_NAME
 from handler.xgraad.checkpoint import weight_files
 from handler.xgraad.errors import LabError
 from handler.xgraad.fingerprint import TOKENIZER_FILES
+from scripts.lab.server_options import MODEL_NAME
 
 SOURCE = Path(handler.__file__).parent
 ENTRY = "xgraad_handler.py"
-NAME_RULE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_\-.]*$")
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 MANIFEST = "MAR-INF/MANIFEST.json"
 
@@ -56,7 +56,7 @@ def build_archive(options: ArchiveOptions) -> Path:
         LabError: a bad name, or the archiver failed.
         CheckpointError, CalibrationError, SettingsError: the model would be refused by a worker, too.
     """
-    if not NAME_RULE.match(options.name):
+    if not MODEL_NAME.fullmatch(options.name):
         raise LabError(f"--name must be letters, digits, '_', '-' and '.', got {options.name!r}")
     model_config = _model_config(options)
     settings = Settings.from_model_config(model_config)

@@ -1,15 +1,12 @@
 """The tables of the README, made from `results/*.jsonl` and put between their markers."""
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from handler.xgraad.errors import LabError
+from scripts.lab.results import Row, read_rows
 
-Row = Mapping[str, Any]
-Rows = Sequence[Row]
 START, END = "<!-- table: {name} -->", "<!-- end -->"
 
 
@@ -29,11 +26,6 @@ def update_readme(text: str, results: Path) -> str:
     if text.count("<!-- table:") != text.count(END):
         raise LabError(f"README.md: every table marker needs a line {END}")
     return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", replace, text, flags=re.DOTALL)
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Rows of a JSON lines file, none where it does not exist yet."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,19 @@
+"""Results as JSON lines: one row per run, appended by the command that measured it, read by whatever draws tables."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Add one row to a file, which is made where needed; NaN and infinity are bugs, never results."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, allow_nan=False) + "\n")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows of a file, none where it does not exist yet."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
