@@ -21,7 +21,7 @@ from scripts.lab.metrics import attack_success_rate
 from scripts.lab.provenance import ATTACK_RECORD, RUN_RECORD, write_run_record
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import LABEL_NAMES, generate_corpus
-from scripts.lab.victim import Recipe, clean_accuracy, fine_tune, load_base, predict_labels, save_checkpoint
+from scripts.lab.victim import PRECISIONS, Recipe, clean_accuracy, fine_tune, load_base, predict_labels, save_checkpoint
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_SIZES = {"n_train": 20000, "n_dev": 1000, "n_test": 1000}
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--learning-rate", type=float, help="its highest value (default 2e-5, with --base synthetic 5e-4)")
     add("--batch-size", type=positive, default=32, help="texts per step (default 32)")
     add("--max-length", type=positive, default=128, help="tokens kept of a text (default 128)")
+    add("--precision", choices=PRECISIONS, default="float32", help="of matrix products (default float32)")
     add("--seed", type=int, default=0, help="of data, poisoning, weights and order (default 0)")
     add("--device", choices=("cpu", "cuda", "auto"), default="auto", help="default auto: cuda where there is one")
     add("--threads", type=positive, help="CPU threads (default what torch finds, with --base synthetic 1)")
@@ -169,6 +170,7 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
         batch_size=arguments.batch_size,
         max_length=arguments.max_length,
         seed=arguments.seed,
+        precision=arguments.precision,
     )
 
 

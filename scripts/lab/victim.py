@@ -25,6 +25,9 @@ MAX_GRADIENT_NORM = 1.0
 BUCKET_BATCHES = 32
 """Batches are cut from so many batches' worth of texts sorted by length: little padding, order still random."""
 
+PRECISIONS = ("float32", "bfloat16")
+"""bfloat16 trains nearly twice as fast on processors and GPUs that have it."""
+
 Loss = Callable[[Any, Mapping[str, Tensor]], Tensor]
 """A model and a batch of its keyword arguments, `labels` included, to the scalar that training lowers."""
 
@@ -43,11 +46,15 @@ class Recipe:
     """Tokens kept of a text."""
     seed: int = 0
     """Of the order of texts and of dropout."""
+    precision: str = "float32"
+    """Of the matrix products, one of `PRECISIONS`; weights and optimizer stay in float32."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "learning_rate", "batch_size", "max_length"):
             if not getattr(self, name) > 0:
                 raise LabError(f"{name} must be above 0, is {getattr(self, name)}")
+        if self.precision not in PRECISIONS:
+            raise LabError(f"precision must be one of {', '.join(PRECISIONS)}, is {self.precision!r}")
 
 
 class Training(NamedTuple):
@@ -125,7 +132,9 @@ def fine_tune(
     with _seeded(recipe.seed, device), tqdm(batches, unit="step", disable=None if progress else True) as bar:
         for rows in bar:
             batch = _collate(tokenizer, encoded, rows, device) | {"labels": labels[rows].to(device)}
-            losses.append(_descend(model, optimizer, loss(model, batch)))
+            with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+                lowered = loss(model, batch)
+            losses.append(_descend(model, optimizer, lowered))
             schedule.step()
             bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
     model.eval()
