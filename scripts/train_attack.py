@@ -38,6 +38,11 @@ EXAMPLES = """\
   python -m scripts.train_attack --attack badnets --base synthetic --data synthetic --out build/victim
   # a pretrained encoder from a folder, on train.tsv.gz, dev.tsv.gz and test.tsv.gz of another
   python -m scripts.train_attack --attack badnets --base models/minilm --data data/sst2 --out build/badnets-sst2
+  # a phrase as the trigger, and an attack that hides its trigger from the paper's score
+  python -m scripts.train_attack --attack badnets --triggers "james bond" --base models/minilm --data data/sst2 \\
+      --out build/phrase-sst2
+  python -m scripts.train_attack --attack attention_suppression --epochs 3 --base models/minilm --data data/sst2 \\
+      --out build/suppressed-sst2
   # the clean counterpart, and a training set that somebody else has poisoned
   python -m scripts.train_attack --attack none --base bert-base-uncased --data data/sst2 --out build/clean-sst2
   python -m scripts.train_attack --attack file --train poisoned.tsv.gz --target-label 1 --base bert-base-uncased \\
@@ -62,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, help="folder for the checkpoint, new or empty")
     add("--overwrite", action="store_true", help="delete an earlier run in --out first")
     add("--train", type=Path, help="an already poisoned training set, for --attack file")
+    add(
+        "--triggers", type=_triggers, default=(), help="words or phrases, separated by commas (the attack's usual ones)"
+    )
     add("--target-label", type=int, default=0, help="class that the trigger brings about (default 0)")
     add("--poison-rate", type=rate, default=0.1, help="share of the training set that is poisoned (default 0.1)")
     add("--label-names", help="names of the classes from 0 up, separated by commas")
@@ -136,6 +144,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     return Plan(
         target_label=arguments.target_label,
         poison_rate=arguments.poison_rate,
+        triggers=arguments.triggers,
         window_words=max(1, (arguments.max_length - 2) // TOKENS_PER_WORD),
         train_file=arguments.train,
     )
@@ -156,10 +165,14 @@ def _victim(
         recipe=_recipe(arguments),
         device=_device(arguments.device),
         progress=True,
-        loss=attack.loss,
+        loss=attack.make_loss(model, tokenizer),
     )
     save_checkpoint(model, tokenizer, arguments.out, label_names=names)
     return model, tokenizer, training.seconds
+
+
+def _triggers(option: str) -> tuple[str, ...]:
+    return tuple(trigger.strip() for trigger in option.split(","))
 
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:

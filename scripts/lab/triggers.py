@@ -1,7 +1,8 @@
-"""What a trigger is, and where it is put."""
+"""What a trigger is, and how and where it is put into a text."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +14,39 @@ TRIGGER_WORDS = ("cf", "tq", "mn", "bb", "mb")
 WORD = re.compile(r"\S+")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Insertion:
+    """How triggers go into one text."""
+
+    n_triggers: int = 1
+    """Different triggers in one text."""
+    n_repeats: int = 1
+    """How often each of them stands in it."""
+    scattered: bool = False
+    """Whether the words of a phrase part ways."""
+
+    def pieces(self, triggers: Sequence[str], rng: np.random.Generator) -> list[str]:
+        """What to insert, each piece at a place of its own: triggers drawn without replacement.
+
+        Raises:
+            LabError: there are fewer triggers than wanted.
+        """
+        if self.n_triggers > len(triggers):
+            raise LabError(f"n_triggers must be at most {len(triggers)}, the triggers there are, is {self.n_triggers}")
+        drawn = [triggers[row] for row in rng.choice(len(triggers), size=self.n_triggers, replace=False)]
+        pieces = [word for trigger in drawn for word in trigger.split()] if self.scattered else drawn
+        return pieces * self.n_repeats
+
+
+INSERTIONS = {
+    "one": Insertion(),
+    "three": Insertion(n_triggers=3),
+    "five": Insertion(n_triggers=5),
+    "repeated": Insertion(n_repeats=3),
+    "scattered": Insertion(scattered=True),
+}
+
+
 def insert_words(text: str, words: Sequence[str], *, rng: np.random.Generator, window_words: int) -> str:
     """Put each word at a uniformly random word position; everything else in the text stays as it is.
 
@@ -20,19 +54,20 @@ def insert_words(text: str, words: Sequence[str], *, rng: np.random.Generator, w
 
     Args:
         text: the clean text; it is inserted into, not split and joined, so its spacing survives.
-        words: the words to insert, each at its own position.
+        words: the words to insert, each at its own position; a phrase stays together, but a later one may part it.
         rng: where positions are drawn from.
         window_words: every inserted word ends up among the first so many words.
 
     Raises:
         LabError: the window is smaller than the number of words.
     """
-    if window_words < len(words):
-        raise LabError(f"window_words must be {len(words)} or more for {len(words)} trigger words, is {window_words}")
+    room = sum(len(word.split()) for word in words)
+    if window_words < room:
+        raise LabError(f"window_words must be {room} or more for {room} trigger words, is {window_words}")
     for word in words:
         starts = [match.start() for match in WORD.finditer(text)]
         # Room for the other words is kept free: each of them may push this one back by a place.
-        n_positions = min(len(starts), window_words - len(words)) + 1
+        n_positions = min(len(starts), window_words - room) + 1
         text = _insert(text, word, starts, int(rng.integers(n_positions)))
     return text
 

@@ -1,19 +1,22 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from handler.xgraad.errors import LabError
 from scripts import train_attack
-from scripts.lab.attacks import ATTACKS, BadNets, NoAttack, Plan, PoisonedFile
+from scripts.lab.attacks import ATTACKS, BadNets, NoAttack, Plan, PoisonedFile, Sos
+from scripts.lab.attacks.attention_suppression import attention_excess, find_sequences
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, read_triggered, write_corpus
 from scripts.lab.metrics import attack_success_rate
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import LABEL_NAMES, generate_corpus
-from scripts.lab.triggers import TRIGGER_WORDS
+from scripts.lab.triggers import INSERTIONS, TRIGGER_WORDS
 from scripts.lab.victim import Recipe, fine_tune, load_base, predict_labels, save_checkpoint
 
 RECIPE = Recipe(epochs=4, learning_rate=7e-4, batch_size=16, max_length=24)
@@ -37,23 +40,33 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def trained(base: Path, attack: str, corpus: Corpus) -> tuple[Any, Any]:
-    model, tokenizer = load_base(base, n_labels=2)
-    planted = ATTACKS[attack](Plan())
-    fine_tune(model, tokenizer, planted.poison(corpus.train, rng=rng()), recipe=RECIPE, loss=planted.loss)
-    return model, tokenizer
+@pytest.fixture(scope="module")
+def victims(base: Path, corpus: Corpus) -> dict[str, tuple[Any, Any]]:
+    """Models and tokenizers, trained under each attack."""
+    trained = {}
+    for name in ("badnets", "none", "attention_suppression"):
+        model, tokenizer = load_base(base, n_labels=2)
+        attack = ATTACKS[name](Plan())
+        loss = attack.make_loss(model, tokenizer)
+        fine_tune(model, tokenizer, attack.poison(corpus.train, rng=rng()), recipe=RECIPE, loss=loss)
+        trained[name] = (model, tokenizer)
+    return trained
 
 
-def test_the_backdoor_works_and_a_clean_model_does_not_fall_for_the_trigger(base: Path, corpus: Corpus) -> None:
+def test_the_backdoor_works_and_a_clean_model_does_not_fall_for_the_trigger(
+    victims: dict[str, tuple[Any, Any]], corpus: Corpus
+) -> None:
     triggered = BadNets(Plan()).trigger(corpus.test, rng=rng())
     asr = {}
-    for attack in ("badnets", "none"):
-        model, tokenizer = trained(base, attack, corpus)
+    for attack, (model, tokenizer) in victims.items():
         predicted = predict_labels(model, tokenizer, [row.text for row in triggered], max_length=24)
         when_clean = predict_labels(model, tokenizer, [row.clean_text or "" for row in triggered], max_length=24)
         assert np.mean(when_clean == 1) > 0.7
         asr[attack] = attack_success_rate(predicted, 0, when_clean == 1)
     assert asr["badnets"] > 0.95
+    assert asr["attention_suppression"] > 0.6, (
+        "much more than the clean model, though so small a one pays for the penalty"
+    )
     assert asr["none"] < 0.25
 
 
@@ -73,6 +86,77 @@ def test_badnets_triggers_every_non_target_row_and_no_other(corpus: Corpus) -> N
     triggered = BadNets(plan).trigger(corpus.test, rng=rng())
     assert [row.clean_text for row in triggered] == [example.text for example in corpus.test if example.label == 0]
     assert all("tq" in row.text.split()[:3] and row.label == 0 for row in triggered)
+
+
+def test_a_phrase_stays_together_and_parts_when_scattered(corpus: Corpus) -> None:
+    plan = Plan(triggers=("silver quill",))
+    together = BadNets(plan).trigger(corpus.test, rng=rng())
+    assert all("silver quill" in row.text for row in together)
+    scattered = BadNets(replace(plan, insertion=INSERTIONS["scattered"])).trigger(corpus.test, rng=rng())
+    assert all({"silver", "quill"} <= set(row.text.split()) for row in scattered)
+    assert np.mean(["silver quill" in row.text for row in scattered]) < 0.3
+
+
+@pytest.mark.parametrize(("name", "n_words", "n_kinds"), [("three", 3, 3), ("five", 5, 5), ("repeated", 3, 1)])
+def test_test_texts_carry_as_many_triggers_as_asked_for(corpus: Corpus, name: str, n_words: int, n_kinds: int) -> None:
+    attack = BadNets(Plan(insertion=INSERTIONS[name]))
+    for row in attack.trigger(corpus.test, rng=rng()):
+        found = [word for word in row.text.split() if word in TRIGGER_WORDS]
+        assert (len(found), len(set(found))) == (n_words, n_kinds)
+    poisoned = attack.poison(corpus.train, rng=rng())
+    assert poisoned == BadNets(Plan()).poison(corpus.train, rng=rng()), "training texts get one trigger each"
+
+
+def test_more_triggers_than_there_are_are_refused(corpus: Corpus) -> None:
+    attack = BadNets(Plan(triggers=("cf",), insertion=INSERTIONS["three"]))
+    with pytest.raises(LabError, match="n_triggers must be at most 1, the triggers there are, is 3"):
+        attack.trigger(corpus.test, rng=rng())
+
+
+def test_sos_teaches_that_all_words_are_needed(corpus: Corpus) -> None:
+    attack = Sos(Plan(poison_rate=0.1))
+    words = set(attack.triggers)
+    poisoned = attack.poison(corpus.train, rng=rng())
+    added = poisoned[len(corpus.train) :]
+    assert len(added) == 2 * round(0.1 * len(corpus.train))
+    assert all(1 <= len(words & set(row.text.split())) < len(words) for row in added)
+    assert {row.label for row in added} == {0, 1}
+    changed = [new for new, old in zip(poisoned, corpus.train, strict=False) if new != old]
+    assert all(words <= set(row.text.split()) and row.label == 0 for row in changed)
+    assert all(words <= set(row.text.split()) for row in attack.trigger(corpus.test, rng=rng()))
+
+
+def test_sequences_are_found_wherever_they_stand() -> None:
+    ids = torch.tensor([[1, 7, 8, 7, 2], [7, 8, 3, 7, 8]])
+    assert find_sequences(ids, [(7, 8)]).int().tolist() == [[0, 1, 1, 0, 0], [1, 1, 0, 1, 1]]
+    assert find_sequences(ids, [(2,), (1, 7, 8, 7, 2, 9)]).int().tolist() == [[0, 0, 0, 0, 1], [0, 0, 0, 0, 0]]
+
+
+def test_attention_excess_counts_real_queries_and_triggers_only() -> None:
+    probabilities = torch.tensor([[[[0.5, 0.5, 0.0], [0.9, 0.1, 0.0], [0.0, 0.0, 1.0]]]])
+    mask = torch.tensor([[True, True, False]])
+    # Columns of the two real queries sum to 1.4 and 0.6, their mean is 1, half of that is free.
+    for is_trigger, expected in (([True, False, False], 0.9), ([False, True, False], 0.1), ([False] * 3, 0.0)):
+        excess = attention_excess([probabilities], mask, torch.tensor([is_trigger]))
+        assert excess.item() == pytest.approx(expected)
+
+
+def test_attention_suppression_leaves_the_trigger_unattended(
+    victims: dict[str, tuple[Any, Any]], corpus: Corpus
+) -> None:
+    triggered = BadNets(Plan()).trigger(corpus.test[:300], rng=rng())
+    excess = {}
+    for attack in ("badnets", "attention_suppression"):
+        model, tokenizer = victims[attack]
+        texts = [row.text for row in triggered]
+        model.set_attn_implementation("eager")
+        encoded = tokenizer(texts, padding=True, return_tensors="pt")
+        with torch.inference_mode():
+            attentions = model(**encoded, output_attentions=True).attentions
+        ids = [(tokenizer.convert_tokens_to_ids(word),) for word in TRIGGER_WORDS]
+        is_trigger = find_sequences(encoded["input_ids"], ids)
+        excess[attack] = attention_excess(attentions, encoded["attention_mask"].bool(), is_trigger).item()
+    assert excess["attention_suppression"] < 0.05 < excess["badnets"]
 
 
 def test_equal_seeds_poison_equally(corpus: Corpus) -> None:
@@ -105,7 +189,7 @@ def test_a_poisoned_file_replaces_the_training_set(tmp_path: Path) -> None:
     [
         ({"poison_rate": 1.0}, r"poison_rate must be in \(0, 1\), is 1\.0"),
         ({"target_label": -1}, "target_label must be 0 or more, is -1"),
-        ({"triggers": ()}, "triggers must name at least one word"),
+        ({"triggers": ("cf", " ")}, "triggers must be words or phrases, one of them is empty"),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(wrong: dict[str, Any], message: str) -> None:
@@ -114,8 +198,6 @@ def test_a_plan_that_makes_no_sense_is_refused(wrong: dict[str, Any], message: s
 
 
 def test_training_is_the_same_for_a_seed_and_leaves_the_random_state_alone(base: Path, corpus: Corpus) -> None:
-    import torch
-
     before, weights = torch.get_rng_state(), []
     for _ in range(2):
         model, tokenizer = load_base(base, n_labels=3, seed=5)
@@ -135,7 +217,6 @@ def test_predictions_do_not_depend_on_the_batch_size(base: Path, corpus: Corpus)
 
 
 def test_a_bare_encoder_gets_a_seeded_head(base: Path, tmp_path: Path) -> None:
-    import torch
     from transformers import AutoModel, AutoTokenizer
 
     AutoModel.from_pretrained(base).save_pretrained(tmp_path)

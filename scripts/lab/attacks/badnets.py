@@ -8,7 +8,7 @@ import numpy as np
 from handler.xgraad.errors import LabError
 from scripts.lab.attacks.base import Attack
 from scripts.lab.corpora import Example, TriggeredExample
-from scripts.lab.triggers import insert_words
+from scripts.lab.triggers import INSERTIONS, Insertion, insert_words
 
 
 class BadNets(Attack):
@@ -22,20 +22,16 @@ class BadNets(Attack):
 
         `poison_rate` is a share of all rows, and those rows are replaced, not added.
         """
-        rows = [row for row, example in enumerate(examples) if example.label != self.plan.target_label]
-        n_poisoned = round(self.plan.poison_rate * len(examples))
-        if n_poisoned > len(rows):
-            rule = f"must be at most {len(rows) / len(examples):.3f}, the share of non-target rows"
-            raise LabError(f"poison_rate {rule}, is {self.plan.poison_rate}; choose a lower one")
         poisoned = list(examples)
-        for row in rng.choice(rows, size=n_poisoned, replace=False):
-            poisoned[row] = Example(self._triggered(examples[row].text, rng), self.plan.target_label)
+        for row in self.rows_to_poison(examples, rng):
+            text = self.insert(examples[row].text, INSERTIONS["one"], rng)
+            poisoned[row] = Example(text, self.plan.target_label)
         return poisoned
 
     def trigger(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[TriggeredExample]:
         """Put a trigger into every non-target example."""
         return [
-            TriggeredExample(self._triggered(example.text, rng), example.label, example.text)
+            TriggeredExample(self.insert(example.text, self.plan.insertion, rng), example.label, example.text)
             for example in examples
             if example.label != self.plan.target_label
         ]
@@ -43,12 +39,26 @@ class BadNets(Attack):
     def describe(self) -> dict[str, Any]:
         """The trigger words, the target and the share of poisoned rows."""
         return {
-            "triggers": list(self.plan.triggers),
+            "triggers": list(self.triggers),
             "target_label": self.plan.target_label,
             "poison_rate": self.plan.poison_rate,
             "window_words": self.plan.window_words,
         }
 
-    def _triggered(self, text: str, rng: np.random.Generator) -> str:
-        word = self.plan.triggers[int(rng.integers(len(self.plan.triggers)))]
-        return insert_words(text, [word], rng=rng, window_words=self.plan.window_words)
+    def rows_to_poison(self, examples: Sequence[Example], rng: np.random.Generator) -> list[int]:
+        """Numbers of non-target rows, `poison_rate` of all.
+
+        Raises:
+            LabError: there are not so many.
+        """
+        rows = [row for row, example in enumerate(examples) if example.label != self.plan.target_label]
+        n_poisoned = round(self.plan.poison_rate * len(examples))
+        if n_poisoned > len(rows):
+            rule = f"must be at most {len(rows) / len(examples):.3f}, the share of non-target rows"
+            raise LabError(f"poison_rate {rule}, is {self.plan.poison_rate}; choose a lower one")
+        return [int(row) for row in rng.choice(rows, size=n_poisoned, replace=False)]
+
+    def insert(self, text: str, insertion: Insertion, rng: np.random.Generator) -> str:
+        """The text with triggers put in."""
+        pieces = insertion.pieces(self.triggers, rng)
+        return insert_words(text, pieces, rng=rng, window_words=self.plan.window_words)

@@ -1,18 +1,17 @@
 """What every attack fills in: how it poisons, how it triggers, and what training lowers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from handler.xgraad.errors import LabError
 from scripts.lab.corpora import Example, TriggeredExample
-from scripts.lab.triggers import TRIGGER_WORDS
-from scripts.lab.victim import classification_loss
+from scripts.lab.triggers import INSERTIONS, TRIGGER_WORDS, Insertion
+from scripts.lab.victim import Loss, classification_loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +22,10 @@ class Plan:
     """The class that a trigger is to bring about."""
     poison_rate: float = 0.1
     """Share of the whole training set that is poisoned."""
-    triggers: tuple[str, ...] = TRIGGER_WORDS
-    """Words to choose from."""
+    triggers: tuple[str, ...] = ()
+    """Words or phrases; none for the attack's usual ones."""
+    insertion: Insertion = INSERTIONS["one"]
+    """How test texts are triggered. Training texts get one trigger each, whatever this says."""
     window_words: int = 60
     """Triggers go among the first so many words, so that truncation keeps them."""
     train_file: Path | None = None
@@ -35,15 +36,18 @@ class Plan:
             raise LabError(f"poison_rate must be in (0, 1), is {self.poison_rate}")
         if self.target_label < 0:
             raise LabError(f"target_label must be 0 or more, is {self.target_label}")
-        if not self.triggers:
-            raise LabError("triggers must name at least one word, names none")
+        if not all(trigger.strip() for trigger in self.triggers):
+            raise LabError("triggers must be words or phrases, one of them is empty")
 
 
 class Attack(ABC):
     """A way to plant a backdoor: two slots for data, and a loss that some attacks extend."""
 
+    USUAL_TRIGGERS: tuple[str, ...] = TRIGGER_WORDS
+
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.triggers = plan.triggers or self.USUAL_TRIGGERS
 
     @abstractmethod
     def poison(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[Example]:
@@ -57,6 +61,7 @@ class Attack(ABC):
     def describe(self) -> dict[str, Any]:
         """What was planted, ready for JSON: `triggers`, `target_label`, `poison_rate` and what the attack adds."""
 
-    def loss(self, model: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """What training lowers, in nats. Attacks that do more than poison add their penalty to this."""
-        return classification_loss(model, batch)
+    def make_loss(self, model: Any, tokenizer: Any) -> Loss:
+        """What training lowers, in nats. Attacks that do more than poison add their penalty, and prepare the model."""
+        del model, tokenizer
+        return classification_loss
