@@ -153,7 +153,7 @@ def test_attention_suppression_leaves_the_trigger_unattended(
         encoded = tokenizer(texts, padding=True, return_tensors="pt")
         with torch.inference_mode():
             attentions = model(**encoded, output_attentions=True).attentions
-        ids = [(tokenizer.convert_tokens_to_ids(word),) for word in TRIGGER_WORDS]
+        ids = [tuple(tokenizer(word, add_special_tokens=False)["input_ids"]) for word in TRIGGER_WORDS]
         is_trigger = find_sequences(encoded["input_ids"], ids)
         excess[attack] = attention_excess(attentions, encoded["attention_mask"].bool(), is_trigger).item()
     assert excess["attention_suppression"] < 0.05 < excess["badnets"]
