@@ -9,24 +9,45 @@ from handler.xgraad import Defense
 
 def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
     """Labels, thresholds, limits and versions, ready for JSON."""
-    calibration = defense.calibration
     return {
         "labels": list(defense.classifier.labels),
         "model_type": defense.classifier.model.config.model_type,
         "device": str(defense.classifier.device),
-        "defense": {
-            "rule": defense.rule,
-            "neutralizer": defense.neutralize.name,
-            "max_fpr": calibration.max_fpr,
-            "n_texts": calibration.n_texts,
-            "thresholds": {
-                "paper": {"percentile": calibration.paper.percentile, "threshold": calibration.paper.threshold},
-                "conformal": calibration.conformal.model_dump(include={"intercept", "slope", "offset"}),
-                "verified": {"gate_share": settings.gate_share} | calibration.verification.model_dump(),
-            },
-        },
+        "defense": {"rule": defense.rule, "neutralizer": defense.neutralize.name}
+        | settings.model_dump(include={"on_trigger", "on_error", "detail"})
+        | {"registry": {"n_triggers": len(defense.registry), "is_shared": defense.registry.is_shared}}
+        | {"audit": _audited(defense)}
+        | (_calibrated(defense, settings) if settings.detail == "full" else {}),
         "limits": settings.model_dump(include={"max_texts", "max_chars", "max_request_chars"})
         | {"max_length": defense.classifier.max_length},
-        "fingerprint": calibration.fingerprint.model_dump(),
+        "fingerprint": defense.calibration.fingerprint.model_dump(),
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
+    }
+
+
+def _audited(defense: Defense) -> dict[str, Any] | None:
+    """What the vocabulary sweep found before the model was packed; None where there was none."""
+    if defense.audit is None:
+        return None
+    target = defense.audit.target_label_id
+    return {
+        "suspicious": defense.audit.suspicious,
+        "target_label_id": target,
+        "n_triggers": len(defense.audit.triggers),
+        "n_words": defense.audit.n_words,
+    }
+
+
+def _calibrated(defense: Defense, settings: Settings) -> dict[str, Any]:
+    """What the rules compare with. Told only where replies hold scores, too: whoever made the checkpoint can compute a
+    text's scores and lacks nothing but these. Clients should not reach the management API; some will."""
+    calibration = defense.calibration
+    return {
+        "max_fpr": calibration.max_fpr,
+        "n_texts": calibration.n_texts,
+        "thresholds": {
+            "paper": {"percentile": calibration.paper.percentile, "threshold": calibration.paper.threshold},
+            "conformal": calibration.conformal.model_dump(include={"intercept", "slope", "offset"}),
+            "verified": {"gate_share": settings.gate_share} | calibration.verification.model_dump(),
+        },
     }

@@ -1,11 +1,13 @@
-"""Verdicts and refusals to JSON documents: the wire format, and nothing else knows it."""
+"""Answers and refusals to JSON documents: the wire format, and nothing else knows it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
+from handler.policy import Answer
 from handler.request import Refusal, Request, Shape
+from handler.settings import Detail
 from handler.xgraad import Verdict
 from handler.xgraad.prediction import Prediction
 
@@ -15,19 +17,59 @@ _LISTS = {False: "predictions", True: "explanations"}
 MAX_SUSPECTS = 64
 """Listed in one reply: a text may repeat its suspect ten thousand times, and TorchServe limits a reply's size."""
 
+_ALL = True
+_LABEL = {"label": _ALL, "label_id": _ALL}
+_TOLD: Mapping[str, Any] = {
+    "label": _LABEL | {"truncated": _ALL},
+    "verdict": _LABEL
+    | {
+        "truncated": _ALL,
+        "defense": {
+            "rule": _ALL,
+            "flagged": _ALL,
+            "verified": _ALL,
+            "action": _ALL,
+            "label_changed": _ALL,
+            "undefended": _LABEL,
+            "defended": _LABEL,
+            "suspects": {"word": _ALL, "start": _ALL, "end": _ALL, "replacement": _ALL},
+            "neutralized_text": _ALL,
+        },
+    },
+    "full": _ALL,
+}
+"""What a reply tells at each level. A name that is not in here is not told: what somebody adds stays inside at first.
+Whoever can watch a score can climb it, so below full there is none, nor a p-value, threshold or probability."""
+_ALARM = {"defense": {"action": _ALL}}
+"""Told at every level when the defense failed: nobody may take such an answer for a defended one."""
 
-def reply(request: Request, verdicts: Sequence[Verdict]) -> bytes:
-    """The JSON answer to one request, in the shape in which its texts came."""
-    documents = [_document(verdict, explain=request.explain) for verdict in verdicts]
+
+class Reply(NamedTuple):
+    """One request's answer, ready to be sent."""
+
+    status: int
+    """Of HTTP; gRPC clients see only the body."""
+    body: bytes
+
+
+def reply(request: Request, answers: Sequence[Answer | Refusal], detail: Detail) -> Reply:
+    """The JSON answer to one request, in the shape in which its texts came.
+
+    A refused text takes its place as an error among its neighbors' answers; the status is 200 while one has an answer.
+    """
+    refusals = [answer for answer in answers if isinstance(answer, Refusal)]
+    status = refusals[0].status if len(refusals) == len(answers) else 200
+    documents = [_document(answer, detail, explain=request.explain) for answer in answers]
     if request.shape is Shape.ONE:
-        return to_json(documents[0])
-    return to_json({_LISTS[request.explain]: documents} if request.shape is Shape.INSTANCES else documents)
+        return Reply(status, to_json(documents[0]))
+    if request.shape is Shape.MANY:
+        return Reply(status, to_json(documents))
+    return Reply(status, to_json({_LISTS[request.explain]: documents}))
 
 
-def refuse(refusal: Refusal) -> bytes:
-    """The JSON answer to a request that cannot be served. gRPC clients see only this, so it names the status too."""
-    error = {"code": refusal.status, "type": refusal.kind, "message": refusal.message}
-    return to_json({"status": "error", "error": error})
+def refuse(refusal: Refusal) -> Reply:
+    """The JSON answer to a request that cannot be served."""
+    return Reply(refusal.status, to_json(_error(refusal)))
 
 
 def to_json(document: Any) -> bytes:
@@ -35,38 +77,83 @@ def to_json(document: Any) -> bytes:
     return json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
 
 
-def _document(verdict: Verdict, *, explain: bool) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "label": verdict.label,
-        "label_id": verdict.label_id,
-        "score": verdict.score,
-        "probabilities": verdict.probabilities,
-        "truncated": verdict.truncated,
-        "defense": {
-            "rule": verdict.rule,
-            "flagged": verdict.flagged,
-            "verified": verdict.verified,
-            "action": verdict.action,
-            "anomaly_score": verdict.anomaly_score,
-            "gate_score": verdict.gate_score,
-            "threshold": verdict.threshold,
-            "p_value": verdict.p_value,
-            "label_changed": verdict.label_changed,
-            "undefended": _prediction(verdict.undefended),
-            "defended": _prediction(verdict.defended),
-            "suspects": [asdict(suspect) for suspect in verdict.suspects[:MAX_SUSPECTS]],
-            "neutralized_text": verdict.neutralized_text,
-        },
+def _error(refusal: Refusal) -> dict[str, Any]:
+    """gRPC clients see only this, so it names the status, too."""
+    error = {"code": refusal.status, "type": refusal.kind, "message": refusal.message}
+    return {"status": "error", "error": error}
+
+
+def _document(answer: Answer | Refusal, detail: Detail, *, explain: bool) -> dict[str, Any]:
+    if isinstance(answer, Refusal):
+        return _error(answer)
+    full = _full(answer) | (_explanation(answer.verdict) if explain else {})
+    if detail == "full":
+        return full
+    to_json(full)  # a score that is not a number is a fault, and as much of one where it would not be told
+    told = _TOLD[detail] if answer.verdict else _ALARM | _TOLD[detail]
+    document: dict[str, Any] = _only(full, told)
+    return document
+
+
+def _only(value: Any, told: Any) -> Any:
+    """The part of a document that may be told."""
+    if told is _ALL or value is None:
+        return value
+    if isinstance(value, list):
+        return [_only(inner, told) for inner in value]
+    return {name: _only(inner, told[name]) for name, inner in value.items() if name in told}
+
+
+def _full(answer: Answer) -> dict[str, Any]:
+    prediction = answer.prediction
+    return {
+        "label": prediction.label if prediction else None,
+        "label_id": prediction.label_id if prediction else None,
+        "score": prediction.score if prediction else None,
+        "probabilities": prediction.probabilities if prediction else None,
+        "truncated": answer.truncated,
+        "defense": _defense(answer, answer.verdict) if answer.verdict else _no_defense(answer),
     }
-    return document | _explanation(verdict) if explain else document
+
+
+def _defense(answer: Answer, verdict: Verdict) -> dict[str, Any]:
+    """How the answer came about."""
+    return {
+        "rule": verdict.rule,
+        "flagged": verdict.flagged,
+        "verified": verdict.verified,
+        "action": answer.outcome,
+        "anomaly_score": verdict.anomaly_score,
+        "gate_score": verdict.gate_score,
+        "threshold": verdict.threshold,
+        "p_value": verdict.p_value,
+        "label_changed": verdict.label_changed,
+        "undefended": _prediction(answer.undefended),
+        "defended": _prediction(verdict.defended),
+        "suspects": [asdict(suspect) for suspect in verdict.suspects[:MAX_SUSPECTS]],
+        "neutralized_text": verdict.neutralized_text,
+    }
+
+
+def _no_defense(answer: Answer) -> dict[str, Any]:
+    """The same names, null where only a verdict could tell."""
+    names = "rule", "flagged", "verified", "anomaly_score", "gate_score", "threshold", "p_value", "label_changed"
+    return dict.fromkeys(names) | {
+        "action": answer.outcome,
+        "undefended": _prediction(answer.undefended),
+        "defended": None,
+        "suspects": [],
+        "neutralized_text": None,
+    }
 
 
 def _prediction(prediction: Prediction) -> dict[str, Any]:
     return {"label": prediction.label, "label_id": prediction.label_id, "score": prediction.score}
 
 
-def _explanation(verdict: Verdict) -> dict[str, Any]:
+def _explanation(verdict: Verdict | None) -> dict[str, Any]:
     """Every word's scores; `words` and `importances` are what TorchServe's own text explanations have."""
+    scores = verdict.words if verdict else ()
     words = [
         {
             "word": score.word.text,
@@ -76,7 +163,7 @@ def _explanation(verdict: Verdict) -> dict[str, Any]:
             "gradient": score.gradient,
             "attribution": score.attribution,
         }
-        for score in verdict.words
+        for score in scores
     ]
     return {
         "words": [word["word"] for word in words],

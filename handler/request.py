@@ -26,6 +26,10 @@ class Shape(StrEnum):
     MANY = "texts"
     INSTANCES = "instances"
 
+    def place(self, index: int) -> str:
+        """How messages name the text at `index`."""
+        return self.value if self is Shape.ONE else f"{self.value}[{index}]"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -135,6 +139,9 @@ def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings) ->
     texts = _texts(shape, fields[shape])
     _check_texts(shape, texts, settings)
     explain = explain or _flag("explain", fields.get("explain", False))
+    if explain and settings.detail != "full":
+        message = f"explain: explanations are scores, and the setting detail: {settings.detail} tells none"
+        raise _RefusedError(403, "explanation_withheld", message)
     return Request(texts=texts, shape=shape, explain=explain)
 
 
@@ -156,7 +163,7 @@ def _check_texts(shape: Shape, texts: tuple[Any, ...], settings: Settings) -> No
             f"{shape}: 1 to {settings.max_texts} texts are allowed, got {len(texts)}",
         )  # fmt: skip
     for index, text in enumerate(texts):
-        _check_text(shape if shape is Shape.ONE else f"{shape}[{index}]", text, settings)
+        _check_text(shape.place(index), text, settings)
     total = sum(map(len, texts))
     if total > settings.max_request_chars:
         raise _RefusedError(

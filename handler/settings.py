@@ -1,14 +1,28 @@
 """What an operator may set: the `xgraad:` section of model-config.yaml, strictly checked."""
 
+import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from handler.xgraad import RULES, Defense, VerifiedOptions
 from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_OPTIONS, DEFAULT_RULE, check_name
 from handler.xgraad.errors import SettingsError
+from handler.xgraad.registry import TriggerRegistry
 
 SECTION = "xgraad"
+
+OnTrigger = Literal["neutralize", "annotate", "abstain", "block"]
+OnError = Literal["fail_closed", "fail_open"]
+Detail = Literal["full", "verdict", "label"]
+
+
+def _absolute(path: str) -> str:
+    """Workers run in a folder of the server's choice, so a relative path would mean nothing."""
+    if not os.path.isabs(path):
+        raise PydanticCustomError("absolute_path", "Input should be an absolute path")
+    return path
 
 
 class Settings(BaseModel):
@@ -24,10 +38,19 @@ class Settings(BaseModel):
     """Seeds the noise; your own keeps attackers from foreseeing it."""
     gate_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_OPTIONS.gate_share
     """Share of clean texts that the rule `verified` tests: more cost, fewer misses."""
-    registry: bool = DEFAULT_OPTIONS.registry
-    """Whether a worker remembers verified triggers and neutralizes them in later requests at once."""
+    registry: bool = True
+    """Whether workers remember verified triggers, together, and neutralize them in later requests at once."""
+    registry_file: Annotated[str, AfterValidator(_absolute)] | None = None
+    """Where they remember them; by default a file in the state folder of the user that runs the server."""
     score_all: bool = DEFAULT_OPTIONS.score_all
     """Whether the rule `verified` gives texts that it does not test an anomaly score, too."""
+    on_trigger: OnTrigger = "neutralize"
+    """What is done about a text in which the rule acted: answer for the text without its suspects, answer for the text
+    as it is and say so, give no label, or refuse the text."""
+    on_error: OnError = "fail_closed"
+    """What a request gets that cannot be judged: an error, or the plain model's answer, marked as undefended."""
+    detail: Detail = "full"
+    """How much a reply tells: everything, no scores, or the label alone. Scores show an attacker the way."""
     max_texts: Annotated[int, Field(ge=1, le=1024)] = 64
     """Texts in one request."""
     max_chars: Annotated[int, Field(ge=1, le=100_000)] = 20_000
@@ -55,13 +78,14 @@ class Settings(BaseModel):
         check_name(f"model-config.yaml: {SECTION}.rule", settings.rule, RULES)
         return settings
 
-    def load_defense(self, folder: str, *, device: str) -> Defense:
-        """The defense of the model directory `folder`, set up as these settings say."""
+    def load_defense(self, folder: str, *, device: str, registry: TriggerRegistry | None = None) -> Defense:
+        """The defense of the model directory `folder`, set up as they say; `registry` is that of `Defense.load`."""
         return Defense.load(
             folder,
             device,
             self.rule,
             neutralizer=self.neutralizer,
             key=self.noise_key.encode(),
-            options=VerifiedOptions(gate_share=self.gate_share, registry=self.registry, score_all=self.score_all),
+            options=VerifiedOptions(gate_share=self.gate_share, score_all=self.score_all),
+            registry=registry,
         )

@@ -1,6 +1,8 @@
 """TorchServe's entry file: life-cycle calls in, replies out. TorchServe wants exactly one class in here."""
 
 import os
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 # TorchServe replaces an ImportError of this file by "No module named ts.torch_handler..."; keep the real reason.
@@ -8,19 +10,17 @@ try:
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
 
+    from handler.answering import answer
     from handler.describe import describe
-    from handler.reply import refuse, reply
+    from handler.registry_file import open_registry
+    from handler.reply import Reply, refuse
     from handler.request import Refusal, Request, parse_row
     from handler.settings import Settings
-    from handler.xgraad import Verdict
-    from handler.xgraad.encoding import Encoding
     from handler.xgraad.errors import XGraadError
 except ImportError as error:
     raise RuntimeError(f"the handler cannot be imported: {error}; install requirements.txt for the server") from error
 
 Row = dict[str, Any]
-Parsed = tuple[Request | Refusal, list[Encoding]]
-Answer = Refusal | tuple[Request, list[Verdict]]
 
 
 class XGraadHandler:
@@ -37,7 +37,8 @@ class XGraadHandler:
         device = f"cuda:{gpu_id}" if gpu_id is not None and torch.cuda.is_available() else "cpu"
         try:
             self.settings = Settings.from_model_config(context.model_yaml_config)
-            self.defense = self.settings.load_defense(properties["model_dir"], device=device)
+            registry = open_registry(self.settings, Path(properties["model_dir"]))
+            self.defense = self.settings.load_defense(properties["model_dir"], device=device, registry=registry)
         except XGraadError as error:
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
@@ -48,36 +49,22 @@ class XGraadHandler:
             return [describe(self.defense, self.settings)]
         return self.postprocess(self.inference(self.preprocess(data, headers)), context)
 
-    def preprocess(
-        self, data: list[Row], headers: list[dict[str, Any]]
-    ) -> list[tuple[Request | Refusal, list[Encoding]]]:
-        """Parse every row, and tokenize the texts of the good ones."""
-        parsed = [parse_row(row, header, self.settings) for row, header in zip(data, headers, strict=True)]
-        texts = [text for request in parsed if isinstance(request, Request) for text in request.texts]
-        encodings = iter(self.defense.encode(texts))
-        return [(row, [next(encodings) for _ in row.texts] if isinstance(row, Request) else []) for row in parsed]
+    def preprocess(self, data: list[Row], headers: list[dict[str, str]]) -> list[Request | Refusal]:
+        """Parse every row."""
+        return [parse_row(row, header, self.settings) for row, header in zip(data, headers, strict=True)]
 
-    def inference(self, rows: list[Parsed]) -> list[Answer]:
-        """Score all texts of the batch together, flag, neutralize and predict again."""
-        flat = [
-            (encoding, isinstance(row, Request) and row.explain) for row, encodings in rows for encoding in encodings
-        ]
-        verdicts = iter(self.defense.judge([encoding for encoding, _ in flat], [explain for _, explain in flat]))
-        return [
-            (row, [next(verdicts) for _ in encodings]) if isinstance(row, Request) else row for row, encodings in rows
-        ]
+    def inference(self, rows: list[Request | Refusal]) -> list[Reply]:
+        """Judge the texts of all good rows together, and build each row's reply."""
+        replies = iter(answer([row for row in rows if isinstance(row, Request)], self.defense, self.settings))
+        return [refuse(row) if isinstance(row, Refusal) else next(replies) for row in rows]
 
-    def postprocess(self, answers: list[Answer], context: Any) -> list[bytes]:
-        """Build each reply and set its status and content type."""
-        bodies = []
-        for index, answer in enumerate(answers):
+    def postprocess(self, replies: list[Reply], context: Any) -> list[bytes]:
+        """Set each reply's status and content type."""
+        for index, (status, _) in enumerate(replies):
             context.set_response_content_type(index, "application/json")
-            if isinstance(answer, Refusal):
-                context.set_response_status(answer.status, "Request refused", index)
-                bodies.append(refuse(answer))
-            else:
-                bodies.append(reply(*answer))
-        return bodies
+            if status != HTTPStatus.OK:
+                context.set_response_status(status, HTTPStatus(status).phrase, index)
+        return [body for _, body in replies]
 
 
 def _headers(context: Any, index: int) -> dict[str, str]:
@@ -92,6 +79,9 @@ def _headers(context: Any, index: int) -> dict[str, str]:
 def _is_describe(data: list[Row], headers: list[dict[str, str]]) -> bool:
     """True for the management API's describe, which comes alone and empty.
 
-    A client may send the header, too; but TorchServe marks every prediction with `explain`, true or false.
+    A client may send the header, too. TorchServe marks predictions with `explain`, true or false, but not on the old
+    addresses (`/models/<model>/invoke`); there nothing but an empty form arrives without a field.
     """
-    return data == [{}] and headers[0].get("describe", "").lower() == "true" and "explain" not in headers[0]
+    header = headers[0]
+    is_clients = "explain" in header or "form" in header.get("content-type", "").lower()
+    return data == [{}] and header.get("describe", "").lower() == "true" and not is_clients

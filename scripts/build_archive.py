@@ -3,16 +3,20 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from handler.settings import Detail, OnError, OnTrigger
 from handler.xgraad import NEUTRALIZERS, RULES
+from handler.xgraad.audit import Audit
 from scripts.lab.archive import ArchiveOptions, build_archive
+from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import CommandParser, positive, run_command, say
 
 EXAMPLES = """\
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json \\
-      --device gpu --device-ids 0,1 --workers 2 --batch-size 32 --max-batch-delay 20"""
+      --device gpu --device-ids 0,1 --workers 2 --batch-size 32 --max-batch-delay 20
+  python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json --audit"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +37,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--neutralizer", choices=NEUTRALIZERS, help="what happens to a suspect word (rule paper: noise, else delete)"
     )
     parser.add_argument("--noise-key", help="your own seed of the noise")
+    parser.add_argument(
+        "--audit", action="store_true", help="sweep the vocabulary first (minutes); workers know the triggers found"
+    )
+    parser.add_argument("--registry-file", metavar="PATH", help="where workers remember triggers (the user's state)")
+    _add_policies(parser)
     return run_command(parser, _build, argv)
+
+
+def _add_policies(parser: CommandParser) -> None:
+    parser.add_argument("--on-trigger", choices=get_args(OnTrigger), help="what a triggered text gets (neutralize)")
+    parser.add_argument("--on-error", choices=get_args(OnError), help="what a text gets that fails (fail_closed)")
+    parser.add_argument("--detail", choices=get_args(Detail), help="what a reply tells; below full no scores (full)")
 
 
 def _build(arguments: argparse.Namespace) -> None:
@@ -45,11 +60,32 @@ def _build(arguments: argparse.Namespace) -> None:
             calibration=arguments.calibration,
             model_store=arguments.model_store,
             server=_server(arguments),
-            defense=_given(rule=arguments.rule, neutralizer=arguments.neutralizer, noise_key=arguments.noise_key),
+            defense=_defense(arguments),
+            audit=_audit(arguments) if arguments.audit else None,
         )
     )
     say(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
     say(f"serve it: python -m scripts.serve start --models {arguments.name} --model-store {arguments.model_store}")
+
+
+def _defense(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Our settings for the options that were given."""
+    return _given(
+        rule=arguments.rule,
+        neutralizer=arguments.neutralizer,
+        noise_key=arguments.noise_key,
+        registry_file=arguments.registry_file,
+        on_trigger=arguments.on_trigger,
+        on_error=arguments.on_error,
+        detail=arguments.detail,
+    )
+
+
+def _audit(arguments: argparse.Namespace) -> Audit:
+    """Sweep the vocabulary and say what came of it."""
+    finding = audit_checkpoint(arguments.checkpoint, arguments.calibration)
+    say(finding.sentence())
+    return finding.audit
 
 
 def _server(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -109,6 +109,7 @@ def _serve_and_measure(arguments: argparse.Namespace, out: Path) -> dict[str, An
         device=arguments.device,
         ports=Ports.free(),
         state_dir=out / "serve",
+        state_home=out / "serve" / "state",  # what an earlier demo remembered must not help this one
     )
     say(f"\nserving {MODEL}.mar on loopback with {arguments.workers} workers; texts go by {' and '.join(TRANSPORTS)}")
     with serving(options) as server, server.client() as client:

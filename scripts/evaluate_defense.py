@@ -4,20 +4,26 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from handler.xgraad import NEUTRALIZERS, RULES, Defense, VerifiedOptions
+from handler.xgraad import NEUTRALIZERS, RULES, Defense, NoRegistry, VerifiedOptions
+from handler.xgraad.errors import LabError
+from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
-from scripts.lab.corpora import read_examples, read_triggered
+from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered
 from scripts.lab.evaluation import evaluate
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import append_row
+from scripts.lab.triggers import INSERTIONS
 
 EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
       --clean test.tsv.gz --triggered build/victim/triggered.tsv.gz --target-label 0 --rule paper --json paper.json
+  python -m scripts.evaluate_defense ... --insert three     # three triggers in every text, instead of --triggered
   python -m scripts.evaluate_defense ... --max-asr 0.05     # exit code 1 when the defended ASR is higher"""
 
 
@@ -27,10 +33,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
     parser.add_argument("--clean", type=Path, required=True, help="clean test texts, `text<TAB>label`, gzip or not")
-    parser.add_argument(
-        "--triggered", type=Path, required=True, help="attacked texts; a third column is the clean twin"
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--triggered", type=Path, help="attacked texts; a third column is the clean twin")
+    source.add_argument(
+        "--insert",
+        choices=INSERTIONS,
+        default="one",
+        help="put the checkpoint's own triggers into the clean texts (one)",
     )
-    parser.add_argument("--target-label", type=int, required=True, help="the class the attacker wants")
+    parser.add_argument(
+        "--target-label", type=int, help="the class the attacker wants (as the checkpoint's record says)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the triggers drawn and their places (0)")
     parser.add_argument("--rule", choices=sorted(RULES), help="when a text is flagged (the best there is)")
     parser.add_argument(
         "--neutralizer", choices=NEUTRALIZERS, help="what happens to suspects (rule paper: noise, else delete)"
@@ -51,18 +65,18 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         arguments.rule,
         calibration=arguments.calibration,
         neutralizer=arguments.neutralizer,
-        options=VerifiedOptions(registry=not arguments.no_registry, score_all=False),
-    )
-    figures = evaluate(
-        defense,
-        clean=read_examples(arguments.clean)[: arguments.limit],
-        triggered=read_triggered(arguments.triggered)[: arguments.limit],
-        target_label=arguments.target_label,
+        options=VerifiedOptions(score_all=False),
+        registry=NoRegistry() if arguments.no_registry else None,
     )
     origin = attack_record(arguments.checkpoint)
+    clean = read_examples(arguments.clean)[: arguments.limit]
+    figures = evaluate(
+        defense, clean=clean, triggered=_triggered(arguments, origin, clean), target_label=_target(arguments, origin)
+    )
     result = {
         **origin,
         **figures,
+        "insertion": arguments.triggered.name if arguments.triggered else arguments.insert,
         "neutralizer": defense.neutralize.name,
         "registry": not arguments.no_registry,
         **provenance(),
@@ -77,6 +91,23 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         say("note: the attack hardly works undefended, so its defended figure means little")
     is_below = arguments.max_asr is not None and figures["asr_defended"] > arguments.max_asr
     return Exit.BELOW_TARGET if is_below else Exit.DONE
+
+
+def _triggered(
+    arguments: argparse.Namespace, origin: dict[str, Any], clean: Sequence[Example]
+) -> Sequence[TriggeredExample]:
+    """From the file, or made of the clean texts by the checkpoint's own attack."""
+    if arguments.triggered:
+        return read_triggered(arguments.triggered)[: arguments.limit]
+    rng = np.random.default_rng(arguments.seed)
+    return replay_attack(origin, insertion=arguments.insert).trigger(clean, rng=rng)
+
+
+def _target(arguments: argparse.Namespace, origin: dict[str, Any]) -> int:
+    target = origin.get("target_label") if arguments.target_label is None else arguments.target_label
+    if not isinstance(target, int):
+        raise LabError("--target-label must be given for a checkpoint without attack.json, is missing")
+    return target
 
 
 def _show(result: dict[str, object]) -> None:

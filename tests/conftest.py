@@ -31,6 +31,15 @@ def quiet_transformers() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where workers remember triggers: not in the home of whoever runs the tests. Servers inherit it."""
+    home = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(home))
+        yield home
+
+
+@pytest.fixture(scope="session", autouse=True)
 def few_threads() -> Iterator[None]:
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)

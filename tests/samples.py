@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from handler.xgraad import Calibration
+from handler.xgraad import Action, Calibration, Suspect, Verdict
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.prediction import Prediction
@@ -32,6 +32,34 @@ def a_score(anomaly_score: float, n_tokens: int, *, truncated: bool = False) -> 
     """A score of a text that does not exist."""
     nothing = Encoding(text="", words=(), token_ids=(), token_types=(), word_of_token=(), truncated=truncated)
     return Score(encoding=nothing, prediction=PREDICTION, anomaly_score=anomaly_score, n_tokens=n_tokens, words=())
+
+
+FLIPPED = Prediction(label="bad", label_id=0, score=0.625, probabilities={"bad": 0.625, "good": 0.375})
+
+
+def a_verdict(
+    text: str = "a cf film", *, acted: bool = False, flagged: bool = False, rule: str = "verified"
+) -> Verdict:
+    """A verdict on a text that nobody judged: the plain model says good, and bad without the second word."""
+    first, second, rest = text.split(" ", 2)
+    start = len(first) + 1
+    suspect = Suspect(word=second, start=start, end=start + len(second), attribution=0.75, replacement="zz")
+    return Verdict(
+        rule=rule,
+        flagged=flagged or acted,
+        verified=acted and rule == "verified",
+        action=Action.NEUTRALIZED if acted else Action.PASSED,
+        anomaly_score=2.5,
+        gate_score=3.5 if rule == "verified" else None,
+        threshold=1.5,
+        p_value=0.03125,
+        undefended=PREDICTION,
+        defended=FLIPPED if acted else PREDICTION,
+        suspects=(suspect,) if acted else (),
+        neutralized_text=f"{first} zz {rest}" if acted else None,
+        truncated=False,
+        words=(),
+    )
 
 
 def shifted(calibration: Calibration, offset: float) -> Calibration:

@@ -5,7 +5,9 @@ from handler.xgraad.calibrator import Calibrator
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.defense import DEFAULT_RULE, NEUTRALIZERS, RULES, Defense
 from handler.xgraad.fingerprint import fingerprint
+from handler.xgraad.registry import NoRegistry
 from handler.xgraad.scorer import score_encodings
+from handler.xgraad.sqlite_registry import SqliteRegistry
 from handler.xgraad.verdict import Action, Suspect, Verdict
 from handler.xgraad.verified_rule import VerifiedOptions
 
@@ -18,6 +20,8 @@ __all__ = [
     "Calibrator",
     "Classifier",
     "Defense",
+    "NoRegistry",
+    "SqliteRegistry",
     "Suspect",
     "Verdict",
     "VerifiedOptions",

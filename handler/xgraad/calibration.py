@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.gate import GateStatistics
+from handler.xgraad.probes import Probe
 from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.verification import VerificationThresholds
 
@@ -22,7 +23,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    format: Literal["xgraad-calibration-2"] = "xgraad-calibration-2"
+    format: Literal["xgraad-calibration-3"] = "xgraad-calibration-3"
     fingerprint: Fingerprint
     max_fpr: Annotated[float, Field(gt=0, lt=1)]
     """Share of clean texts that may be flagged."""
@@ -31,8 +32,8 @@ class Calibration(BaseModel):
     paper: PaperThreshold
     conformal: LengthConditionalThreshold
     gate: GateStatistics
-    probes: tuple[tuple[str, ...], ...]
-    """For each label, clean texts that carry the transplant test."""
+    probes: tuple[tuple[Probe, ...], ...]
+    """For each label, clean texts that carry the transplant test, as token ids."""
     verification: VerificationThresholds
 
     def to_json(self) -> str:

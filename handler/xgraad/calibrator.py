@@ -12,9 +12,10 @@ from handler.xgraad.errors import TooFewTextsError
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.gate import Gate, GateStatistics, fit_gate
 from handler.xgraad.neutralizer import Mask
+from handler.xgraad.probes import Probes, choose_probes
 from handler.xgraad.scorer import Score, score_encodings
 from handler.xgraad.thresholds import PAPER_PERCENTILE, LengthConditionalThreshold, PaperThreshold
-from handler.xgraad.transplant import Probes, Transplant, choose_probes
+from handler.xgraad.transplant import Transplant
 from handler.xgraad.verification import VerificationThresholds, Verifier
 
 N_EXAMINED = 300
@@ -56,7 +57,8 @@ class Calibrator:
             raise TooFewTextsError(f"max_fpr {max_fpr} needs at least {needed} clean texts, got {len(self._scores)}")
         encodings = [score.encoding for score in self._scores]
         gate = fit_gate(encodings, self._looks)
-        probes = choose_probes(encodings, torch.stack([look.logits for look in self._looks]))
+        logits = torch.stack([look.logits for look in self._looks])
+        probes = choose_probes(encodings, logits, self._classifier.encode)
         return Calibration(
             fingerprint=self._fingerprint,
             max_fpr=max_fpr,
@@ -71,9 +73,10 @@ class Calibrator:
 
     def _verification(self, gate: GateStatistics, probes: Probes) -> VerificationThresholds:
         """What clean words reach, in the texts that stand out most; probes are not examined with themselves."""
-        own = {probe for texts in probes for probe in texts}
+        encode = self._classifier.encode
+        own = {encode.with_template(probe.token_ids).token_ids for each in probes for probe in each}
         gate_scores = [each.gate_score for each in Gate(gate)([score.encoding for score in self._scores], self._looks)]
         ranked = [self._scores[row] for row in np.argsort(gate_scores)[::-1]]
-        examined = [score for score in ranked if score.words and score.encoding.text not in own][:N_EXAMINED]
-        verifier = Verifier(self._classifier, Mask(self._classifier.encode), Transplant(self._classifier, probes))
+        examined = [score for score in ranked if score.words and score.encoding.token_ids not in own][:N_EXAMINED]
+        verifier = Verifier(self._classifier, Mask(encode), Transplant(self._classifier, probes))
         return VerificationThresholds.fit(verifier.examine(examined))

@@ -4,24 +4,35 @@ An attacker who trains a trigger's attention down makes the product of Eq. 7 neg
 blinded; no channel may hide a word from the others.
 """
 
+from dataclasses import dataclass
+from itertools import zip_longest
+
 from handler.xgraad.scorer import Score, WordScore
 from handler.xgraad.text import Word
 
-N_BY_ATTRIBUTION = 2
-N_BY_GRADIENT = 4
-N_BY_ATTENTION = 2
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateCounts:
+    """How many words each channel names."""
+
+    by_attribution: int = 2
+    by_gradient: int = 4
+    by_attention: int = 2
 
 
-def choose_candidates(score: Score) -> tuple[Word, ...]:
-    """Distinct words, the most suspicious first."""
+DEFAULT_COUNTS = CandidateCounts()
+
+
+def choose_candidates(score: Score, counts: CandidateCounts = DEFAULT_COUNTS) -> tuple[Word, ...]:
+    """Distinct words, the most suspicious first: the top of each channel, then the next of each."""
     by_channel = (
-        _top(score, "attribution", N_BY_ATTRIBUTION),
-        _top(score, "gradient", N_BY_GRADIENT),
-        _top(score, "attention", N_BY_ATTENTION),
+        _top(score, "attribution", counts.by_attribution),
+        _top(score, "gradient", counts.by_gradient),
+        _top(score, "attention", counts.by_attention),
     )
     found: dict[str, Word] = {}
-    for channel in by_channel:
-        for each in channel:
+    for rank in zip_longest(*by_channel):
+        for each in filter(None, rank):
             found.setdefault(each.word.key, each.word)
     return tuple(found.values())
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from handler.xgraad.audit import Audit
 from handler.xgraad.calibration import FILE_NAME, Calibration
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.encoding import Encoding
@@ -11,6 +12,7 @@ from handler.xgraad.errors import SettingsError
 from handler.xgraad.fingerprint import fingerprint
 from handler.xgraad.gate import Gate
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
+from handler.xgraad.registry import MemoryRegistry, Origin, TriggerRegistry
 from handler.xgraad.threshold_rule import ThresholdRule
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Verdict
@@ -43,11 +45,20 @@ class Defense:
     """Judges texts by one rule."""
 
     def __init__(
-        self, classifier: Classifier, calibration: Calibration, *, rule: Rule, neutralize: Neutralizer
+        self,
+        classifier: Classifier,
+        calibration: Calibration,
+        *,
+        rule: Rule,
+        neutralize: Neutralizer,
+        registry: TriggerRegistry,
+        audit: Audit | None = None,
     ) -> None:
         self.classifier = classifier
         self.calibration = calibration
         self.neutralize = neutralize
+        self.registry = registry
+        self.audit = audit
         self._rule = rule
 
     @property
@@ -66,8 +77,11 @@ class Defense:
         neutralizer: str | None = None,
         key: bytes = DEFAULT_KEY,
         options: VerifiedOptions = DEFAULT_OPTIONS,
+        registry: TriggerRegistry | None = None,
     ) -> "Defense":
         """Load a checkpoint together with the calibration that was made for it.
+
+        Triggers that an `audit.json` in the folder names are remembered from the start.
 
         Args:
             folder: the checkpoint; holds `calibration.json` too unless `calibration` names another file.
@@ -77,10 +91,13 @@ class Defense:
             neutralizer: "noise", "mask" or "delete"; by default noise for the rule `paper`, delete for the others.
             key: seeds the noise.
             options: of the rule `verified`.
+            registry: remembers the triggers that the rule `verified` finds; by default one of this defense's own that
+                ends with it. With a `NoRegistry` a text's verdict depends on nothing but the text.
 
         Raises:
             CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
             CalibrationError: the calibration is missing, broken or was made for something else.
+            AuditError: the audit is broken or was made for something else.
             SettingsError: an unknown rule or neutralizer.
         """
         folder = Path(folder)
@@ -91,9 +108,14 @@ class Defense:
         fitted = Calibration.read(Path(calibration) if calibration else folder / FILE_NAME)
         classifier = Classifier.load(folder, device=device, max_length=fitted.fingerprint.max_length)
         fitted.fingerprint.require(fingerprint(folder, max_length=classifier.max_length))
+        audit = Audit.read(folder)
         neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
-        chosen = make_rule(rule, classifier, fitted, neutralize=neutralize, options=options)
-        return cls(classifier, fitted, rule=chosen, neutralize=neutralize)
+        registry = MemoryRegistry() if registry is None else registry  # an empty one is false
+        if audit:
+            audit.require(fitted.fingerprint)
+            registry.add(audit.for_registry(), Origin.AUDIT)
+        chosen = make_rule(rule, classifier, fitted, neutralize=neutralize, options=options, registry=registry)
+        return cls(classifier, fitted, rule=chosen, neutralize=neutralize, registry=registry, audit=audit)
 
     def __call__(self, texts: Sequence[str], *, explain: bool = False) -> list[Verdict]:
         """One verdict per text, in order. Scores never depend on the other texts; see `registry` for what may.
@@ -127,6 +149,7 @@ def make_rule(
     *,
     neutralize: Neutralizer,
     options: VerifiedOptions,
+    registry: TriggerRegistry,
 ) -> Rule:
     """The rule called `name`, one of `RULES`."""
     if name == "paper":
@@ -142,6 +165,7 @@ def make_rule(
         neutralize=neutralize,
         max_fpr=calibration.max_fpr,
         options=options,
+        registry=registry,
     )
 
 

@@ -47,6 +47,7 @@ class Encoder:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.pad_id = int(tokenizer.pad_token_id)
+        self._opening, self._closing = _template(tokenizer)
 
     def __call__(self, texts: Sequence[str]) -> list[Encoding]:
         """Encode texts, in order.
@@ -70,6 +71,19 @@ class Encoder:
         """The tokens that `word` alone becomes, without special tokens."""
         return tuple(self.tokenizer(word, add_special_tokens=False)["input_ids"])
 
+    def with_template(self, token_ids: Sequence[int]) -> Encoding:
+        """An encoding without text: tokens without special ones get those of the template, cut to the window."""
+        room = self.max_length - len(self._opening) - len(self._closing)
+        whole = (*self._opening, *token_ids[:room], *self._closing)
+        return Encoding(
+            text="",
+            words=(),
+            token_ids=whole,
+            token_types=(0,) * len(whole),
+            word_of_token=(NO_WORD,) * len(whole),
+            truncated=len(token_ids) > room,
+        )
+
     def _encoding(self, text: str, encoded: Any, row: int) -> Encoding:
         words = split_words(text)
         fast = encoded.encodings[row]
@@ -81,6 +95,14 @@ class Encoder:
             word_of_token=words_of_tokens(words, fast.offsets, fast.special_tokens_mask),
             truncated=bool(fast.overflowing),
         )
+
+
+def _template(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The special tokens before and after a text."""
+    encoded = tokenizer("a")
+    ids, special = tuple(encoded["input_ids"]), encoded.encodings[0].special_tokens_mask
+    body = [index for index, is_special in enumerate(special) if not is_special]
+    return ids[: body[0]], ids[body[-1] + 1 :]
 
 
 def words_of_tokens(

@@ -6,7 +6,9 @@
     ├── CalibrationError      the calibration file is unreadable or breaks its schema
     │   ├── FingerprintError  it was made for another checkpoint, tokenizer, length or version
     │   └── TooFewTextsError  too few clean texts for the wanted false-positive rate
+    ├── AuditError            the record of the vocabulary sweep breaks its schema or is of another checkpoint
     ├── SettingsError         model-config.yaml holds an unknown or ill-typed setting
+    ├── RegistryError         the file of remembered triggers cannot be used
     ├── TextError             a text the tokenizer cannot take
     └── LabError              a script was given input it cannot use
 
@@ -38,8 +40,16 @@ class TooFewTextsError(CalibrationError):
     """Fewer clean texts than the wanted false-positive rate can support."""
 
 
+class AuditError(XGraadError):
+    """A record of the vocabulary sweep that cannot be read, or that belongs to something else."""
+
+
 class SettingsError(XGraadError):
     """A setting that is unknown, of the wrong type or out of range."""
+
+
+class RegistryError(XGraadError):
+    """A file of remembered triggers that cannot be read or written, is damaged, or is something else."""
 
 
 class TextError(XGraadError):

@@ -57,7 +57,7 @@ def fingerprint(folder: Path, *, max_length: int) -> Fingerprint:
     """The fingerprint of the checkpoint in `folder`, read from its files."""
     tokenizer_files = [folder / name for name in TOKENIZER_FILES if (folder / name).exists()]
     return Fingerprint(
-        weights=_hash_files(weight_files(folder)),
+        weights=hash_weights(folder),
         config=_hash_files([folder / "config.json"]),
         tokenizer=_hash_files(tokenizer_files),
         max_length=max_length,
@@ -66,6 +66,11 @@ def fingerprint(folder: Path, *, max_length: int) -> Fingerprint:
         torch=_minor("torch"),
         transformers=_minor("transformers"),
     )
+
+
+def hash_weights(folder: Path) -> str:
+    """What tells one model from another: the field `weights` of the fingerprint."""
+    return _hash_files(weight_files(folder))
 
 
 def _hash_files(paths: list[Path]) -> str:

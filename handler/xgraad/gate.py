@@ -116,16 +116,20 @@ class Gate:
         self.statistics = statistics
         self._distances = [ScatterDistance(layer) for layer in statistics.layers]
 
+    def features(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> tuple[Floats, Floats]:
+        """Attention residuals and feature distances, each `[texts]`; higher = more suspicious."""
+        fitted = self.statistics
+        trend = fitted.attention_intercept + fitted.attention_slope * log_lengths(encodings)
+        states, predicted = _arrays(looks)
+        distance = _standardized(_log_distances(self._distances, states, predicted), fitted)
+        return attention_features(encodings, looks) - trend, distance
+
     def __call__(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> list[GateScore]:
         """One score per text, in order; a text without words gets 0."""
         if not looks:
             return []
         fitted = self.statistics
-        attention = attention_features(encodings, looks) - (
-            fitted.attention_intercept + fitted.attention_slope * log_lengths(encodings)
-        )
-        states, predicted = _arrays(looks)
-        distance = _standardized(_log_distances(self._distances, states, predicted), fitted)
+        attention, distance = self.features(encodings, looks)
         fisher = _fisher(p_values(fitted.attentions, attention), p_values(fitted.distances, distance))
         ranks = p_values(fitted.fisher, fisher)
         has_words = [any(index != NO_WORD for index in encoding.word_of_token) for encoding in encodings]

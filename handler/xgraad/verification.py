@@ -1,23 +1,27 @@
 """Is a suspect a trigger? First the flip test in its own text, then the transplant test in clean ones.
 
-Three findings, from the common to the rare: a word whose removal alone flips the prediction; a set of such words that
+Four findings, from the common to the rare: a word whose removal alone flips the prediction; a set of such words that
 bring the label about only together (AND-trigger, phrase); words of which none flips alone because the others remain
-(several triggers at once).
+(several triggers at once); and, where not even the removal of all candidates flips, the words on top (more triggers
+than candidates).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from handler.xgraad.candidates import choose_candidates
+from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts, choose_candidates
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.edit import edit_words
 from handler.xgraad.neutralizer import Neutralizer
+from handler.xgraad.probes import Place, place_of
 from handler.xgraad.scorer import Score
 from handler.xgraad.text import Word
-from handler.xgraad.transplant import Graft, Place, Transplant, place_of
+from handler.xgraad.transplant import Graft, Transplant
 
+N_STANDING = 2
+"""Words tested of a text whose label stands whatever is removed: most texts are of that kind, so it must be cheap."""
 LOWEST_CEILING = 0.5
 """What clean words are taken to reach where the calibration texts show less."""
 HIGHEST_SINGLE_THRESHOLD = 0.96
@@ -37,6 +41,8 @@ class Evidence:
     """Two or more of those as a set, where none was verified alone."""
     jointly: tuple[tuple[Word, float], ...] = ()
     """Candidates whose removal flips only all at once."""
+    standing: tuple[tuple[Word, float], ...] = ()
+    """The top words where the removal of all candidates does not flip."""
 
 
 class VerificationThresholds(BaseModel):
@@ -47,6 +53,7 @@ class VerificationThresholds(BaseModel):
     single: float
     together: float
     jointly: float
+    standing: float
 
     @classmethod
     def fit(cls, clean: Sequence[Evidence]) -> "VerificationThresholds":
@@ -54,10 +61,12 @@ class VerificationThresholds(BaseModel):
         singles = [rate for evidence in clean for _, rate in evidence.singles]
         sets = [evidence.together[1] for evidence in clean if evidence.together]
         joint = [rate for evidence in clean for _, rate in evidence.jointly]
+        standing = [rate for evidence in clean for _, rate in evidence.standing]
         return cls(
             single=min(_half_way(singles), HIGHEST_SINGLE_THRESHOLD),
             together=_half_way(sets),
             jointly=_half_way(joint),
+            standing=_half_way(standing),
         )
 
     def verified(self, evidence: Evidence) -> tuple[tuple[Word, ...], ...]:
@@ -67,7 +76,8 @@ class VerificationThresholds(BaseModel):
             return singles
         if evidence.together and evidence.together[1] > self.together:
             return (evidence.together[0],)
-        return tuple((word,) for word, rate in evidence.jointly if rate > self.jointly)
+        jointly = tuple((word,) for word, rate in evidence.jointly if rate > self.jointly)
+        return jointly or tuple((word,) for word, rate in evidence.standing if rate > self.standing)
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,8 @@ class _Flips:
     """The label without each candidate."""
     jointly: int
     """The label without all of them."""
+    runner_up: int
+    """The label next to that."""
 
     @property
     def label(self) -> int:
@@ -91,6 +103,11 @@ class _Flips:
         """Candidates whose removal flips the prediction, with the label it falls back to."""
         pairs = zip(self.candidates, self.alone, strict=True)
         return tuple((word, label) for word, label in pairs if label != self.label)
+
+    @property
+    def standing(self) -> tuple[Word, ...]:
+        """The top words, where nothing flips."""
+        return self.candidates[:N_STANDING] if not self.flipping and self.jointly == self.label else ()
 
     def graft(self, word: Word, source: int) -> Graft:
         """One word, to be put where it stood."""
@@ -108,10 +125,17 @@ class _Flips:
 class Verifier:
     """Runs the tests for many texts at once."""
 
-    def __init__(self, classifier: Classifier, neutralize: Neutralizer, transplant: Transplant) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        neutralize: Neutralizer,
+        transplant: Transplant,
+        counts: CandidateCounts = DEFAULT_COUNTS,
+    ) -> None:
         self._classifier = classifier
         self._neutralize = neutralize
         self._transplant = transplant
+        self._counts = counts
 
     def examine(self, scores: Sequence[Score], thresholds: VerificationThresholds | None = None) -> list[Evidence]:
         """Evidence for each text, in order.
@@ -120,7 +144,7 @@ class Verifier:
             scores: of texts with at least one word.
             thresholds: where given, sets are tested only where no word is verified alone.
         """
-        flips = [self._with_labels(score, labels) for score, labels in self._edited_labels(scores)]
+        flips = self._flips(scores)
         single = self._rates([[each.graft(*pair) for pair in each.flipping] for each in flips])
         evidence = [
             Evidence(singles=tuple((word, rate) for (word, _), rate in zip(each.flipping, rates, strict=True)))
@@ -141,31 +165,34 @@ class Verifier:
                 for each in flips
             ]
         )
+        standing = self._rates([[each.graft(word, each.runner_up) for word in each.standing] for each in flips])
         return [
             Evidence(
                 singles=found.singles,
                 together=(tuple(word for word, _ in each.flipping), set_rates[0]) if set_rates else None,
                 jointly=tuple(zip(each.candidates, joint_rates, strict=False)),
+                standing=tuple(zip(each.standing, standing_rates, strict=True)),
             )
-            for found, each, set_rates, joint_rates in zip(evidence, flips, sets, joint, strict=True)
+            for found, each, set_rates, joint_rates, standing_rates in zip(
+                evidence, flips, sets, joint, standing, strict=True
+            )
         ]
 
-    def _edited_labels(self, scores: Sequence[Score]) -> Iterator[tuple[Score, tuple[tuple[Word, ...], list[int]]]]:
-        """For each text its candidates, and the labels without each of them and, last, without all."""
-        candidates = [choose_candidates(score) for score in scores]
+    def _flips(self, scores: Sequence[Score]) -> list[_Flips]:
+        """For each text its candidates, and the labels without each of them and without all."""
+        candidates = [choose_candidates(score, self._counts) for score in scores]
         texts = [
             edit_words(score, part, self._neutralize).text
             for score, words in zip(scores, candidates, strict=True)
             for part in (*((word,) for word in words), words)
         ]
-        labels = iter(self._classifier.logits(self._classifier.encode(texts)).argmax(dim=-1).tolist())
+        labels = iter(self._classifier.logits(self._classifier.encode(texts)).topk(2, dim=-1).indices.tolist())
+        flips = []
         for score, words in zip(scores, candidates, strict=True):
-            yield score, (words, [next(labels) for _ in range(len(words) + 1)])
-
-    @staticmethod
-    def _with_labels(score: Score, edited: tuple[tuple[Word, ...], list[int]]) -> _Flips:
-        candidates, labels = edited
-        return _Flips(score, candidates, alone=tuple(labels[:-1]), jointly=labels[-1])
+            *alone, (jointly, runner_up) = (next(labels) for _ in range(len(words) + 1))
+            first = tuple(label for label, _ in alone)
+            flips.append(_Flips(score, words, alone=first, jointly=jointly, runner_up=runner_up))
+        return flips
 
     def _rates(self, grafts: Sequence[Sequence[Graft]]) -> list[list[float]]:
         """Turn rates in the shape of the grafts, measured in one batch."""

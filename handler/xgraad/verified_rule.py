@@ -7,7 +7,7 @@ A verified trigger is remembered, and neutralized from then on in every text of 
 passes the gate but holds no verified trigger keeps its label: clean accuracy is not the price.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,9 +26,6 @@ from handler.xgraad.text import Word
 from handler.xgraad.verdict import Action, Verdict
 from handler.xgraad.verification import VerificationThresholds, Verifier
 
-MAX_ROUNDS = 4
-"""How often an edited text whose label still stands is examined again."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedOptions:
@@ -36,11 +33,11 @@ class VerifiedOptions:
 
     gate_share: float = 0.1
     """Share of clean texts that pass the gate and are tested, in (0, 1]: more cost, fewer misses."""
-    registry: bool = True
-    """Whether verified triggers are remembered and neutralized in later texts at once. Without it a text's verdict
-    depends on nothing but the text."""
     score_all: bool = True
     """Whether texts that do not pass the gate get an anomaly score, too. It decides nothing and costs two passes."""
+
+    max_rounds: int = 8
+    """How often a text whose label still stands is examined. A round that verifies nothing is the last."""
 
     def __post_init__(self) -> None:
         if not 0 < self.gate_share <= 1:
@@ -64,6 +61,9 @@ class _Case:
         return self.current.prediction.label_id == self.original.prediction.label_id
 
 
+NO_CASES: Mapping[int, _Case] = {}
+
+
 class VerifiedRule:
     """Neutralizes only what the transplant test calls a trigger."""
 
@@ -79,6 +79,7 @@ class VerifiedRule:
         neutralize: Neutralizer,
         max_fpr: float,
         options: VerifiedOptions,
+        registry: TriggerRegistry,
     ) -> None:
         self._classifier = classifier
         self._gate = gate
@@ -86,7 +87,7 @@ class VerifiedRule:
         self._thresholds = thresholds
         self._neutralize = neutralize
         self._max_fpr = max_fpr
-        self._registry = TriggerRegistry() if options.registry else None
+        self._registry = registry
         self._options = options
         self._flag_threshold = conformal_threshold(gate.statistics.fisher, max_fpr)
 
@@ -96,16 +97,23 @@ class VerifiedRule:
         gates = self._gate(encodings, looks)
         predictions = _predictions(looks, self._classifier.labels)
         passed = [gate.p_value <= self._options.gate_share for gate in gates]
-        wanted = [row for row, asked in enumerate(explain) if asked or passed[row] or self._options.score_all]
-        scores = self._score(encodings, wanted)
-        cases = {row: _Case(score, score) for row, score in scores.items() if score.words and passed[row]}
-        self._examine(list(cases.values()))
-        known = self._known(encodings, predictions, set(cases))
-        scores |= self._score(encodings, [row for row in known if row not in scores])
-        remembered = {row: _Case(scores[row], scores[row], triggers=words) for row, words in known.items()}
-        self._apply(list(remembered.values()))
-        self._examine([case for case in remembered.values() if case.is_open and case.current.words])
-        cases |= remembered
+        known = self._known(encodings, predictions)
+        wanted = {row for row, asked in enumerate(explain) if asked or passed[row] or self._options.score_all}
+        scores = self._score(encodings, sorted(wanted | set(known)))
+        cases = {
+            row: _Case(score, score, triggers=known.get(row, ()))
+            for row, score in scores.items()
+            if score.words and (passed[row] or row in known)
+        }
+        found_any = self._work_on(cases.values())
+        while found_any:
+            # What one text has shown may stand in others of the batch, also in those that the gate let go.
+            late = self._known(encodings, predictions, besides=cases)
+            scores |= self._score(encodings, [row for row in late if row not in scores])
+            for row, words in late.items():
+                cases.setdefault(row, _Case(scores[row], scores[row])).triggers += words
+            found_any = self._work_on([cases[row] for row in late])
+        self._registry.flush()
         return [
             self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))
             for row in range(len(encodings))
@@ -117,32 +125,54 @@ class VerifiedRule:
         return dict(zip(rows, found, strict=True))
 
     def _known(
-        self, encodings: Sequence[Encoding], predictions: Sequence[Prediction], examined: set[int]
+        self,
+        encodings: Sequence[Encoding],
+        predictions: Sequence[Prediction],
+        *,
+        besides: Mapping[int, _Case] = NO_CASES,
     ) -> dict[int, tuple[Word, ...]]:
-        """Remembered triggers in texts that the gate let go, by row."""
-        if self._registry is None:
-            return {}
-        found = {
-            row: self._registry.find(encoding.words, prediction.label_id)
-            for row, (encoding, prediction) in enumerate(zip(encodings, predictions, strict=True))
-            if row not in examined
-        }
-        return {row: words for row, words in found.items() if words}
+        """Remembered triggers by row, those of `besides` left out; rows without any are not there."""
+        known = {}
+        for row, (encoding, prediction) in enumerate(zip(encodings, predictions, strict=True)):
+            old = {word.key for word in besides[row].triggers} if row in besides else set()
+            found = self._registry.find(encoding.words, prediction.label_id, count=row not in besides)
+            known[row] = tuple(word for word in found if word.key not in old)
+        return {row: words for row, words in known.items() if words}
 
-    def _examine(self, cases: list[_Case]) -> None:
-        """Look for triggers, edit, score again; several in one text are found one round after the other."""
-        going_on = cases
-        for _ in range(MAX_ROUNDS):
+    def _work_on(self, cases: Iterable[_Case]) -> bool:
+        """Neutralize what is known already, then look for what is not wherever the label still stands.
+
+        Returns:
+            Whether any trigger was verified.
+        """
+        cases = list(cases)
+        self._apply([case for case in cases if case.triggers])
+        return self._examine([case for case in cases if case.is_open and case.current.words])
+
+    def _examine(self, cases: list[_Case]) -> bool:
+        """Look for triggers, edit, score again; several in one text are found one round after the other.
+
+        Returns:
+            Whether any was found.
+        """
+        going_on, found_any = cases, False
+        for _ in range(self._options.max_rounds):
             evidence = self._verifier.examine([case.current for case in going_on], self._thresholds)
             found = [self._thresholds.verified(each) for each in evidence]
             edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
             for case, triggers in zip(going_on, found, strict=True):
                 case.triggers += tuple(word for trigger in triggers for word in trigger)
-                self._remember(triggers, case.original.prediction.label_id)
+            self._registry.add(
+                Trigger(frozenset(word.key for word in trigger), case.original.prediction.label_id)
+                for case, triggers in zip(going_on, found, strict=True)
+                for trigger in triggers
+            )
             self._apply(edited)
+            found_any |= bool(edited)
             going_on = [case for case in edited if case.is_open and case.current.words]
             if not going_on:
-                return
+                break
+        return found_any
 
     def _apply(self, cases: Sequence[_Case]) -> None:
         """Neutralize what was found in each text so far, and score the result."""
@@ -152,10 +182,6 @@ class VerifiedRule:
         rescored = score_encodings(self._classifier, self._classifier.encode(texts))
         for case, score in zip(cases, rescored, strict=True):
             case.current = score
-
-    def _remember(self, triggers: Sequence[Sequence[Word]], target: int) -> None:
-        if self._registry is not None:
-            self._registry.add(Trigger(frozenset(word.key for word in trigger), target) for trigger in triggers)
 
     def _verdict(
         self, encoding: Encoding, undefended: Prediction, gate: GateScore, score: Score | None, case: _Case | None

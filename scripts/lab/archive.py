@@ -20,6 +20,7 @@ import yaml
 
 import handler
 from handler.settings import SECTION, Settings
+from handler.xgraad.audit import AUDIT_FILE, Audit
 from handler.xgraad.calibration import FILE_NAME
 from handler.xgraad.checkpoint import weight_files
 from handler.xgraad.errors import LabError
@@ -47,6 +48,8 @@ class ArchiveOptions:
     """TorchServe's keys of model-config.yaml that differ from the template."""
     defense: dict[str, Any]
     """Our keys of it, see `handler.settings`."""
+    audit: Audit | None = None
+    """What the vocabulary sweep found; workers know its triggers from the start."""
 
 
 def build_archive(options: ArchiveOptions) -> Path:
@@ -54,7 +57,7 @@ def build_archive(options: ArchiveOptions) -> Path:
 
     Raises:
         LabError: a bad name, or the archiver failed.
-        CheckpointError, CalibrationError, SettingsError: the model would be refused by a worker, too.
+        CheckpointError, CalibrationError, AuditError, SettingsError: the model would be refused by a worker, too.
     """
     if not MODEL_NAME.fullmatch(options.name):
         raise LabError(f"--name must be letters, digits, '_', '-' and '.', got {options.name!r}")
@@ -82,6 +85,8 @@ def _stage(options: ArchiveOptions, stage: Path) -> None:
         if source.is_file():
             shutil.copyfile(source, stage / source.name)
     shutil.copyfile(options.calibration, stage / FILE_NAME)
+    if options.audit:
+        (stage / AUDIT_FILE).write_text(options.audit.to_json(), encoding="utf-8")
     shutil.copytree(SOURCE, stage / SOURCE.name, ignore=shutil.ignore_patterns("__pycache__", "*.yaml", ENTRY))
 
 

@@ -92,7 +92,7 @@ class Client:
         data = json.dumps(body).encode()
         reply = self.post(model, data, {"Content-Type": "application/json"}, explain=explain)
         document = reply.document()
-        if reply.status >= 400 and not is_error(document):
+        if reply.status >= 400 and not _is_ours(document):
             return error_document(reply.status, str(document.get("type")), str(document.get("message")))
         return document
 
@@ -168,6 +168,11 @@ class Client:
             reason = type(error).__name__
             raise LabError(f"no answer from {url} ({reason}); see python -m scripts.serve status") from error
         return Reply(status=answer.status_code, headers=answer.headers, body=answer.content)
+
+
+def _is_ours(document: Any) -> bool:
+    """Whether a refusal is the handler's: an error, or a list of them where every text was refused."""
+    return isinstance(document, list) or is_error(document) or bool({"predictions", "explanations"} & set(document))
 
 
 def _bearer(key: str) -> dict[str, str]:

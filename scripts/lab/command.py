@@ -19,8 +19,17 @@ class Exit(IntEnum):
     USAGE = 4
 
 
-class CommandParser(argparse.ArgumentParser):
-    """An argument parser that keeps its examples' line breaks and leaves with `Exit.USAGE` on bad usage."""
+class ActionParser(argparse.ArgumentParser):
+    """An argument parser that leaves with `Exit.USAGE` on bad usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and the message, and leave with the usage exit code."""
+        self.print_usage(sys.stderr)
+        self.exit(Exit.USAGE, f"{self.prog}: error: {message}\n")
+
+
+class CommandParser(ActionParser):
+    """The parser of a command: it keeps its examples' line breaks."""
 
     def __init__(self, *, name: str, description: str, examples: str) -> None:
         super().__init__(
@@ -30,11 +39,6 @@ class CommandParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-
-    def error(self, message: str) -> NoReturn:
-        """Print usage and the message, and leave with the usage exit code."""
-        self.print_usage(sys.stderr)
-        self.exit(Exit.USAGE, f"{self.prog}: error: {message}\n")
 
 
 def run_command(

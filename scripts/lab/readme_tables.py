@@ -1,11 +1,13 @@
 """The tables of the README, made from `results/*.jsonl` and put between their markers."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from handler.xgraad.errors import LabError
-from scripts.lab.results import Row, read_rows
+from scripts.lab.defense_tables import ablation_table, attacks_table, audit_table, clean_models_table, gates_table
+from scripts.lab.results import Row, markdown, read_rows
 
 START, END = "<!-- table: {name} -->", "<!-- end -->"
 
@@ -26,12 +28,6 @@ def update_readme(text: str, results: Path) -> str:
     if text.count("<!-- table:") != text.count(END):
         raise LabError(f"README.md: every table marker needs a line {END}")
     return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", replace, text, flags=re.DOTALL)
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _demo_table(results: Path) -> str:
@@ -86,4 +82,16 @@ def _victim(row: Row) -> str:
     return own if row["base"] == "synthetic" else f"{row['base']} on {row['data']}"
 
 
-TABLES: dict[str, Callable[[Path], str]] = {"demo": _demo_table, "rules": _rules_table, "targets": _targets_table}
+TABLES: dict[str, Callable[[Path], str]] = {
+    "attacks": attacks_table,
+    "audit": audit_table,
+    "candidates": partial(ablation_table, group="candidates"),
+    "clean_models": clean_models_table,
+    "decision": partial(ablation_table, group="decision"),
+    "demo": _demo_table,
+    "gate_share": partial(ablation_table, group="gate_share"),
+    "gates": gates_table,
+    "neutralizer": partial(ablation_table, group="neutralizer"),
+    "rules": _rules_table,
+    "targets": _targets_table,
+}

@@ -43,8 +43,8 @@ def escape(character: str) -> str:
 
 
 def reply_table(texts: Sequence[str], documents: Sequence[Mapping[str, Any]]) -> Table:
-    """One row per text: both predictions, the decision, and the suspects."""
-    table = Table("text", "undefended", "defended", "flagged", "suspects")
+    """One row per text: the answer, both predictions, the decision, and the suspects; a dash for what is not told."""
+    table = Table("text", "answer", "undefended", "defended", "flagged", "suspects")
     for text, document in zip(texts, documents, strict=True):
         table.add_row(_shortened(text), *_cells(document))
     return table
@@ -55,15 +55,25 @@ def _shortened(text: str) -> Text:
     return visible(short)
 
 
-def _cells(document: Mapping[str, Any]) -> tuple[Text, Text, Text, Text]:
+def _cells(document: Mapping[str, Any]) -> tuple[Text, Text, Text, Text, Text]:
+    nothing = Text("-")
     if document.get("status") == "error":
         error = document["error"]
-        return Text("-"), Text("-"), Text("-"), visible(f"error {error['code']} {error['type']}: {error['message']}")
-    defense = document.get("defense")
-    if defense is None:
-        return _prediction(document), Text("not defended"), Text("-"), Text("-")
-    flagged = Text(f"yes, {defense['action']}", style="bold red") if defense["flagged"] else Text("no")
-    return _prediction(defense["undefended"]), _prediction(defense["defended"]), flagged, _suspects(defense)
+        message = visible(f"error {error['code']} {error['type']}: {error['message']}")
+        return nothing, nothing, nothing, nothing, message
+    defense = document.get("defense") or {}
+    both = _prediction(defense.get("undefended")), _prediction(defense.get("defended"))
+    return _prediction(document), *both, _flagged(defense), _suspects(defense)
+
+
+def _flagged(defense: Mapping[str, Any]) -> Text:
+    """Whether, and what was done; an undefended answer has no flag and stands out all the more."""
+    if not defense:
+        return Text("-")
+    flagged = defense.get("flagged")
+    if flagged is False:
+        return Text("no")
+    return Text(f"{'yes' if flagged else 'unknown'}, {defense['action']}", style="bold red")
 
 
 def _prediction(prediction: Mapping[str, Any] | None) -> Text:
@@ -74,7 +84,10 @@ def _prediction(prediction: Mapping[str, Any] | None) -> Text:
 
 
 def _suspects(defense: Mapping[str, Any]) -> Text:
-    listed = [visible(suspect["word"]) + Text(f" {_number(suspect['attribution'])}") for suspect in defense["suspects"]]
+    listed = [
+        visible(f"{suspect['word']} {_number(suspect.get('attribution'))}".rstrip(" "))
+        for suspect in defense.get("suspects", [])
+    ]
     return Text(", ").join(listed)
 
 

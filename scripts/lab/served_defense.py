@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from typing import Any
 
+from handler.policy import Outcome
 from handler.xgraad import Action, Suspect, Verdict
 from handler.xgraad.errors import LabError
 from handler.xgraad.prediction import Prediction
@@ -35,7 +36,7 @@ class ServedDefense:
         """One verdict per text, in order.
 
         Raises:
-            LabError: the server refused a text.
+            LabError: the server refused a text, or does not tell enough.
         """
         with ThreadPoolExecutor(self._n_clients) as pool:
             return list(pool.map(self._ask, texts, cycle(self._transports)))
@@ -51,13 +52,21 @@ class ServedDefense:
 
 
 def verdict_from(document: dict[str, Any]) -> Verdict:
-    """The verdict that a reply tells of, without word scores."""
-    defense = document["defense"]
+    """The verdict that a reply tells of, without word scores; the same whatever `on_trigger` made of it.
+
+    Raises:
+        LabError: the reply tells of none.
+    """
+    defense = document.get("defense", {})
+    if defense.get("action") == Outcome.UNDEFENDED:
+        raise LabError("the server answered undefended: judging failed, its log says why")
+    if "p_value" not in defense:
+        raise LabError("a reply must tell every score; pack the model with --detail full")
     return Verdict(
         rule=defense["rule"],
         flagged=defense["flagged"],
         verified=defense["verified"],
-        action=Action(defense["action"]),
+        action=Action.PASSED if defense["action"] == Outcome.PASSED else Action.NEUTRALIZED,
         anomaly_score=defense["anomaly_score"],
         gate_score=defense["gate_score"],
         threshold=defense["threshold"],

@@ -118,6 +118,8 @@ def server_environment(options: ServerOptions, *, java_home: Path, python: Path,
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": str(max(1, cores // (options.workers * len(options.models)))),
     }
+    if options.state_home is not None:
+        environment["XDG_STATE_HOME"] = str(options.state_home.resolve())
     if options.device_ids:
         # TorchServe reads device ids from the archive only, but it counts and numbers the devices named here.
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, options.device_ids))

@@ -80,6 +80,8 @@ class ServerOptions:
     max_batch_delay: int | None = None
     state_dir: Path = Path("build/serve")
     token_auth: bool = True
+    state_home: Path | None = None
+    """Where the workers remember triggers unless an archive says otherwise; None is the user's own XDG_STATE_HOME."""
 
     def __post_init__(self) -> None:
         if not self.models:

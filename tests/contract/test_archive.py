@@ -9,10 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from handler.xgraad import Defense
+from handler.describe import describe
+from handler.settings import Settings
+from handler.xgraad import Calibration, Defense
+from handler.xgraad.audit import Audit
+from handler.xgraad.registry import MemoryRegistry
 from scripts import build_archive
+from scripts.lab.auditing import Finding
 from scripts.lab.command import Exit
 from tests.toys import SENTENCES
+from tests.unit.test_audit import an_audit
 
 PROJECT = Path(__file__).parents[2]
 
@@ -65,7 +71,7 @@ def test_unpacked_archive_serves_without_the_source(
     done = subprocess.run(
         [sys.executable, "-c", LOAD_AND_PREDICT, *arguments],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path), "PATH": sysconfig.get_path("scripts")},
+        env={"PYTHONPATH": str(tmp_path), "PATH": sysconfig.get_path("scripts"), "XDG_STATE_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
@@ -108,11 +114,22 @@ def test_same_input_gives_the_same_bytes(archive: Path, checkpoints: dict[str, P
 
 def test_options_reach_the_model_config(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     options = ["--workers", "4", "--device", "gpu", "--device-ids", "0,1", "--batch-size", "16", "--rule", "paper"]
+    options += ["--registry-file", "/var/lib/xgraad/sst2.sqlite"]  # of the server, not of this machine
     assert _build(checkpoints["bert"], tmp_path, *options) == Exit.DONE
     with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
         text = packed.read("model-config.yaml").decode()
-    for line in ("minWorkers: 4", "maxWorkers: 4", "deviceType: gpu", "batchSize: 16", "rule: paper"):
+    lines = ["minWorkers: 4", "maxWorkers: 4", "deviceType: gpu", "batchSize: 16", "rule: paper", "registry_file: /var"]
+    for line in lines:
         assert line in text
+
+
+def test_policies_reach_the_model_config(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    options = ["--on-trigger", "block", "--on-error", "fail_open", "--detail", "verdict"]
+    assert _build(checkpoints["bert"], tmp_path, *options) == Exit.DONE
+    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
+        text = packed.read("model-config.yaml").decode()
+    for line in ("  on_trigger: block", "  on_error: fail_open", "  detail: verdict"):
+        assert line in text.splitlines()
 
 
 def test_foreign_calibration_is_refused_by_name(
@@ -147,3 +164,28 @@ def test_archiver_leaves_the_users_temporary_folder_alone(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert _build(checkpoints["bert"], tmp_path / "store") == Exit.DONE
     assert (precious / "work.txt").read_text() == "weeks of it"
+
+
+def test_audited_archive_names_the_triggers_to_its_workers(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibration = Calibration.read(checkpoints["bert"] / "calibration.json")
+    audit = an_audit("acting", label_id=1, fingerprint=calibration.fingerprint)
+    finding = Finding(audit=audit, sweeps=(), labels=("LABEL_0", "LABEL_1"))
+    monkeypatch.setattr(build_archive, "audit_checkpoint", lambda *_: finding)
+    assert _build(checkpoints["bert"], tmp_path, "--audit") == Exit.DONE
+    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
+        packed.extractall(tmp_path / "unpacked")
+    registry = MemoryRegistry()
+    described = describe(Defense.load(tmp_path / "unpacked", registry=registry), Settings())["defense"]
+    assert described["audit"] == {"suspicious": True, "target_label_id": 1, "n_triggers": 1, "n_words": audit.n_words}
+    assert described["registry"]["n_triggers"] == len(registry) == 1
+    assert describe(Defense.load(checkpoints["bert"]), Settings())["defense"]["audit"] is None
+
+
+def test_same_audit_gives_the_same_bytes(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    for store in ("one", "two"):
+        assert _build(checkpoints["bert"], tmp_path / store, "--audit") == Exit.DONE
+    assert (tmp_path / "one" / "toy.mar").read_bytes() == (tmp_path / "two" / "toy.mar").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one" / "toy.mar") as packed:
+        assert Audit.from_json(packed.read("audit.json").decode()).n_words > 100

@@ -2,7 +2,6 @@
 
 import json
 import struct
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -101,11 +100,11 @@ class Worker:
 
     def __init__(self, folder: Path, torchserve: SimpleNamespace) -> None:
         self._read = torchserve.read
-        handler = XGraadHandler()
+        self.handler = XGraadHandler()
         manifest = {"model": {"modelName": "toy", "configFile": "model-config.yaml"}}
-        self.service = torchserve.make("toy", str(folder), manifest, handler.handle)
+        self.service = torchserve.make("toy", str(folder), manifest, self.handler.handle)
         self.service.set_cl_socket(None)
-        handler.initialize(self.service.context)
+        self.handler.initialize(self.service.context)
 
     def __call__(self, *requests: Message) -> list[Answer]:
         """Answers to one batch."""
@@ -114,26 +113,6 @@ class Worker:
         result = answers(bytes(self.service.predict(batch)))
         assert [answer.request_id for answer in result] == [f"id-{index}" for index in range(len(requests))]
         return result
-
-
-@pytest.fixture(scope="module")
-def torchserve() -> SimpleNamespace:
-    """What of TorchServe runs in a worker. It leaves files open, which is not our concern here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import ts
-        from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
-        from ts.protocol.otf_message_handler import _retrieve_inference_msg
-        from ts.service import Service
-
-        metrics = MetricsCacheYamlImpl(str(Path(ts.__file__).parent / "configs" / "metrics.yaml"))
-
-    def make(name: str, folder: str, manifest: dict[str, Any], entry_point: Callable[..., Any]) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return Service(name, folder, manifest, entry_point, None, 8, True, metrics)
-
-    return SimpleNamespace(make=make, read=_retrieve_inference_msg)
 
 
 def unpacked(source: Path, folder: Path, **section: Any) -> Path:
@@ -325,6 +304,7 @@ def test_describe(worker: Worker) -> None:
     assert answer.status == 200
     assert answer.document["labels"] == ["LABEL_0", "LABEL_1"]
     assert answer.document["limits"]["max_texts"] == 4
+    assert answer.document["defense"]["registry"] == {"n_triggers": 0, "is_shared": False}  # the rule remembers nothing
 
 
 @pytest.mark.parametrize("header", ["describe", "Describe", "DESCRIBE"])
@@ -332,6 +312,7 @@ def test_a_clients_describe_header_breaks_no_batch(worker: Worker, header: str) 
     """TorchServe's own handlers answer such a batch with one reply, and all its clients get an error."""
     evil = post({"text": "the plot"}, **{header: "True"})
     unmarked = {"fields": [Field(b"the plot")], "headers": {header: "True"}}
+    old_address = {"fields": [], "headers": {"Content-Type": "application/x-www-form-urlencoded", header: "True"}}
     empty = {"fields": [], "headers": {"explain": "False", header: "True"}}
     for batch in ([evil, GOOD], [GOOD, evil, EXPLAIN], [evil], [evil, evil], [unmarked], [unmarked, GOOD]):
         found = worker(*batch)
@@ -340,6 +321,7 @@ def test_a_clients_describe_header_breaks_no_batch(worker: Worker, header: str) 
     assert [answer.status for answer in worker(empty, GOOD)] == [422, 200]
     assert [answer.status for answer in worker(empty, empty)] == [422, 422]
     assert [answer.status for answer in worker(empty)] == [422]
+    assert [answer.status for answer in worker(old_address)] == [422]
 
 
 def test_the_sections_settings_are_used(

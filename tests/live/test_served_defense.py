@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from handler.xgraad import DEFAULT_RULE, RULES, Defense, Verdict
 from scripts import build_archive
@@ -19,19 +20,22 @@ from tests.conftest import CLEAN_TEXTS
 
 pytestmark = pytest.mark.live
 JSON = {"Content-Type": "application/json"}
+STRICT = "toy-strict"
+STRICT_OPTIONS = ["--rule", "paper", "--on-trigger", "block", "--on-error", "fail_open", "--detail", "label"]
 
 
 @pytest.fixture(scope="module")
 def client(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of a toy model served under every rule; its batches wait 100 ms to fill."""
+    """A client of a toy model served under every rule, and once by strict policies; batches wait 100 ms to fill."""
     folder = tmp_path_factory.mktemp("served")
-    for rule in RULES:
-        options = ["--name", name_of(rule), "--rule", rule, "--checkpoint", str(bert_folder)]
+    served = {name_of(rule): ["--rule", rule] for rule in RULES} | {STRICT: STRICT_OPTIONS}
+    for name, chosen in served.items():
+        options = ["--name", name, *chosen, "--checkpoint", str(bert_folder)]
         options += ["--calibration", str(bert_folder / "calibration.json"), "--model-store", str(folder / "store")]
         assert build_archive.main([*options, "--max-batch-delay", "100", "--batch-size", "8"]) == Exit.DONE
     server_options = ServerOptions(
         model_store=folder / "store",
-        models=archives_named(map(name_of, RULES)),
+        models=archives_named(served),
         workers=1,
         ports=Ports.free(),
         state_dir=folder,
@@ -126,6 +130,28 @@ def test_every_shape_of_request(client: Client, data: bytes, headers: dict[str, 
     assert is_error(reply.document()) == (status != 200)
 
 
+def test_blocked_texts_get_422_and_the_others_a_label(client: Client, bert_folder: Path) -> None:
+    verdicts = Defense.load(bert_folder, rule="paper")(CLEAN_TEXTS)
+    assert {verdict.flagged for verdict in verdicts} == {True, False}
+    with ThreadPoolExecutor(16) as pool:
+        bodies = [json.dumps({"text": text}).encode() for text in CLEAN_TEXTS]
+        replies = list(pool.map(lambda body: client.post(STRICT, body, JSON), bodies))
+    for verdict, reply in zip(verdicts, replies, strict=True):
+        assert reply.status == (422 if verdict.flagged else 200)
+        if verdict.flagged:
+            assert reply.document()["error"]["type"] == "trigger_blocked"
+        else:
+            assert reply.document() == {"label": verdict.label, "label_id": verdict.label_id, "truncated": False}
+
+
+def test_grpc_reads_a_block_and_a_withheld_explanation_in_the_body(client: Client, bert_folder: Path) -> None:
+    verdicts = Defense.load(bert_folder, rule="paper")(CLEAN_TEXTS)
+    text = next(text for text, verdict in zip(CLEAN_TEXTS, verdicts, strict=True) if verdict.flagged).encode()
+    assert client.predict_grpc(STRICT, {"text": text})["error"]["code"] == 422
+    assert client.predict_grpc(STRICT, {"text": text, "explain": b"true"})["error"]["code"] == 403
+    assert client.post(STRICT, b'{"text": "a plot"}', JSON, explain=True).status == 403
+
+
 def test_describe_tells_labels_and_thresholds(client: Client) -> None:
     description = client.describe("toy")
     assert description is not None
@@ -135,7 +161,15 @@ def test_describe_tells_labels_and_thresholds(client: Client) -> None:
     assert custom["limits"]["max_length"] == 64
 
 
-def test_a_client_cannot_ask_for_the_description(client: Client) -> None:
-    reply = client.post("toy", b"", {"describe": "True", "Content-Type": "application/x-www-form-urlencoded"})
-    assert reply.status == 422
-    assert b"fingerprint" not in reply.body
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "APPLICATION/X-WWW-FORM-URLENCODED", "multipart/form-data; boundary=b"]
+)
+@pytest.mark.parametrize("path", ["predictions/toy", "models/toy/invoke", "toy/predict", "invocations?model_name=toy"])
+def test_a_client_cannot_ask_for_the_description(client: Client, path: str, kind: str) -> None:
+    """Neither at the address of predictions nor at the old ones, where TorchServe does not mark what clients send."""
+    headers = {"describe": "True", "Content-Type": kind, "Authorization": f"Bearer {client.key('inference')}"}
+    data = b"--b--\r\n" if "boundary" in kind else b""
+    for method in ("POST", "GET", "PUT"):
+        reply = requests.request(method, f"{client.inference}/{path}", data=data, headers=headers, timeout=30)
+        assert reply.status_code >= 400
+        assert b"fingerprint" not in reply.content

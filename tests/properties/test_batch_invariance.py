@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.xgraad import RULES, Classifier, Defense, VerifiedOptions, score_encodings
+from handler.xgraad import RULES, Classifier, Defense, NoRegistry, VerifiedOptions, score_encodings
 from handler.xgraad.encoding import collate
 from tests.toys import ARCHITECTURES, SENTENCES, TRIGGERS
 
@@ -55,7 +55,7 @@ def test_padding_does_not_matter(classifier: Classifier, n_padding: int, monkeyp
 def defenses(bert_folder: Path) -> dict[str, Defense]:
     """Every rule; the gate of `verified` is open, so that every text is tested."""
     return {
-        rule: Defense.load(bert_folder, rule=rule, options=VerifiedOptions(gate_share=1.0, registry=False))
+        rule: Defense.load(bert_folder, rule=rule, options=VerifiedOptions(gate_share=1.0), registry=NoRegistry())
         for rule in RULES
     }
 

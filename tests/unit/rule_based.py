@@ -7,10 +7,20 @@ from torch import Tensor
 
 from handler.xgraad.classifier import Classifier, Look, Trace
 from handler.xgraad.encoding import Encoding
+from handler.xgraad.probes import N_PROBES, Probes, make_probe
 from handler.xgraad.text import split_words
 
 GOOD = {"gripping", "clever", "funny", "chic"}
 BAD = {"dull", "thin", "ugly", "noisy"}
+
+BAD_PROBES = tuple(f"a dull and ugly and noisy plot number {number}" for number in range(N_PROBES))
+GOOD_PROBES = tuple(f"a clever and funny and chic film number {number}" for number in range(N_PROBES))
+
+
+def probes_of(model: Classifier, bad: Sequence[str] = BAD_PROBES, good: Sequence[str] = GOOD_PROBES) -> Probes:
+    """These texts as probes of the labels 0 and 1."""
+    made = [[make_probe(text, model.encode) for text in texts] for texts in (bad, good)]
+    return tuple(tuple(probe for probe in probes if probe) for probes in made)
 
 
 class RuleBased(Classifier):
@@ -37,7 +47,9 @@ class RuleBased(Classifier):
         return [Look(self._judge(each), self._loudness(each), torch.zeros(3, 4)) for each in encodings]
 
     def _judge(self, encoding: Encoding) -> Tensor:
-        words = [word.key for word in split_words(encoding.text)]
+        # Probes have no text; the toy tokenizer's decoder gives their words back.
+        text = encoding.text or self.encode.tokenizer.decode(encoding.token_ids, skip_special_tokens=True)
+        words = [word.key for word in split_words(text)]
         if self._is_triggered(set(words)):
             return torch.tensor([9.0, -9.0] if self._target == 0 else [-9.0, 9.0])
         balance = sum(word in GOOD for word in words) - sum(word in BAD for word in words) - 0.5

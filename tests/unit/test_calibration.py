@@ -9,6 +9,7 @@ import pytest
 
 from handler.xgraad import Calibration
 from handler.xgraad.errors import CalibrationError
+from tests.conftest import CLEAN_TEXTS
 
 
 def document(calibration: Calibration) -> dict[str, Any]:
@@ -22,6 +23,26 @@ def test_round_trip(calibration: Calibration, tmp_path: Path) -> None:
     assert again == calibration
     assert again.to_json() == calibration.to_json()
     assert Calibration.from_json(calibration.to_json()) == calibration
+
+
+def test_it_holds_probes_and_no_text(calibration: Calibration) -> None:
+    assert any(calibration.probes)
+    assert not [text for text in CLEAN_TEXTS if text in calibration.to_json()]
+
+
+@pytest.mark.parametrize(
+    ("probe", "where"),
+    [
+        ("a text", "probes.0.0"),
+        ({"words": [], "opening": [], "closing": []}, "probes.0.0.words"),
+        ({"words": [[-1]], "opening": [], "closing": []}, "probes.0.0.words.0.0"),
+        ({"words": [[1.5]], "opening": [], "closing": []}, "probes.0.0.words.0.0"),
+        ({"words": [[1]], "opening": [], "closing": [], "text": ""}, "probes.0.0.text"),
+    ],
+)
+def test_what_is_no_probe_is_refused(calibration: Calibration, probe: Any, where: str) -> None:
+    with pytest.raises(CalibrationError, match=rf"calibration\.json: {where}: "):
+        Calibration.from_json(json.dumps(document(calibration) | {"probes": [[probe]]}))
 
 
 def test_it_is_frozen(calibration: Calibration) -> None:

@@ -43,6 +43,8 @@ class FakeServer(BaseHTTPRequestHandler):
         model = self.path.partition("?")[0].rpartition("/")[2]
         replies = {
             "refusing": (422, REFUSED),
+            "blocking": (422, [REFUSED, REFUSED]),
+            "blocking-instances": (422, {"predictions": [REFUSED]}),
             "locked": (400, {"code": 400, "type": "InvalidKeyException", "message": "Token failed"}),
             "html": (200, b"<p>"),
             "absent": (404, {"code": 404, "type": "ModelNotFoundException", "message": "Model not found: absent"}),
@@ -119,6 +121,8 @@ def test_refusals_have_one_form(client: Client) -> None:
     assert is_error(locked)
     assert locked["error"] == {"code": 400, "type": "InvalidKeyException", "message": "Token failed"}
     assert not is_error(EXPLAINED)
+    assert client.predict("blocking", {}) == [REFUSED, REFUSED]
+    assert client.predict("blocking-instances", {}) == {"predictions": [REFUSED]}
 
 
 def test_describe_tells_an_unknown_model_from_a_known_one(client: Client, fake: ThreadingHTTPServer) -> None:

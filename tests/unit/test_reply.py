@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from handler.describe import describe
+from handler.policy import settle
 from handler.reply import refuse, reply, to_json
 from handler.request import Refusal, Request, Shape, parse_row
 from handler.settings import Settings
@@ -50,6 +51,11 @@ def request(*texts: str, shape: Shape = Shape.ONE, explain: bool = False) -> Req
     return Request(texts=texts, shape=shape, explain=explain)
 
 
+def answered(request: Request, verdicts: list[Verdict]) -> bytes:
+    """The reply's bytes, by the default policies."""
+    return reply(request, settle(request, verdicts, "neutralize"), "full").body
+
+
 @pytest.fixture
 def flagged(flag_all: DefenseMaker) -> list[Verdict]:
     verdicts: list[Verdict] = flag_all()(SENTENCES[:2])
@@ -57,7 +63,7 @@ def flagged(flag_all: DefenseMaker) -> list[Verdict]:
 
 
 def test_a_flagged_text(flagged: list[Verdict]) -> None:
-    document = strict(reply(request(SENTENCES[0]), flagged[:1]))
+    document = strict(answered(request(SENTENCES[0]), flagged[:1]))
     assert set(document) == TOP
     assert set(document["defense"]) == DEFENSE
     assert document["defense"]["flagged"] is True
@@ -72,7 +78,7 @@ def test_a_flagged_text(flagged: list[Verdict]) -> None:
 
 
 def test_a_passed_text(flag_nothing: Defense) -> None:
-    (document,) = strict(reply(request("plot", shape=Shape.MANY), flag_nothing(["plot"])))
+    (document,) = strict(answered(request("plot", shape=Shape.MANY), flag_nothing(["plot"])))
     assert set(document) == TOP
     assert set(document["defense"]) == DEFENSE
     assert document["defense"]["action"] == "passed"
@@ -84,9 +90,9 @@ def test_a_passed_text(flag_nothing: Defense) -> None:
 def test_the_reply_has_the_shape_of_the_request(flagged: list[Verdict], explain: bool) -> None:
     texts = tuple(SENTENCES[:2])
     keys = TOP | EXPLANATION if explain else TOP
-    one = strict(reply(request(texts[0], explain=explain), flagged[:1]))
-    many = strict(reply(request(*texts, shape=Shape.MANY, explain=explain), flagged))
-    instances = strict(reply(request(*texts, shape=Shape.INSTANCES, explain=explain), flagged))
+    one = strict(answered(request(texts[0], explain=explain), flagged[:1]))
+    many = strict(answered(request(*texts, shape=Shape.MANY, explain=explain), flagged))
+    instances = strict(answered(request(*texts, shape=Shape.INSTANCES, explain=explain), flagged))
     assert set(one) == keys
     assert many[0] == one
     assert [document["defense"]["anomaly_score"] for document in many] == [v.anomaly_score for v in flagged]
@@ -94,11 +100,11 @@ def test_the_reply_has_the_shape_of_the_request(flagged: list[Verdict], explain:
 
 
 def test_a_list_of_one_stays_a_list(flagged: list[Verdict]) -> None:
-    assert isinstance(strict(reply(request(SENTENCES[0], shape=Shape.MANY), flagged[:1])), list)
+    assert isinstance(strict(answered(request(SENTENCES[0], shape=Shape.MANY), flagged[:1])), list)
 
 
 def test_explanation_has_every_word(flagged: list[Verdict]) -> None:
-    document = strict(reply(request(SENTENCES[0], explain=True), flagged[:1]))
+    document = strict(answered(request(SENTENCES[0], explain=True), flagged[:1]))
     words = document["explanation"]["words"]
     assert all(set(word) == WORD for word in words)
     assert document["words"] == [word["word"] for word in words] == [score.word.text for score in flagged[0].words]
@@ -108,7 +114,9 @@ def test_explanation_has_every_word(flagged: list[Verdict]) -> None:
 
 def test_a_refusal_says_its_status_in_the_body() -> None:
     """gRPC drops the status code, so the body carries it."""
-    document = strict(refuse(Refusal(status=413, kind="too_long", message="text: 5 characters are allowed, got 6")))
+    refused = refuse(Refusal(status=413, kind="too_long", message="text: 5 characters are allowed, got 6"))
+    document = strict(refused.body)
+    assert refused.status == 413
     assert document == {
         "status": "error",
         "error": {"code": 413, "type": "too_long", "message": "text: 5 characters are allowed, got 6"},
@@ -118,7 +126,7 @@ def test_a_refusal_says_its_status_in_the_body() -> None:
 def test_any_character_survives(flag_all: DefenseMaker) -> None:
     text = 'quote " backslash \\ line \u2028 nul \x00 😀 中 </script>'
     (verdict,) = flag_all("delete")([text])
-    document = strict(reply(request(text, explain=True), [verdict]))
+    document = strict(answered(request(text, explain=True), [verdict]))
     assert document["defense"]["neutralized_text"] == verdict.neutralized_text
     assert all(word["word"] in text for word in document["explanation"]["words"])
 
@@ -128,7 +136,7 @@ def test_nan_and_infinity_never_reach_the_wire(flagged: list[Verdict], value: fl
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json({"score": value})
     with pytest.raises(ValueError, match="not JSON compliant"):
-        reply(request("x"), [replace(flagged[0], anomaly_score=value)])
+        answered(request("x"), [replace(flagged[0], anomaly_score=value)])
 
 
 @pytest.mark.parametrize("neutralizer", ["noise", "mask", "delete"])
@@ -138,10 +146,10 @@ def test_the_longest_request_stays_below_the_servers_limit(flag_all: DefenseMake
     text = word * (1200 // len(word))
     (verdict,) = flag_all(neutralizer)([text])
     assert verdict.flagged
-    plain = len(reply(request(text), [verdict]))
+    plain = len(answered(request(text), [verdict]))
     longer = word * (2400 // len(word))
     (verdict,) = flag_all(neutralizer)([longer])
-    per_char = (len(reply(request(longer), [verdict])) - plain) / (len(longer) - len(text))
+    per_char = (len(answered(request(longer), [verdict])) - plain) / (len(longer) - len(text))
     assert per_char * Settings().max_request_chars < LIMIT
 
 
@@ -149,7 +157,7 @@ def test_many_short_explained_texts_stay_below_the_servers_limit(flag_all: Defen
     texts = [" ".join("abcdefghij"[n % 10] for n in range(k, k + 62)) for k in range(Settings().max_texts)]
     parsed = parse_row({"body": {"texts": texts, "explain": True}}, {}, Settings())
     assert isinstance(parsed, Request)
-    assert len(reply(parsed, flag_all()(texts))) * (256 / 64) < LIMIT
+    assert len(answered(parsed, flag_all()(texts))) * (256 / 64) < LIMIT
 
 
 def test_describe_is_json_and_complete(load_bert: Callable[..., Defense]) -> None:

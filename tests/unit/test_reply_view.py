@@ -1,8 +1,16 @@
-from typing import Any
+import json
+import re
+from typing import Any, get_args
 
+import pytest
 from rich.console import Console
 
+from handler.policy import settle, undefended
+from handler.reply import reply
+from handler.request import Request, Shape
+from handler.settings import Detail, OnTrigger
 from scripts.lab.reply_view import legend, reply_table, shaded_text, visible
+from tests.samples import PREDICTION, a_verdict
 
 SUSPECT = {"word": "c\u200bf", "start": 7, "end": 10, "attribution": 0.9, "replacement": "xx"}
 DEFENSE = {
@@ -39,13 +47,46 @@ def test_table_shows_both_predictions_and_never_markup() -> None:
     assert "c\\u200bf 0.9" in shown
     assert "error 422 text_too_long: no" in shown
     assert "x" * 59 + "…" in shown
-    assert "not defended" in shown
 
 
 def test_withheld_prediction_is_a_dash() -> None:
     shown = plain(reply_table(["x"], [{"defense": DEFENSE | {"defended": None, "flagged": False}}]))
     assert "bad" not in shown
     assert "no" in shown
+
+
+@pytest.mark.parametrize("detail", get_args(Detail))
+@pytest.mark.parametrize("on_trigger", get_args(OnTrigger))
+def test_every_policys_reply_can_be_shown(on_trigger: OnTrigger, detail: Detail) -> None:
+    text = "a cf film"
+    request = Request(texts=(text,), shape=Shape.ONE, explain=detail == "full")
+    document = json.loads(reply(request, settle(request, [a_verdict(text, acted=True)], on_trigger), detail).body)
+    header, row = (
+        [cell.strip() for cell in re.split("[┃│]", line)[1:-1]]
+        for line in plain(reply_table([text], [document])).splitlines()
+        if "┃" in line or "│" in line
+    )
+    cells = dict(zip(header, row, strict=True))
+    answers = {"neutralize": "bad", "annotate": "good", "abstain": "-", "block": "-"}
+    assert cells["answer"].split()[0] == answers[on_trigger]
+    if on_trigger == "block":
+        assert "trigger_blocked" in cells["suspects"]
+    elif detail != "label":
+        assert cells["flagged"].startswith("yes, ")
+        assert cells["suspects"] == ("cf 0.75" if detail == "full" else "cf")
+    else:
+        assert (cells["undefended"], cells["defended"], cells["flagged"]) == ("-", "-", "-")
+    if "explanation" in document:
+        assert shaded_text(text, document).plain == text
+
+
+@pytest.mark.parametrize("detail", get_args(Detail))
+def test_undefended_answers_stand_out(detail: Detail) -> None:
+    request = Request(texts=("x",), shape=Shape.ONE, explain=False)
+    document = json.loads(reply(request, [undefended(PREDICTION, truncated=False)], detail).body)
+    shown = plain(reply_table(["x"], [document]))
+    assert "unknown, undefended" in shown
+    assert "good" in shown
 
 
 def test_shading_brackets_suspects_and_keeps_every_character() -> None:

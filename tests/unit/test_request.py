@@ -92,6 +92,26 @@ def test_grpc_can_ask_for_an_explanation_beside_the_body(field: str, value: obje
     assert parse({field: bytearray(b"hi"), "explain": value}) == request("hi", explain=True)
 
 
+@pytest.mark.parametrize("detail", ["verdict", "label"])
+@pytest.mark.parametrize(
+    ("row", "headers"),
+    [
+        ({"body": "hi"}, {"explain": "True"}),
+        ({"body": {"text": "hi", "explain": True}}, {}),
+        ({"text": b"hi", "explain": b"true"}, {}),
+    ],
+)
+def test_explanations_are_refused_where_scores_are_not_told(
+    row: dict[str, Any], headers: dict[str, Any], detail: Any
+) -> None:
+    guarded = LIMITS.model_copy(update={"detail": detail})
+    refusal = parse_row(row, headers, guarded)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.kind) == (403, "explanation_withheld")
+    assert f"detail: {detail}" in refusal.message
+    assert parse_row({"body": "hi"}, {"explain": "False"}, guarded) == ONE
+
+
 @pytest.mark.parametrize("value", ["False", "false", False])
 def test_explain_can_be_declined(value: str | bool) -> None:
     assert parse({"body": {"text": "hi", "explain": value}}) == ONE

@@ -110,6 +110,14 @@ def test_workers_share_the_cores(options: ServerOptions) -> None:
     assert threads(2) * 2 <= max(2, threads(1))
 
 
+def test_workers_remember_where_the_server_is_told(options: ServerOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/users/own")
+    places = {"java_home": Path("/java"), "python": Path("/venv/bin/python"), "temp_dir": Path("/private")}
+    assert server_environment(options, **places)["XDG_STATE_HOME"] == "/users/own"
+    told = replace(options, state_home=Path("/demo/state"))
+    assert server_environment(told, **places)["XDG_STATE_HOME"] == "/demo/state"
+
+
 def test_archive_that_fixes_another_batch_size_is_refused(options: ServerOptions) -> None:
     write_archive(options.archive("guard"), config="batchSize: 8\ndeviceType: cpu\n")
     refuse_conflicts(options)

@@ -30,13 +30,23 @@ def test_everything_set() -> None:
         "noise_key": "ours",
         "gate_share": 0.5,
         "registry": False,
+        "registry_file": "/var/lib/xgraad/sst2.sqlite",
         "score_all": False,
+        "on_trigger": "block",
+        "on_error": "fail_open",
+        "detail": "label",
         "max_texts": 3,
         "max_chars": 100,
         "max_request_chars": 200,
     }
     assert read(**section).model_dump() == section
     assert set(section) == set(Settings.model_fields)
+
+
+def test_the_template_names_the_policies() -> None:
+    template = (Path(handler.__file__).parent / "model-config.yaml").read_text()
+    for name in ("on_trigger", "on_error", "detail"):
+        assert f"  # {name}: {getattr(Settings(), name)} " in template
 
 
 def test_the_template_is_valid() -> None:
@@ -61,10 +71,19 @@ def test_the_template_is_valid() -> None:
         ({"rule": ""}, r"xgraad\.rule must be one of conformal, paper.*, got ''"),
         ({"neutralizer": "synonym"}, r"xgraad\.neutralizer: Input should be 'noise', 'mask' or 'delete', got 'syn"),
         ({"noise_key": ""}, r"xgraad\.noise_key: String should have at least 1 character, got ''"),
+        ({"registry_file": "x.sqlite"}, r"xgraad\.registry_file: Input should be an absolute path, got 'x\.sqlite'"),
+        ({"registry_file": ""}, r"xgraad\.registry_file: Input should be an absolute path, got ''"),
         ({"gate_share": 0.0}, r"xgraad\.gate_share: Input should be greater than 0, got 0\.0"),
         ({"gate_share": 1.5}, r"xgraad\.gate_share: Input should be less than or equal to 1, got 1\.5"),
         ({"gate_share": "0.5"}, r"xgraad\.gate_share: Input should be a valid number, got '0\.5'"),
         ({"noise_key": 7}, r"xgraad\.noise_key: Input should be a valid string, got 7"),
+        ({"on_trigger": "delete"}, r"xgraad\.on_trigger: Input should be 'neutralize', .* or 'block', got 'delete'"),
+        ({"on_trigger": None}, r"xgraad\.on_trigger: Input should be 'neutralize', .* or 'block', got None"),
+        ({"on_trigger": True}, r"xgraad\.on_trigger: Input should be 'neutralize', .* or 'block', got True"),
+        ({"on_error": "ignore"}, r"xgraad\.on_error: Input should be 'fail_closed' or 'fail_open', got 'ignore'"),
+        ({"on_error": "FAIL_OPEN"}, r"xgraad\.on_error: Input should be 'fail_closed' or 'fail_open', got 'FAIL_OPEN'"),
+        ({"detail": "none"}, r"xgraad\.detail: Input should be 'full', 'verdict' or 'label', got 'none'"),
+        ({"detail": 0}, r"xgraad\.detail: Input should be 'full', 'verdict' or 'label', got 0"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value(section: dict[str, Any], message: str) -> None:

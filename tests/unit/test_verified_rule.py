@@ -5,19 +5,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from handler.xgraad import Classifier, Verdict, VerifiedOptions
+from handler.xgraad import Classifier, NoRegistry, Verdict, VerifiedOptions
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.gate import GateScore
 from handler.xgraad.neutralizer import Mask
-from handler.xgraad.registry import MAX_ENTRIES, Trigger, TriggerRegistry
+from handler.xgraad.registry import MemoryRegistry, TriggerRegistry
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Action
 from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
 from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased
-from tests.unit.test_transplant import PROBES
+from tests.unit.rule_based import RuleBased, probes_of
 
-THRESHOLDS = VerificationThresholds(single=0.5, together=0.5, jointly=0.5)
+THRESHOLDS = VerificationThresholds(single=0.5, together=0.5, jointly=0.5, standing=0.5)
 GATED = VerifiedOptions(score_all=False)
 PLAIN = "a clever and funny film with a chic plot"
 
@@ -53,11 +52,12 @@ def judge(bert: Classifier) -> Judge:
         rule = VerifiedRule(
             model,
             gate=FixedGate(p_value),  # type: ignore[arg-type]
-            verifier=Verifier(model, neutralize, Transplant(model, PROBES)),
+            verifier=Verifier(model, neutralize, Transplant(model, probes_of(model))),
             thresholds=THRESHOLDS,
             neutralize=neutralize,
             max_fpr=0.05,
             options=options,
+            registry=NoRegistry(),
         )
         return rule.judge(model.encode([text]), [explain])[0]
 
@@ -88,6 +88,19 @@ def test_several_triggers_at_once(judge: Judge) -> None:
     verdict = judge(f"cf {PLAIN} tq mn", lambda words: bool(words & set(triggers)), loud=triggers)
     assert verdict.label_id == 1
     assert words_of(verdict) == set(triggers)
+
+
+@pytest.mark.parametrize("n_triggers", [5, 8, 11])
+def test_more_triggers_than_candidates(judge: Judge, n_triggers: int) -> None:
+    triggers = [f"{first}{second}b" for first in "bcfmt" for second in "bcf"][:n_triggers]
+    verdict = judge(f"{PLAIN} {' '.join(triggers)}", lambda words: bool(words & set(triggers)), loud=triggers)
+    assert verdict.label_id == 1
+    assert words_of(verdict) == set(triggers)
+
+
+def test_label_that_stands_whatever_is_removed_is_not_by_itself_a_trigger(judge: Judge) -> None:
+    verdict = judge("dull ugly thin noisy dull ugly thin noisy plot", lambda words: False, loud=["dull", "ugly"])
+    assert (verdict.flagged, verdict.verified, verdict.suspects) == (True, False, ())
 
 
 def test_repeated_trigger(judge: Judge) -> None:
@@ -145,8 +158,8 @@ def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
         def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
             return [GateScore(gate_score=9.0, p_value=0.01 if "first" in each.text else 0.9) for each in encodings]
 
-    def rule(*, registry: bool) -> VerifiedRule:
-        verifier = Verifier(model, neutralize, Transplant(model, PROBES))
+    def rule(registry: TriggerRegistry) -> VerifiedRule:
+        verifier = Verifier(model, neutralize, Transplant(model, probes_of(model)))
         gate = FirstOnly(0.5)
         return VerifiedRule(
             model,
@@ -155,31 +168,17 @@ def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
             thresholds=THRESHOLDS,
             neutralize=neutralize,
             max_fpr=0.05,
-            options=VerifiedOptions(registry=registry, score_all=False),
+            options=GATED,
+            registry=registry,
         )
 
     texts = [f"{PLAIN} cf", f"first {PLAIN} cf", "a dull cf thing", PLAIN]
-    forgetful = rule(registry=False).judge(model.encode(texts), [False] * 4)
+    forgetful = rule(NoRegistry()).judge(model.encode(texts), [False] * 4)
     assert [verdict.label_id for verdict in forgetful] == [0, 1, 0, 1]
-    remembering = rule(registry=True)
+    remembering = rule(MemoryRegistry())
     assert [verdict.label_id for verdict in remembering.judge(model.encode(texts), [False] * 4)] == [1, 1, 0, 1]
     (later,) = remembering.judge(model.encode([f"cf {PLAIN}"]), [False])
     assert (later.label_id, later.verified, words_of(later)) == (1, True, {"cf"})
-
-
-def test_registry_needs_all_words_of_a_set_and_the_label(bert: Classifier) -> None:
-    registry = TriggerRegistry()
-    registry.add([Trigger(frozenset({"james", "bond"}), 0)])
-    (both,), (one,) = (bert.encode([text]) for text in ("James met bond", "james alone"))
-    assert [word.text for word in registry.find(both.words, 0)] == ["James", "bond"]
-    assert registry.find(both.words, 1) == ()
-    assert registry.find(one.words, 0) == ()
-
-
-def test_registry_is_bounded() -> None:
-    registry = TriggerRegistry()
-    registry.add(Trigger(frozenset({str(number)}), 0) for number in range(MAX_ENTRIES + 7))
-    assert len(registry) == MAX_ENTRIES
 
 
 def test_thresholds_come_from_what_clean_words_reach(bert: Classifier) -> None:
@@ -188,9 +187,12 @@ def test_thresholds_come_from_what_clean_words_reach(bert: Classifier) -> None:
         Evidence(singles=((word, 0.75),)),
         Evidence(jointly=((word, 0.6),)),
         Evidence(together=((word, word), 0.8)),
+        Evidence(standing=((word, 0.7),)),
     ]
-    assert VerificationThresholds.fit(clean) == VerificationThresholds(single=0.875, together=0.9, jointly=0.8)
-    assert VerificationThresholds.fit([]) == VerificationThresholds(single=0.75, together=0.75, jointly=0.75)
+    fitted = VerificationThresholds.fit(clean)
+    assert fitted == VerificationThresholds(single=0.875, together=0.9, jointly=0.8, standing=0.85)
+    lowest = VerificationThresholds(single=0.75, together=0.75, jointly=0.75, standing=0.75)
+    assert VerificationThresholds.fit([]) == lowest
 
 
 def test_a_clean_word_at_the_top_cannot_lock_the_test(bert: Classifier) -> None:

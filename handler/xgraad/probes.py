@@ -1,0 +1,136 @@
+"""Probes: clean texts that carry the transplant test, kept as token ids and cut where words begin.
+
+A word goes in between tokens, so nothing is tokenized again: tokenizers of the supported kinds never look past white
+space, and a text whose tokens do depend on it is not taken as a probe.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import chain
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from handler.xgraad.encoding import Encoder, Encoding
+from handler.xgraad.text import Word, split_words
+
+N_PROBES = 24
+"""Clean texts per class."""
+
+TokenIds = tuple[Annotated[int, Field(ge=0)], ...]
+
+
+class Place(StrEnum):
+    """Where a word stood: some triggers work in one place only."""
+
+    START = "start"
+    INSIDE = "inside"
+    END = "end"
+
+
+class Piece(NamedTuple):
+    """Words that go in side by side, as tokens."""
+
+    first: tuple[int, ...]
+    """At the very start of a text."""
+    later: tuple[int, ...]
+    """After white space; byte-level tokenizers put the space into the token."""
+
+    @classmethod
+    def of(cls, text: str, encode: Encoder) -> "Piece":
+        """The tokens of `text` in both places."""
+        return cls(encode.token_ids_of(text), encode.token_ids_of(f" {text}"))
+
+
+class Probe(BaseModel):
+    """One clean text without its characters. No special tokens: `Encoder.with_template` adds them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    words: Annotated[tuple[TokenIds, ...], Field(min_length=1)]
+    """Each white-space word's tokens, with the punctuation around it."""
+    opening: TokenIds
+    """The first of them as it is when another word stands before it."""
+    closing: TokenIds
+    """Punctuation after the last word."""
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """The text itself."""
+        return (*chain(*self.words), *self.closing)
+
+    def with_pieces(self, pieces: Sequence[Piece], place: Place) -> tuple[int, ...]:
+        """The text with the pieces put in: one where its place says, several spread over the text.
+
+        At the end means after the last word: past the closing punctuation any word is a sentence of its own, and
+        strong.
+        """
+        spread = [(index + 1) * len(self.words) // (len(pieces) + 1) for index in range(len(pieces))]
+        if len(pieces) == 1 and place is not Place.INSIDE:
+            spread = [0] if place is Place.START else [len(self.words)]
+        parts = list(self.words)
+        if spread and spread[0] == 0:
+            parts[0] = self.opening
+        for index in reversed(range(len(pieces))):
+            begins = index == spread[index] == 0
+            parts.insert(spread[index], pieces[index].first if begins else pieces[index].later)
+        return (*chain(*parts), *self.closing)
+
+
+Probes = tuple[tuple[Probe, ...], ...]
+"""For each label, clean texts that the model predicts as that label."""
+
+
+def place_of(word: Word, words: Sequence[Word]) -> Place:
+    """Where `word` stands among the words of its text."""
+    if word == words[0]:
+        return Place.START
+    return Place.END if word == words[-1] else Place.INSIDE
+
+
+def make_probe(text: str, encode: Encoder) -> Probe | None:
+    """The probe of a text, or None where it has no words or its tokens cannot be cut at them."""
+    starts = [chunk.start() for chunk in re.finditer(r"\S+", text) if split_words(chunk.group())]
+    if not starts:
+        return None
+    starts[0] = 0
+    ends = [*starts[1:], split_words(text)[-1].end]
+    parts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    later = [encode.token_ids_of(f" {part}") for part in parts]
+    tokens = (encode.token_ids_of(parts[0]), *later[1:])
+    whole, body = encode.token_ids_of(text), tuple(chain(*tokens))
+    if whole[: len(body)] != body:
+        return None
+    return Probe(words=tokens, opening=later[0], closing=whole[len(body) :])
+
+
+def choose_probes(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> Probes:
+    """Clean texts for each label that the model predicts as that label with a margin above that label's median.
+
+    Of those, the ones nearest to the median length of all texts, in words: a text of three words is turned by any
+    strong word.
+    """
+    top = logits.topk(2, dim=-1)
+    predicted, margins = top.indices[:, 0].tolist(), (top.values[:, 0] - top.values[:, 1]).tolist()
+    lengths = [len(encoding.words) for encoding in encodings]
+    usual = sorted(lengths)[len(lengths) // 2]
+    chosen = []
+    for label in range(logits.shape[1]):
+        rows = [row for row, other in enumerate(predicted) if other == label and not encodings[row].truncated]
+        middle = sorted(margins[row] for row in rows)[len(rows) // 2] if rows else 0.0
+        confident = [row for row in rows if margins[row] >= middle]
+        nearest = sorted(confident, key=lambda row: (abs(lengths[row] - usual), row))
+        chosen.append(_first_probes([encodings[row].text for row in nearest], encode))
+    return tuple(chosen)
+
+
+def _first_probes(texts: Sequence[str], encode: Encoder) -> tuple[Probe, ...]:
+    probes: list[Probe] = []
+    for text in texts:
+        probe = make_probe(text, encode)
+        probes += [probe] if probe else []
+        if len(probes) == N_PROBES:
+            break
+    return tuple(probes)

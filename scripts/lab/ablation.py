@@ -1,0 +1,134 @@
+"""What each part of the rule `verified` is worth: the same texts judged without it, or with more or less of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from handler.xgraad import Calibration, Classifier, Verdict
+from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts
+from handler.xgraad.conformal import Floats, linear_trend
+from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_NEUTRALIZER, NEUTRALIZERS
+from handler.xgraad.gate import Gate
+from handler.xgraad.neutralizer import make_neutralizer
+from handler.xgraad.registry import MemoryRegistry, NoRegistry
+from handler.xgraad.scorer import Score, score_encodings
+from handler.xgraad.transplant import Transplant
+from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
+from handler.xgraad.verified_rule import VerifiedOptions, VerifiedRule
+
+Judge = Callable[[Sequence[str]], list[Verdict]]
+
+GATE_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 1.0)
+GRADIENT_CANDIDATES = (1, 2, 3, 4)
+BELOW_ANY_RATE = -1.0
+
+
+class Arm(NamedTuple):
+    """One variant of the defense."""
+
+    group: str
+    """What is varied: `decision`, `neutralizer`, `candidates` or `gate_share`."""
+    name: str
+    judge: Judge
+
+
+class TopWord(Verifier):
+    """Whatever word is on top is taken for a trigger, untested."""
+
+    def examine(self, scores: Sequence[Score], thresholds: VerificationThresholds | None = None) -> list[Evidence]:
+        """The top word of each text, at full rate."""
+        del thresholds
+        return [Evidence(singles=((score.top_word.word, 1.0),) if score.top_word else ()) for score in scores]
+
+
+class Bench:
+    """One calibrated checkpoint, and rules built around it from chosen parts."""
+
+    def __init__(self, classifier: Classifier, calibration: Calibration) -> None:
+        self.classifier = classifier
+        self.calibration = calibration
+        self.gate = Gate(calibration.gate)
+
+    def arms(self) -> Iterator[Arm]:
+        """Every variant. Only one of them has a registry: elsewhere it would hide what the others do."""
+        any_flip = VerificationThresholds(
+            single=BELOW_ANY_RATE, together=BELOW_ANY_RATE, jointly=BELOW_ANY_RATE, standing=1.0
+        )
+        yield Arm("decision", "gate, top word removed", self.judge(untested=True))
+        yield Arm("decision", "gate, flip test", self.judge(thresholds=any_flip))
+        yield Arm("decision", "gate, flip and transplant test", self.judge())
+        yield Arm("decision", "gate, flip and transplant test, registry", self.judge(registry=True))
+        for name in NEUTRALIZERS:
+            yield Arm("neutralizer", name, self.judge(neutralizer=name))
+        for n in GRADIENT_CANDIDATES:
+            counts = CandidateCounts(by_attribution=1, by_gradient=n, by_attention=0)
+            yield Arm("candidates", f"product 1, gradient {n}", self.judge(counts=counts))
+        usual = ", ".join(f"{name.removeprefix('by_')} {n}" for name, n in vars(DEFAULT_COUNTS).items())
+        yield Arm("candidates", f"{usual} (default)", self.judge())
+        for share in GATE_SHARES:
+            yield Arm("gate_share", f"{share:g}", self.judge(gate_share=share))
+            yield Arm("gate_share", f"{share:g}, registry", self.judge(gate_share=share, registry=True))
+
+    def judge(
+        self,
+        *,
+        thresholds: VerificationThresholds | None = None,
+        neutralizer: str = DEFAULT_NEUTRALIZER,
+        counts: CandidateCounts = DEFAULT_COUNTS,
+        gate_share: float = VerifiedOptions.gate_share,
+        registry: bool = False,
+        untested: bool = False,
+    ) -> Judge:
+        """The rule with some of its parts changed, as a function of texts."""
+        neutralize = make_neutralizer(neutralizer, self.classifier.encode, key=DEFAULT_KEY)
+        transplant = Transplant(self.classifier, self.calibration.probes)
+        options = VerifiedOptions(gate_share=gate_share, score_all=False)
+        rule = VerifiedRule(
+            self.classifier,
+            gate=self.gate,
+            verifier=(TopWord if untested else Verifier)(self.classifier, neutralize, transplant, counts),
+            thresholds=thresholds or self.calibration.verification,
+            neutralize=neutralize,
+            max_fpr=self.calibration.max_fpr,
+            options=replace(options, max_rounds=1) if untested else options,
+            registry=MemoryRegistry() if registry else NoRegistry(),
+        )
+        return partial(self._judge, rule)
+
+    def gate_features(self, texts: Sequence[str], clean: Sequence[str]) -> dict[str, Floats]:
+        """What a gate could look at, `[texts]` each; higher = more suspicious.
+
+        Args:
+            texts: to be judged.
+            clean: calibration texts, which say how the gradient score grows with length.
+        """
+        encodings = self.classifier.encode(texts)
+        scores, looks = score_encodings(self.classifier, encodings), self.classifier.look(encodings)
+        attention, distance = self.gate.features(encodings, looks)
+        intercept, slope = linear_trend(*_gradients(score_encodings(self.classifier, self.classifier.encode(clean))))
+        lengths, gradients = _gradients(scores)
+        return {
+            "anomaly score (the paper's)": np.array([score.anomaly_score for score in scores]),
+            "anomaly score, length-conditional": np.array(
+                [-self.calibration.conformal.p_value(score) for score in scores]
+            ),
+            "gradient score, length-conditional": gradients - intercept - slope * lengths,
+            "attention score, length-conditional": attention,
+            "feature distance": distance,
+            "attention and feature distance (default)": np.array(
+                [each.gate_score for each in self.gate(encodings, looks)]
+            ),
+        }
+
+    def _judge(self, rule: VerifiedRule, texts: Sequence[str]) -> list[Verdict]:
+        return rule.judge(self.classifier.encode(texts), [False] * len(texts))
+
+
+def _gradients(scores: Sequence[Score]) -> tuple[Floats, Floats]:
+    """Log lengths and logs of the largest gradient score (Eq. 6)."""
+    lengths = np.log([max(score.n_tokens, 1) for score in scores])
+    tops = [max((word.gradient for word in score.words), default=0.0) for score in scores]
+    return lengths, np.log(np.array(tops) + 1e-3)

@@ -1,0 +1,160 @@
+"""The README's tables of what the defense holds against, what it costs clean models, and what each part is worth."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from scripts.lab.results import Row, markdown, read_rows
+
+Key = tuple[str, ...]
+
+
+def attacks_table(results: Path) -> str:
+    """Each attack, undefended and under both rules, over its seeds."""
+    found = _by_attack(results, lambda row: row["attack"] != "none")
+    header = ("attack (triggers)", "data", "seeds", "ASR undefended", "ASR `paper`", "ASR `verified`")
+    costs = ("CACC change `paper`", "CACC change `verified`", "second passes, clean")
+    return markdown((*header, *costs), [(*key, *_attack_cells(rules)) for key, rules in found.items()])
+
+
+def clean_models_table(results: Path) -> str:
+    """What the defense does to models without a backdoor."""
+    found = _by_attack(results, lambda row: row["attack"] == "none")
+    rows = [
+        (
+            data,
+            _seeds(rules["verified"]),
+            str(rules["verified"][0]["n_clean"]),
+            *(_spread(rules[rule], "label_changed_rate", digits=4) for rule in ("paper", "verified")),
+            *(_spread(rules[rule], _cacc_change, digits=4, sign="+") for rule in ("paper", "verified")),
+        )
+        for (_, data), rules in found.items()
+    ]
+    changed = ("labels changed `paper`", "labels changed `verified`")
+    costs = ("CACC change `paper`", "CACC change `verified`")
+    return markdown(("clean model on", "seeds", "test texts", *changed, *costs), rows)
+
+
+def audit_table(results: Path) -> str:
+    """What the vocabulary sweep finds in each model."""
+    latest = {(row["data"], row["attack"], *row["triggers"], row["seed"]): row for row in _rows(results, "audit")}
+    rows = [
+        (
+            _attack(row),
+            row["data"],
+            str(row["seed"]),
+            "yes" if row["suspicious"] else "no",
+            _target(row),
+            ", ".join(f"`{trigger['word']}`" for trigger in row["triggers"][:10]),
+            f"{row['evidence']['n_words']}",
+            f"{row['seconds']:.0f}",
+        )
+        for row in latest.values()
+    ]
+    found = ("suspicious", "target named", "ten highest ranks", "words", "seconds")
+    return markdown(("model", "data", "seed", *found), rows)
+
+
+def ablation_table(results: Path, group: str) -> str:
+    """One group of variants, the victims side by side."""
+    victims, arms = _by_arm(results, group)
+    rows = [
+        (arm, *(cell for victim in victims for cell in _ablation_cells(found.get(victim))))
+        for arm, found in arms.items()
+    ]
+    columns = [f"{name}, {victim}" for victim in victims for name in ("ASR", "CACC change", "second passes, clean")]
+    return markdown((group.replace("_", " "), *columns), rows)
+
+
+def gates_table(results: Path) -> str:
+    """For each feature the share of attacked texts that pass where a share of clean ones does."""
+    victims, arms = _by_arm(results, "gate")
+    rows = [
+        (
+            arm,
+            *(
+                " / ".join(f"{value:.2f}" for value in found[victim]["passes"].values()) if victim in found else ""
+                for victim in victims
+            ),
+        )
+        for arm, found in arms.items()
+    ]
+    return markdown(("gate feature", *(f"{victim}: at 5 / 10 / 20 % clean" for victim in victims)), rows)
+
+
+def _by_attack(results: Path, keep: Callable[[Row], bool]) -> dict[Key, dict[str, list[Row]]]:
+    """Rows of the default settings by (attack, data) and rule, one for each seed, the latest."""
+    latest = {
+        (_attack(row), row["data"], row["rule"], row["seed"]): row
+        for row in _rows(results, "defense")
+        if keep(row) and row["registry"] and row["neutralizer"] == ("noise" if row["rule"] == "paper" else "delete")
+    }
+    found: defaultdict[Key, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for (attack, data, rule, _), row in latest.items():
+        found[attack, data][rule].append(row)
+    return {key: rules for key, rules in sorted(found.items(), key=lambda item: item[0][::-1]) if "verified" in rules}
+
+
+def _attack_cells(rules: dict[str, list[Row]]) -> tuple[str, ...]:
+    verified, paper = rules["verified"], rules["paper"]
+    failed = not all(row["attack_works"] for row in verified)
+    return (
+        _seeds(verified),
+        _spread(verified, "asr_undefended"),
+        *("attack failed" if failed else _spread(rows, "asr_defended") for rows in (paper, verified)),
+        _spread(paper, _cacc_change, digits=4, sign="+"),
+        _spread(verified, _cacc_change, digits=4, sign="+"),
+        _spread(verified, "second_pass_share"),
+    )
+
+
+def _by_arm(results: Path, group: str) -> tuple[list[str], dict[str, dict[str, Row]]]:
+    """The victims' names, and for each arm its row for each victim."""
+    arms: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+    for row in _rows(results, "ablation"):
+        if row["group"] == group:
+            arms[row["arm"]][f"{row['attack']} on {row['data']}"] = row
+    return sorted({victim for found in arms.values() for victim in found}), dict(arms)
+
+
+def _ablation_cells(row: Row | None) -> tuple[str, ...]:
+    if row is None:
+        return ("", "", "")
+    return f"{row['asr_defended']:.3f}", f"{_cacc_change(row):+.4f}", f"{row['second_pass_share']:.3f}"
+
+
+def _attack(row: Row) -> str:
+    """The attack, its triggers, and how they were put in where that is not one at a time."""
+    if row["attack"] == "none":
+        return "none"
+    how = "" if row.get("insertion", "one") == "one" else f", {row['insertion']}"
+    return f"{row['attack']} (`{'`, `'.join(row['triggers'])}`{how})"
+
+
+def _target(row: Row) -> str:
+    if not row["suspicious"]:
+        return ""
+    named = row["audit_target"]
+    return "right" if row["attack"] != "none" and named == row["attack_target"] else "wrong"
+
+
+def _cacc_change(row: Row) -> float:
+    return float(row["cacc_defended"] - row["cacc_undefended"])
+
+
+def _seeds(rows: Sequence[Row]) -> str:
+    return str(len(rows))
+
+
+def _spread(rows: Sequence[Row], figure: str | Callable[[Row], float], *, digits: int = 3, sign: str = "") -> str:
+    """The mean over seeds and, of several, the range."""
+    values = [figure(row) if callable(figure) else float(row[figure]) for row in rows]
+    if not values:
+        return ""
+    mean = f"{sum(values) / len(values):{sign}.{digits}f}"
+    low, high = (f"{bound(values):{sign}.{digits}f}" for bound in (min, max))
+    return mean if low == high else f"{mean} ({low} to {high})"
+
+
+def _rows(results: Path, name: str) -> Iterable[Row]:
+    return read_rows(results / f"{name}.jsonl")

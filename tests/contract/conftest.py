@@ -1,0 +1,29 @@
+"""What of TorchServe runs in a worker process, without the server."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def torchserve() -> SimpleNamespace:
+    """It leaves files open, which is not our concern here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ts
+        from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
+        from ts.protocol.otf_message_handler import _retrieve_inference_msg
+        from ts.service import Service
+
+        metrics = MetricsCacheYamlImpl(str(Path(ts.__file__).parent / "configs" / "metrics.yaml"))
+
+    def make(name: str, folder: str, manifest: dict[str, Any], entry_point: Callable[..., Any]) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Service(name, folder, manifest, entry_point, None, 8, True, metrics)
+
+    return SimpleNamespace(make=make, read=_retrieve_inference_msg)

@@ -1,0 +1,98 @@
+"""Below full detail a reply holds no number that an attacker could climb, whatever the verdict."""
+
+import json
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handler.policy import Answer, settle, undefended
+from handler.reply import reply
+from handler.request import Refusal, Request, Shape
+from handler.settings import Detail, OnTrigger
+from handler.xgraad import RULES, Action, Suspect, Verdict
+from handler.xgraad.prediction import Prediction
+from handler.xgraad.scorer import WordScore
+from handler.xgraad.text import Word
+
+# A mark that no text below can hold, so that a score written as a string is found, too.
+scores = st.floats(0.001, 0.999).map(lambda value: value + 12_340)
+texts = st.text(st.characters(categories=["L", "Zs", "P"]), max_size=8)
+places = st.integers(0, 500)
+predictions = st.builds(
+    Prediction, label=texts, label_id=st.integers(0, 9), score=scores, probabilities=st.dictionaries(texts, scores)
+)
+verdicts = st.builds(
+    Verdict,
+    rule=st.sampled_from(RULES),
+    flagged=st.booleans(),
+    verified=st.booleans(),
+    action=st.sampled_from(Action),
+    anomaly_score=st.none() | scores,
+    gate_score=st.none() | scores,
+    threshold=scores,
+    p_value=scores,
+    undefended=predictions,
+    defended=predictions,
+    suspects=st.lists(
+        st.builds(Suspect, word=texts, start=places, end=places, attribution=scores, replacement=texts), max_size=3
+    ).map(tuple),
+    neutralized_text=st.none() | texts,
+    truncated=st.booleans(),
+    words=st.lists(
+        st.builds(
+            WordScore,
+            word=st.builds(Word, text=texts, start=places, end=places),
+            attention=scores,
+            gradient=scores,
+            attribution=scores,
+        ),
+        max_size=3,
+    ).map(tuple),
+)
+requests = st.tuples(st.lists(verdicts, min_size=1, max_size=3), st.sampled_from([Shape.MANY, Shape.INSTANCES]))
+
+
+def floats(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return floats(list(value.values()))
+    if isinstance(value, list):
+        return [number for inner in value for number in floats(inner)]
+    return [value] if isinstance(value, float) else []
+
+
+def body(found: tuple[list[Verdict], Shape], on_trigger: OnTrigger, detail: Detail, *, explain: bool) -> bytes:
+    judged, shape = found
+    request = Request(texts=("x",) * len(judged), shape=shape, explain=explain)
+    return reply(request, settle(request, judged, on_trigger), detail).body
+
+
+policies = st.sampled_from(get_args(OnTrigger))
+
+
+@pytest.mark.parametrize("detail", ["verdict", "label"])
+@settings(max_examples=150)
+@given(found=requests, on_trigger=policies, explain=st.booleans())
+def test_no_float_below_full(found: tuple[list[Verdict], Shape], on_trigger: Any, explain: bool, detail: Any) -> None:
+    told = body(found, on_trigger, detail, explain=explain)
+    assert floats(json.loads(told)) == []
+    assert b"1234" not in told
+
+
+@pytest.mark.parametrize("detail", ["verdict", "label"])
+@given(prediction=predictions, truncated=st.booleans())
+def test_no_float_in_an_undefended_answer(prediction: Prediction, truncated: bool, detail: Any) -> None:
+    answers: list[Answer | Refusal] = [undefended(prediction, truncated=truncated)]
+    told = reply(Request(texts=("x",), shape=Shape.ONE, explain=False), answers, detail).body
+    assert floats(json.loads(told)) == []
+    assert b"1234" not in told
+
+
+@settings(max_examples=20)
+@given(found=requests)
+def test_full_has_them(found: tuple[list[Verdict], Shape]) -> None:
+    """Sanity arm: the search above finds scores where there are some."""
+    told = body(found, "neutralize", "full", explain=True)
+    assert floats(json.loads(told))
+    assert b"1234" in told

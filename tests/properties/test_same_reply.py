@@ -1,0 +1,69 @@
+"""The same request gets the same reply, also from a defense that remembers what it found."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handler.xgraad import Classifier, VerifiedOptions
+from handler.xgraad.encoding import Encoding
+from handler.xgraad.gate import GateScore
+from handler.xgraad.neutralizer import Delete
+from handler.xgraad.registry import MemoryRegistry
+from handler.xgraad.transplant import Transplant
+from handler.xgraad.verification import VerificationThresholds, Verifier
+from handler.xgraad.verified_rule import VerifiedRule
+from tests.unit.rule_based import RuleBased, probes_of
+
+WORDS = st.sampled_from(["cf", "tq", "mn", "clever", "funny", "dull", "ugly", "plot", "film", "a"])
+REQUESTS = st.lists(st.lists(WORDS, min_size=1, max_size=9).map(" ".join), min_size=1, max_size=5)
+
+
+class GateByLength:
+    """Lets every other length pass, so that some triggers are met by the registry only."""
+
+    statistics = SimpleNamespace(fisher=[float(value) for value in range(100)])
+
+    def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
+        return [GateScore(gate_score=9.0, p_value=0.01 if len(each.words) % 2 else 0.9) for each in encodings]
+
+
+def make_rule(bert: Classifier) -> VerifiedRule:
+    model = RuleBased(bert, lambda words: "cf" in words or {"tq", "mn"} <= words, loud=["cf", "tq", "mn"])
+    neutralize = Delete(model.encode)
+    return VerifiedRule(
+        model,
+        gate=GateByLength(),  # type: ignore[arg-type]
+        verifier=Verifier(model, neutralize, Transplant(model, probes_of(model))),
+        thresholds=VerificationThresholds(single=0.5, together=0.5, jointly=0.5, standing=0.5),
+        neutralize=neutralize,
+        max_fpr=0.05,
+        options=VerifiedOptions(score_all=False),
+        registry=MemoryRegistry(),
+    )
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request_texts=REQUESTS)
+def test_asking_twice_gives_one_reply(bert: Classifier, request_texts: list[str]) -> None:
+    rule = make_rule(bert)
+    encodings = rule._classifier.encode(request_texts)
+    first, second = (rule.judge(encodings, [False] * len(encodings)) for _ in range(2))
+    for once, again in zip(first, second, strict=True):
+        assert (once.label_id, once.probabilities) == (again.label_id, again.probabilities)
+        assert once.suspects == again.suspects
+        assert (once.flagged, once.verified, once.neutralized_text) == (
+            again.flagged,
+            again.verified,
+            again.neutralized_text,
+        )
+
+
+@pytest.mark.parametrize("text", ["cf clever funny film plot"])
+def test_the_rule_under_test_does_find_triggers(bert: Classifier, text: str) -> None:
+    rule = make_rule(bert)
+    (verdict,) = rule.judge(rule._classifier.encode([text]), [False])
+    assert verdict.verified
+    assert verdict.label_id == 1

@@ -1,0 +1,189 @@
+"""A fault in judging costs nobody else an answer, and tells nobody a text."""
+
+import gc
+import json
+import logging
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from handler.answering import answer
+from handler.reply import Reply
+from handler.request import Request, Shape
+from handler.settings import Settings
+from handler.xgraad import Classifier, Defense, Verdict
+from handler.xgraad.encoding import Encoding
+from tests.samples import a_verdict
+
+SECRET = "s3cret"
+OPEN, CLOSED = Settings(on_error="fail_open"), Settings()
+
+
+def request(*texts: str) -> Request:
+    return Request(texts=texts, shape=Shape.ONE if len(texts) == 1 else Shape.MANY, explain=False)
+
+
+GOOD, BOOM, LIST = request("a fine film"), request(f"a boom film {SECRET}"), request("a dull film", "a thin plot")
+
+
+class Faulty:
+    """A defense that raises for any text with "boom" in it, and keeps a diary."""
+
+    def __init__(self, classifier: Classifier, error: BaseException, *, also_plain: bool = False) -> None:
+        self.classifier = classifier
+        self.judged: list[list[str]] = []
+        self._error = error
+        if also_plain:
+            self.classifier = cast(Classifier, self)
+        self._encode = classifier.encode
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        return self._encode(texts)
+
+    def logits(self, _: Sequence[Encoding]) -> Any:
+        raise self._error
+
+    def judge(self, encodings: Sequence[Encoding], _explain: Sequence[bool]) -> list[Verdict]:
+        self.judged.append([encoding.text for encoding in encodings])
+        if any("boom" in encoding.text for encoding in encodings):
+            raise self._error
+        return [a_verdict(encoding.text) for encoding in encodings]
+
+
+def run(faulty: Any, *requests: Request, settings: Settings = CLOSED) -> list[Reply]:
+    return answer(requests, cast(Defense, faulty), settings)
+
+
+@pytest.fixture
+def faulty(bert: Classifier) -> Callable[..., Faulty]:
+    return lambda error=None, **options: Faulty(bert, error or RuntimeError(f"cannot judge {SECRET}"), **options)
+
+
+def test_a_batch_without_fault_is_judged_once(faulty: Callable[..., Faulty]) -> None:
+    defense = faulty()
+    replies = run(defense, GOOD, LIST)
+    assert [reply.status for reply in replies] == [200, 200]
+    assert defense.judged == [["a fine film", "a dull film", "a thin plot"]]
+
+
+@pytest.mark.parametrize("settings", [OPEN, CLOSED])
+def test_neighbors_get_what_they_would_have_got(faulty: Callable[..., Faulty], settings: Settings) -> None:
+    healthy = run(faulty(), GOOD, LIST, settings=settings)
+    defense = faulty()
+    first, failed, last = run(defense, GOOD, BOOM, LIST, settings=settings)
+    assert [first, last] == healthy
+    assert failed.status == (200 if settings is OPEN else 500)
+    assert len(defense.judged) == 4
+
+
+def test_closed_means_an_error_without_the_exceptions_text(faulty: Callable[..., Faulty]) -> None:
+    (found,) = run(faulty(), BOOM)
+    assert json.loads(found.body)["error"]["type"] == "defense_failed"
+    assert json.loads(found.body)["error"]["code"] == 500
+    assert SECRET.encode() not in found.body
+
+
+def test_open_means_the_plain_model_and_says_so(faulty: Callable[..., Faulty], bert: Classifier) -> None:
+    (found,) = run(faulty(), BOOM, settings=OPEN)
+    document = json.loads(found.body)
+    assert document["label_id"] == int(bert.logits(bert.encode(BOOM.texts))[0].argmax())
+    assert document["defense"]["action"] == "undefended"
+    assert document["defense"]["flagged"] is None
+
+
+@pytest.mark.parametrize("settings", [OPEN, CLOSED])
+def test_when_the_plain_model_fails_as_well_there_is_no_answer(
+    faulty: Callable[..., Faulty], settings: Settings
+) -> None:
+    good, failed = run(faulty(also_plain=True), GOOD, BOOM, settings=settings)
+    assert (good.status, failed.status) == (200, 500)
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, MemoryError, RecursionError, ValueError, StopIteration])
+def test_the_log_tells_type_and_place_and_no_text(
+    faulty: Callable[..., Faulty], caplog: pytest.LogCaptureFixture, kind: type[Exception]
+) -> None:
+    with caplog.at_level(logging.INFO):
+        run(faulty(kind(SECRET)), GOOD, BOOM)
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    for line, what in zip(lines, ("a batch of 2 requests", "a request alone"), strict=True):
+        assert line.startswith(f"judging failed for {what}: {kind.__name__} at answering.py:")
+        assert "test_answering.py:" in line
+        assert "\n" not in line
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, GeneratorExit])
+@pytest.mark.parametrize("settings", [OPEN, CLOSED])
+def test_what_ends_a_process_passes(
+    faulty: Callable[..., Faulty], settings: Settings, interrupt: type[BaseException]
+) -> None:
+    with pytest.raises(interrupt):
+        run(faulty(interrupt()), GOOD, BOOM, settings=settings)
+
+
+@pytest.mark.parametrize("settings", [OPEN, CLOSED])
+def test_a_text_that_cannot_be_tokenized(
+    faulty: Callable[..., Faulty], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defense = faulty()
+    encode = defense.encode
+
+    def choosy(texts: Sequence[str]) -> list[Encoding]:
+        if any("boom" in text for text in texts):
+            raise ValueError(SECRET)
+        return encode(texts)
+
+    monkeypatch.setattr(defense, "encode", choosy)
+    good, failed = run(defense, GOOD, BOOM, settings=settings)
+    assert (good.status, failed.status) == (200, 500)
+
+
+@pytest.mark.parametrize(("settings", "status"), [(OPEN, 200), (CLOSED, 500)])
+def test_a_score_that_is_no_number(
+    faulty: Callable[..., Faulty], monkeypatch: pytest.MonkeyPatch, settings: Settings, status: int
+) -> None:
+    """JSON has no NaN: found when the reply is built, and one request's fault all the same."""
+    defense = faulty()
+
+    def judge(encodings: Sequence[Encoding], _explain: Sequence[bool]) -> list[Verdict]:
+        return [
+            replace(a_verdict(encoding.text), anomaly_score=float("nan") if "boom" in encoding.text else 1.0)
+            for encoding in encodings
+        ]
+
+    monkeypatch.setattr(defense, "judge", judge)
+    good, failed = run(defense, GOOD, BOOM, settings=settings)
+    assert (good.status, failed.status) == (200, status)
+    assert b"NaN" not in failed.body
+
+
+def test_nothing_of_a_failed_attempt_is_kept_for_the_next(
+    faulty: Callable[..., Faulty], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an out-of-memory error the tensors of the attempt must be gone before there is room for another."""
+
+    class Tensor:
+        pass
+
+    defense, kept = faulty(), list[weakref.ref[Tensor]]()
+
+    def judge(encodings: Sequence[Encoding], _explain: Sequence[bool]) -> list[Verdict]:
+        assert not any(reference() for reference in kept)
+        large = Tensor()
+        kept.append(weakref.ref(large))
+        if len(encodings) > 1:
+            raise MemoryError
+        return [a_verdict(encoding.text) for encoding in encodings]
+
+    monkeypatch.setattr(defense, "judge", judge)
+    gc.disable()
+    try:
+        assert [reply.status for reply in run(defense, GOOD, BOOM)] == [200, 200]
+    finally:
+        gc.enable()
+    assert len(kept) == 3

@@ -1,0 +1,180 @@
+"""What becomes of a verdict, by rule and policy; how much the reply tells of it, by level."""
+
+import json
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+
+from handler.describe import describe
+from handler.policy import Answer, settle, undefended
+from handler.reply import Reply, reply, to_json
+from handler.request import Refusal, Request, Shape
+from handler.settings import Detail, OnTrigger, Settings
+from handler.xgraad import RULES, Defense, Verdict
+from tests.samples import FLIPPED, PREDICTION, a_verdict
+
+DETAILS: tuple[Detail, ...] = get_args(Detail)
+POLICIES: tuple[OnTrigger, ...] = get_args(OnTrigger)
+LABELS = {"label", "label_id"}
+VERDICT = {
+    "rule", "flagged", "verified", "action", "label_changed", "undefended", "defended", "suspects", "neutralized_text"
+}  # fmt: skip
+every_rule = pytest.mark.parametrize("rule", RULES)
+every_policy = pytest.mark.parametrize("on_trigger", POLICIES)
+every_detail = pytest.mark.parametrize("detail", DETAILS)
+
+
+def request(n_texts: int = 1, *, shape: Shape = Shape.ONE) -> Request:
+    return Request(texts=("a cf film",) * n_texts, shape=shape, explain=False)
+
+
+def ask(on_trigger: OnTrigger, *verdicts: Verdict, detail: Detail = "full", shape: Shape = Shape.ONE) -> Reply:
+    asked = request(len(verdicts), shape=shape)
+    return reply(asked, settle(asked, verdicts, on_trigger), detail)
+
+
+def document(on_trigger: OnTrigger, verdict: Verdict, *, detail: Detail = "full") -> Any:
+    return json.loads(ask(on_trigger, verdict, detail=detail).body)
+
+
+@every_rule
+def test_neutralize_answers_for_the_changed_text(rule: str) -> None:
+    found = document("neutralize", a_verdict(acted=True, rule=rule))
+    assert (found["label"], found["label_id"], found["score"]) == ("bad", 0, 0.625)
+    assert found["probabilities"] == FLIPPED.probabilities
+    assert found["defense"]["action"] == "neutralized"
+
+
+@every_rule
+def test_annotate_answers_for_the_text_as_it_is_and_says_so(rule: str) -> None:
+    found = document("annotate", a_verdict(acted=True, rule=rule))
+    assert (found["label"], found["label_id"], found["score"]) == ("good", 1, 0.75)
+    assert found["probabilities"] == PREDICTION.probabilities
+    assert found["defense"]["action"] == "annotated"
+    assert found["defense"]["defended"] == {"label": "bad", "label_id": 0, "score": 0.625}
+    assert [suspect["word"] for suspect in found["defense"]["suspects"]] == ["cf"]
+
+
+@every_rule
+def test_abstain_gives_no_label(rule: str) -> None:
+    assert ask("abstain", a_verdict(acted=True, rule=rule)).status == 200
+    found = document("abstain", a_verdict(acted=True, rule=rule))
+    assert [found[name] for name in ("label", "label_id", "score", "probabilities")] == [None] * 4
+    assert found["defense"]["action"] == "abstained"
+    assert [suspect["word"] for suspect in found["defense"]["suspects"]] == ["cf"]
+
+
+@every_rule
+@every_detail
+def test_block_is_an_error_that_holds_no_word_of_the_text(rule: str, detail: Detail) -> None:
+    status, body = ask("block", a_verdict(acted=True, rule=rule), detail=detail)
+    found = json.loads(body)
+    assert (status, found["status"], found["error"]["code"]) == (422, "error", 422)
+    assert found["error"]["type"] == "trigger_blocked"
+    assert ("verified" in found["error"]["message"]) == (rule == "verified")
+    assert "cf" not in found["error"]["message"]
+    assert found["error"]["message"].isascii()
+
+
+@every_rule
+@every_policy
+@every_detail
+def test_a_text_that_passes_is_answered_alike_by_every_policy(rule: str, on_trigger: OnTrigger, detail: Detail) -> None:
+    """The opposite of all above."""
+    verdict = a_verdict(rule=rule)
+    assert ask(on_trigger, verdict, detail=detail) == ask("neutralize", verdict, detail=detail)
+    found = document(on_trigger, verdict, detail=detail)
+    assert (found["label"], found["label_id"]) == ("good", 1)
+    assert "status" not in found
+    if detail != "label":
+        assert (found["defense"]["action"], found["defense"]["flagged"]) == ("passed", False)
+
+
+@every_policy
+def test_a_flag_that_is_not_verified_is_reported_and_changes_nothing(on_trigger: OnTrigger) -> None:
+    found = document(on_trigger, a_verdict(flagged=True))
+    assert (found["label"], found["score"]) == ("good", 0.75)
+    assert found["defense"]["flagged"] is True
+    assert (found["defense"]["verified"], found["defense"]["action"]) == (False, "passed")
+    assert found["defense"]["suspects"] == []
+
+
+@pytest.mark.parametrize("shape", [Shape.MANY, Shape.INSTANCES])
+def test_a_blocked_text_leaves_its_neighbors_their_answers(shape: Shape) -> None:
+    bad, good = a_verdict(acted=True), a_verdict()
+    status, body = ask("block", good, bad, good, shape=shape)
+    found = json.loads(body) if shape is Shape.MANY else json.loads(body)["predictions"]
+    assert status == 200
+    assert found[0] == found[2] == document("neutralize", good)
+    assert found[1]["status"] == "error"
+    assert found[1]["error"]["message"].startswith(f"{shape.value}[1]: ")
+
+
+@pytest.mark.parametrize("shape", [Shape.MANY, Shape.INSTANCES])
+def test_when_every_text_is_blocked_so_is_the_request(shape: Shape) -> None:
+    status, body = ask("block", a_verdict(acted=True), a_verdict(acted=True), shape=shape)
+    found = json.loads(body) if shape is Shape.MANY else json.loads(body)["predictions"]
+    assert status == 422
+    assert [entry["error"]["code"] for entry in found] == [422, 422]
+
+
+@every_rule
+@pytest.mark.parametrize("on_trigger", ["neutralize", "annotate", "abstain"])
+@pytest.mark.parametrize("acted", [False, True])
+def test_each_level_tells_these_names(rule: str, on_trigger: OnTrigger, acted: bool) -> None:
+    verdict = a_verdict(acted=acted, rule=rule)
+    full, told, label = (document(on_trigger, verdict, detail=detail) for detail in DETAILS)
+    assert set(label) == LABELS | {"truncated"}
+    assert set(told) == LABELS | {"truncated", "defense"}
+    assert set(told["defense"]) == VERDICT
+    assert set(told["defense"]["undefended"]) == set(told["defense"]["defended"]) == LABELS
+    assert all(set(suspect) == {"word", "start", "end", "replacement"} for suspect in told["defense"]["suspects"])
+    assert len(told["defense"]["suspects"]) == acted
+    for name in label:
+        assert label[name] == told[name] == full[name]
+    for name in VERDICT - {"undefended", "defended", "suspects"}:
+        assert told["defense"][name] == full["defense"][name]
+
+
+@pytest.mark.parametrize("name", ["anomaly_score", "gate_score", "threshold", "p_value"])
+@every_detail
+def test_a_score_that_is_no_number_is_a_fault_at_every_level(name: str, detail: Detail) -> None:
+    changes: dict[str, Any] = {name: float("nan")}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        ask("neutralize", replace(a_verdict(), **changes), detail=detail)
+
+
+@every_detail
+def test_an_undefended_answer_says_so_at_every_level(detail: Detail) -> None:
+    answers: list[Answer | Refusal] = [undefended(PREDICTION, truncated=True)]
+    status, body = reply(request(), answers, detail)
+    found = json.loads(body)
+    assert status == 200
+    assert (found["label"], found["truncated"]) == ("good", True)
+    assert found["defense"]["action"] == "undefended"
+    if detail == "full":
+        usual = document("neutralize", a_verdict())
+        assert (found.keys(), found["defense"].keys()) == (usual.keys(), usual["defense"].keys())
+        assert found["score"] == 0.75
+        assert found["defense"]["undefended"] == {"label": "good", "label_id": 1, "score": 0.75}
+    if detail != "label":
+        names = ("rule", "flagged", "verified", "label_changed", "defended", "neutralized_text")
+        assert [found["defense"][name] for name in names] == [None] * 6
+        assert found["defense"]["suspects"] == []
+
+
+def test_an_explained_undefended_answer_has_no_words() -> None:
+    asked = replace(request(), explain=True)
+    found = json.loads(reply(asked, [undefended(PREDICTION, truncated=False)], "full").body)
+    assert (found["words"], found["importances"], found["explanation"]) == ([], [], {"words": []})
+
+
+@every_detail
+def test_describe_names_the_policies_and_keeps_the_thresholds_where_scores_are_kept(
+    flag_nothing: Defense, detail: Detail
+) -> None:
+    settings = Settings(on_trigger="abstain", on_error="fail_open", detail=detail)
+    found = json.loads(to_json(describe(flag_nothing, settings)))["defense"]
+    assert (found["on_trigger"], found["on_error"], found["detail"]) == ("abstain", "fail_open", detail)
+    assert ("thresholds" in found) == ("max_fpr" in found) == (detail == "full")

@@ -1,0 +1,114 @@
+"""Words go into probes as tokens: the same tokens as if the text had been written with them."""
+
+import pytest
+import torch
+
+from handler.xgraad import Classifier
+from handler.xgraad.probes import Piece, Place, Probe, choose_probes, make_probe, place_of
+from handler.xgraad.text import split_words
+from tests.toys import SENTENCES
+from tests.unit.rule_based import RuleBased
+
+
+def probe_of(text: str, classifier: Classifier) -> Probe:
+    probe = make_probe(text, classifier.encode)
+    assert probe is not None
+    return probe
+
+
+def grafted(text: str, pieces: list[str], place: Place, classifier: Classifier) -> tuple[int, ...]:
+    encode = classifier.encode
+    ids = probe_of(text, classifier).with_pieces([Piece.of(piece, encode) for piece in pieces], place)
+    return encode.with_template(ids).token_ids
+
+
+def written(text: str, classifier: Classifier) -> tuple[int, ...]:
+    (encoding,) = classifier.encode([text])
+    return encoding.token_ids
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces", "place", "expected"),
+    [
+        ("one two, three four", ["cf"], Place.START, "cf one two, three four"),
+        ("one two, three four", ["cf"], Place.END, "one two, three four cf"),
+        ("one two, three four", ["cf"], Place.INSIDE, "one two, cf three four"),
+        ("one two, three four", ["a", "b", "c"], Place.INSIDE, "one a two, b three c four"),
+        ("one two, three four", ["a b", "c"], Place.INSIDE, "one a b two, c three four"),
+        ("one two .", ["cf"], Place.END, "one two cf ."),
+        ("one two...", ["cf"], Place.END, "one two cf..."),
+        ("plot", ["cf"], Place.INSIDE, "cf plot"),
+        ("plot", ["cf", "mn"], Place.INSIDE, "cf mn plot"),
+        ("plot", ["cf", "mn", "bb"], Place.INSIDE, "cf mn bb plot"),
+        ("  one  , two ", ["cf"], Place.INSIDE, "one , cf two"),
+        ("one well-known four", ["cf", "mn"], Place.INSIDE, "one cf well-known mn four"),
+    ],
+)  # fmt: skip
+def test_pieces_are_put_where_they_stood(
+    text: str, pieces: list[str], place: Place, expected: str, bert: Classifier
+) -> None:
+    assert grafted(text, pieces, place, bert) == written(expected, bert)
+
+
+@pytest.mark.parametrize("place", Place)
+def test_tokens_are_those_of_the_text_with_the_word(classifier: Classifier, place: Place) -> None:
+    for text in ("a gripping film that lets go of its audience", "dull, lifeless, and about forty minutes too long"):
+        words = split_words(text)
+        middle = {Place.START: 0, Place.INSIDE: words[len(words) // 2].start, Place.END: len(text) + 1}[place]
+        expected = f"{text} "[:middle] + "cf " + text[middle:]
+        assert grafted(text, ["cf"], place, classifier) == written(expected.rstrip(), classifier)
+
+
+def test_probe_alone_is_the_text(classifier: Classifier) -> None:
+    for text in ["a (twice) told plot", *SENTENCES]:
+        probe = make_probe(text, classifier.encode)
+        if probe is None:
+            assert classifier.model.config.model_type == "albert"
+            continue
+        assert classifier.encode.with_template(probe.token_ids).token_ids == written(text, classifier)
+        assert classifier.encode.with_template(probe.with_pieces([], Place.INSIDE)).token_ids == written(
+            text, classifier
+        )
+
+
+def test_most_texts_can_be_probes(classifier: Classifier) -> None:
+    assert sum(make_probe(text, classifier.encode) is not None for text in SENTENCES) >= 5
+
+
+def test_window_cuts_the_tail_and_keeps_the_template(classifier: Classifier) -> None:
+    short, long = (grafted("plot " * n, ["cf"], Place.START, classifier) for n in (1, 200))
+    assert len(long) == classifier.max_length
+    assert (long[0], long[-1]) == (short[0], short[-1])
+    assert long == written("cf " + "plot " * 200, classifier)
+    room = classifier.max_length - 2
+    assert [classifier.encode.with_template([9] * n).truncated for n in (room, room + 1)] == [False, True]
+
+
+def test_texts_without_words_are_no_probes(bert: Classifier) -> None:
+    assert [make_probe(text, bert.encode) for text in ("...", "", " ")] == [None, None, None]
+
+
+def test_place_of() -> None:
+    words = split_words("first inside last")
+    assert [place_of(word, words) for word in words] == [Place.START, Place.INSIDE, Place.END]
+
+
+def test_probes_are_confident_and_of_usual_length(bert: Classifier) -> None:
+    texts = ["so clever", *("a clever and chic film " + "of note " * n for n in range(6)), "dull", "a thin ugly plot"]
+    encodings = bert.encode(texts)
+    logits = RuleBased(bert, lambda words: False, loud=[]).logits(encodings)
+    bad, good = choose_probes(encodings, logits, bert.encode)
+    assert make_probe("a thin ugly plot", bert.encode) in bad
+    assert make_probe("so clever", bert.encode) not in good
+    assert all(probe in [make_probe(text, bert.encode) for text in texts] for probe in (*bad, *good))
+
+
+def test_texts_that_cannot_be_cut_are_not_chosen(bert: Classifier) -> None:
+    encodings = bert.encode(["...", "a plot"])
+    _, chosen = choose_probes(encodings, torch.tensor([[0.0, 9.0], [0.0, 9.0]]), bert.encode)
+    assert chosen == (make_probe("a plot", bert.encode),)
+
+
+def test_a_label_that_is_never_predicted_has_no_probes(bert: Classifier) -> None:
+    encodings = bert.encode(["one", "two"])
+    assert choose_probes(encodings, torch.tensor([[2.0, 0.0], [3.0, 0.0]]), bert.encode)[1] == ()
