@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--no-registry", action="store_true", help="let `verified` forget what it verified")
     parser.add_argument("--limit", type=positive, help="use only the first N texts of each file")
+    parser.add_argument("--max-triggered", type=positive, help="use only the first N attacked texts")
     parser.add_argument("--max-asr", type=rate, help="leave with exit code 1 when the defended ASR is above this")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--json", type=Path, help="file for the figures")
@@ -98,9 +99,9 @@ def _triggered(
 ) -> Sequence[TriggeredExample]:
     """From the file, or made of the clean texts by the checkpoint's own attack."""
     if arguments.triggered:
-        return read_triggered(arguments.triggered)[: arguments.limit]
+        return read_triggered(arguments.triggered)[: arguments.limit][: arguments.max_triggered]
     rng = np.random.default_rng(arguments.seed)
-    return replay_attack(origin, insertion=arguments.insert).trigger(clean, rng=rng)
+    return replay_attack(origin, insertion=arguments.insert).trigger(clean, rng=rng)[: arguments.max_triggered]
 
 
 def _target(arguments: argparse.Namespace, origin: dict[str, Any]) -> int:
