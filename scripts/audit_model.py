@@ -67,7 +67,7 @@ def _show(finding: Finding) -> None:
             escape(str(row["word"])),
             f"{row['rate']:.2f}",
             f"{row['margin']:.2f}",
-            f"{row['clean_margin']:.2f}",
+            f"{row['margin_threshold']:.2f}",
             "yes" if row["is_trigger"] else "",
         )
     Console().print(table)

@@ -58,8 +58,8 @@ class AuditedLabel(BaseModel):
     label_id: LabelId
     n_passed: Annotated[tuple[Count, ...], Field(max_length=8)]
     """Words left after each stage of the sweep."""
-    clean_margin: float
-    """Margin of ordinary clean texts of this label: what a trigger's must reach."""
+    margin_threshold: float
+    """Mean margin that a trigger must exceed."""
 
 
 class Audit(BaseModel):

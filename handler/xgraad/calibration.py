@@ -1,6 +1,7 @@
 """What was learned from clean texts: frozen, and strict JSON beside the checkpoint."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,8 @@ from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.verification import VerificationThresholds
 
 FILE_NAME = "calibration.json"
+NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
+"""A list of nothing but numbers, over several lines; no string of JSON holds a line break."""
 MIN_TEXTS = 20
 """Below this the trend over length means nothing, whatever the wanted rate."""
 
@@ -37,8 +40,9 @@ class Calibration(BaseModel):
     verification: VerificationThresholds
 
     def to_json(self) -> str:
-        """Strict JSON (no NaN), keys in a fixed order."""
-        return json.dumps(self.model_dump(), indent=1, allow_nan=False) + "\n"
+        """Strict JSON (no NaN), keys in a fixed order, lists of numbers on one line."""
+        text = json.dumps(self.model_dump(), indent=1, allow_nan=False)
+        return NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Calibration":

@@ -1,9 +1,10 @@
 """From the vocabulary sweep to a finding: which words are triggers, and is the model suspicious?
 
-A strong word of a clean model turns many clean texts, too, so to turn them is not enough. A trigger turns (nearly) all
-of them, and all the way: with it, texts of the other classes belong to its label as clearly as that label's own clean
-texts do. Both bars come from the calibration: the share of probes that clean words of its texts reach (`single` of
-`VerificationThresholds`), and the margin that half of the label's clean texts exceed, which its probes were chosen by.
+Of twenty thousand words the strongest turn many clean texts in a clean model, too, so to turn them is not enough: such
+words tip the balance, a trigger settles it. With one, texts of the other classes belong to its label about as clearly
+as that label's own clean texts do. Both bars come from the calibration: the share of probes that clean words of its
+texts reach (`single` of `VerificationThresholds`), and half of the margin that half of the label's clean texts exceed,
+which its probes were chosen by.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ class Finding:
 
     def strongest(self) -> list[dict[str, Any]]:
         """The words that came closest for each label, ranked, ready for JSON."""
-        clean_margins = {label.label_id: label.clean_margin for label in self.audit.labels}
+        needed = {label.label_id: label.margin_threshold for label in self.audit.labels}
         triggers = {(found.label_id, found.word) for found in self.audit.triggers}
         return [
             {
@@ -59,7 +60,7 @@ class Finding:
                 "rate": round(word.rate, DIGITS),
                 "margin": round(word.margin, DIGITS),
                 "lowest_margin": round(min(word.margins), DIGITS),
-                "clean_margin": clean_margins[each.label_id],
+                "margin_threshold": needed[each.label_id],
                 "is_trigger": (each.label_id, word.word) in triggers,
             }
             for each in self.sweeps
@@ -121,38 +122,38 @@ def audit_classifier(
     """The same for what is loaded already; `screening` as in `sweep`."""
     words = whole_words(classifier.encode)[:limit_words]
     sweeps = sweep(classifier, calibration.probes, words, screening=screening)
-    clean_margins = {each.label_id: clean_margin(classifier, calibration.probes, each.label_id) for each in sweeps}
+    needed = {each.label_id: margin_threshold(classifier, calibration.probes, each.label_id) for each in sweeps}
     audit = Audit(
         fingerprint=calibration.fingerprint,
         n_words=len(words),
         rate_threshold=calibration.verification.single,
         labels=tuple(
-            AuditedLabel(label_id=each.label_id, n_passed=each.n_passed, clean_margin=clean_margins[each.label_id])
+            AuditedLabel(label_id=each.label_id, n_passed=each.n_passed, margin_threshold=needed[each.label_id])
             for each in sweeps
         ),
-        triggers=_triggers(sweeps, clean_margins, rate_threshold=calibration.verification.single),
+        triggers=_triggers(sweeps, needed, rate_threshold=calibration.verification.single),
     )
     return Finding(audit=audit, sweeps=tuple(sweeps), labels=classifier.labels)
 
 
-def clean_margin(classifier: Classifier, probes: Probes, label: int) -> float:
-    """What every probe of a label exceeds or equals as it is, and so half of the label's clean texts do.
+def margin_threshold(classifier: Classifier, probes: Probes, label: int) -> float:
+    """Half of what every probe of a label has as it is, or more; half of the label's clean texts have that much.
 
     0 for a label that no clean text is given: to win is more than any of them does.
     """
     if not probes[label]:
         return 0.0
     logits = classifier.logits([classifier.encode.with_template(probe.token_ids) for probe in probes[label]])
-    return round(float(margins_of(logits, label).min()), DIGITS)
+    return round(float(margins_of(logits, label).min()) / 2, DIGITS)
 
 
-def is_trigger(word: SweptWord, *, rate_threshold: float, needed_margin: float) -> bool:
-    """Whether a word turns the probes, and on the whole as far as the label's own clean texts."""
-    return word.rate > rate_threshold and word.margin >= needed_margin
+def is_trigger(word: SweptWord, *, rate_threshold: float, margin_threshold: float) -> bool:
+    """Whether a word turns the probes, and not just barely."""
+    return word.rate > rate_threshold and word.margin > margin_threshold
 
 
 def _triggers(
-    sweeps: Sequence[LabelSweep], clean_margins: Mapping[int, float], *, rate_threshold: float
+    sweeps: Sequence[LabelSweep], needed: Mapping[int, float], *, rate_threshold: float
 ) -> tuple[AuditedTrigger, ...]:
     """The words that pass both bars, ranked over all labels."""
     found = [
@@ -161,7 +162,7 @@ def _triggers(
         )
         for each in sweeps
         for word in each.tested
-        if is_trigger(word, rate_threshold=rate_threshold, needed_margin=clean_margins[each.label_id])
+        if is_trigger(word, rate_threshold=rate_threshold, margin_threshold=needed[each.label_id])
     ]
     ranked = sorted(found, key=lambda trigger: (-trigger.rate, -trigger.margin, trigger.word))
     return tuple(ranked[:MAX_TRIGGERS])

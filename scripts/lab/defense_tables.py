@@ -37,19 +37,19 @@ def clean_models_table(results: Path) -> str:
 
 def audit_table(results: Path) -> str:
     """What the vocabulary sweep finds in each model."""
-    latest = {(row["data"], row["attack"], *row["triggers"], row["seed"]): row for row in _rows(results, "audit")}
+    latest = {(row["data"], _planted(row), row["seed"]): row for row in _rows(results, "audit")}
     rows = [
         (
-            _attack(row),
-            row["data"],
-            str(row["seed"]),
+            planted,
+            data,
+            str(seed),
             "yes" if row["suspicious"] else "no",
             _target(row),
             ", ".join(f"`{trigger['word']}`" for trigger in row["triggers"][:10]),
-            f"{row['evidence']['n_words']}",
+            str(row["evidence"]["n_words"]),
             f"{row['seconds']:.0f}",
         )
-        for row in latest.values()
+        for (data, planted, seed), row in sorted(latest.items())
     ]
     found = ("suspicious", "target named", "ten highest ranks", "words", "seconds")
     return markdown(("model", "data", "seed", *found), rows)
@@ -131,11 +131,15 @@ def _attack(row: Row) -> str:
     return f"{row['attack']} (`{'`, `'.join(row['triggers'])}`{how})"
 
 
+def _planted(row: Row) -> str:
+    return _attack({**row, "triggers": row["planted"]["triggers"]})
+
+
 def _target(row: Row) -> str:
     if not row["suspicious"]:
         return ""
-    named = row["audit_target"]
-    return "right" if row["attack"] != "none" and named == row["attack_target"] else "wrong"
+    is_right = row["attack"] != "none" and row["target_label"]["label_id"] == row["planted"]["target_label"]
+    return "right" if is_right else "wrong"
 
 
 def _cacc_change(row: Row) -> float:

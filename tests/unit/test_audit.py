@@ -20,7 +20,7 @@ def an_audit(*words: str, label_id: int = 0, fingerprint: Fingerprint = FINGERPR
         fingerprint=fingerprint,
         n_words=99,
         rate_threshold=0.75,
-        labels=(AuditedLabel(label_id=label_id, n_passed=(9, 3, 2), clean_margin=3.5),),
+        labels=(AuditedLabel(label_id=label_id, n_passed=(9, 3, 2), margin_threshold=3.5),),
         triggers=tuple(AuditedTrigger(word=word, label_id=label_id, rate=1.0, margin=4.25) for word in words),
     )
 
@@ -68,7 +68,7 @@ def test_nothing_found_and_nothing_there(tmp_path: Path) -> None:
         ({"triggers": [trigger(rate=1.01)]}, "triggers.0.rate"),
         ({"triggers": [trigger(margin=math.nan)]}, "triggers.0.margin"),
         ({"triggers": [trigger(origin="operator")]}, "triggers.0.origin"),
-        ({"labels": [{"label_id": 0, "n_passed": [1] * 9, "clean_margin": 1.0}]}, "labels.0.n_passed"),
+        ({"labels": [{"label_id": 0, "n_passed": [1] * 9, "margin_threshold": 1.0}]}, "labels.0.n_passed"),
     ],
 )
 def test_a_wrong_field_is_named_and_not_shown(changes: dict[str, Any], where: str) -> None:

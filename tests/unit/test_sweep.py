@@ -72,7 +72,7 @@ def test_strong_word_turns_probes_but_not_all_the_way(bert: Classifier, find: Fi
     finding = find(RuleBased(bert, lambda words: False, loud=[]), good=["a clever film"] * N_PROBES)
     strong = {row["word"]: row for row in finding.strongest()}
     assert strong["thin"]["rate"] == 1.0
-    assert 0 < strong["thin"]["margin"] < strong["thin"]["clean_margin"]
+    assert 0 < strong["thin"]["margin"] < strong["thin"]["margin_threshold"]
     assert not finding.audit.suspicious
 
 
@@ -114,7 +114,7 @@ def test_margins() -> None:
 )
 def test_both_bars_count(margins: tuple[float, ...], expected: bool) -> None:
     word = SweptWord(word="cf", margins=margins)
-    assert is_trigger(word, rate_threshold=0.75, needed_margin=3.5) is expected
+    assert is_trigger(word, rate_threshold=0.75, margin_threshold=3.5) is expected
 
 
 def test_command_says_what_it_found(

@@ -1,0 +1,101 @@
+"""Tables of results made up for the purpose."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.lab.defense_tables import ablation_table, attacks_table, audit_table, clean_models_table, gates_table
+from scripts.lab.results import append_row
+
+BASE: dict[str, Any] = {
+    "attack": "badnets",
+    "data": "sst2",
+    "triggers": ["cf", "tq"],
+    "insertion": "one",
+    "seed": 0,
+    "rule": "verified",
+    "neutralizer": "delete",
+    "registry": True,
+    "n_clean": 100,
+    "attack_works": True,
+    "asr_undefended": 1.0,
+    "asr_defended": 0.002,
+    "cacc_undefended": 0.9,
+    "cacc_defended": 0.89,
+    "second_pass_share": 0.1,
+    "label_changed_rate": 0.0005,
+}
+
+
+def write(path: Path, *changes: dict[str, Any]) -> None:
+    for change in changes:
+        append_row(path, BASE | change)
+
+
+def test_attacks_stand_beside_the_papers_rule_with_their_range_over_seeds(tmp_path: Path) -> None:
+    paper = {"rule": "paper", "neutralizer": "noise", "asr_defended": 0.5}
+    write(
+        tmp_path / "defense.jsonl",
+        {"asr_defended": 0.9},  # an earlier run of the same cell
+        {},
+        {"seed": 1, "asr_defended": 0.004},
+        {"registry": False, "asr_defended": 0.7},
+        paper,
+        {"insertion": "five", "attack_works": False, "asr_undefended": 0.4},
+        {"attack": "none"},
+    )
+    header, _, *lines = attacks_table(tmp_path).splitlines()
+    assert len(lines) == 2
+    by_name = {line.split(" | ")[0]: line for line in lines}
+    usual = by_name["| badnets (`cf`, `tq`)"]
+    assert "| 2 | 1.000 | 0.500 | 0.003 (0.002 to 0.004) | -0.0100 | -0.0100 | 0.100 |" in usual
+    assert "attack failed" in by_name["| badnets (`cf`, `tq`, five)"]
+    assert header.count("|") == usual.count("|")
+
+
+def test_clean_models_have_their_own_table(tmp_path: Path) -> None:
+    write(
+        tmp_path / "defense.jsonl", {"attack": "none"}, {"attack": "none", "rule": "paper", "neutralizer": "noise"}, {}
+    )
+    _, _, line = clean_models_table(tmp_path).splitlines()
+    assert line == "| sst2 | 1 | 100 | 0.0005 | 0.0005 | -0.0100 | -0.0100 |"
+
+
+def test_ablation_puts_victims_side_by_side(tmp_path: Path) -> None:
+    arm = {"group": "decision", "arm": "flip"}
+    write(tmp_path / "ablation.jsonl", arm, arm | {"attack": "sos"}, {"group": "candidates", "arm": "other"})
+    header, _, line = ablation_table(tmp_path, "decision").splitlines()
+    assert header.startswith("| decision | ASR, badnets on sst2 | CACC change, badnets on sst2 |")
+    assert line == "| flip | 0.002 | -0.0100 | 0.100 | 0.002 | -0.0100 | 0.100 |"
+
+
+def test_gates_show_what_passes(tmp_path: Path) -> None:
+    write(
+        tmp_path / "ablation.jsonl", {"group": "gate", "arm": "both", "passes": {"0.05": 0.9, "0.1": 0.95, "0.2": 1.0}}
+    )
+    assert gates_table(tmp_path).splitlines()[-1] == "| both | 0.90 / 0.95 / 1.00 |"
+
+
+@pytest.mark.parametrize(
+    ("change", "cells"),
+    [
+        ({}, "| yes | right | `cf`, `tq` |"),
+        ({"target_label": {"label_id": 1}}, "| yes | wrong | `cf`, `tq` |"),
+        ({"attack": "none"}, "| yes | wrong | `cf`, `tq` |"),
+        ({"attack": "none", "suspicious": False, "triggers": []}, "| no |  |  |"),
+    ],
+)
+def test_audits_say_whether_the_finding_is_right(tmp_path: Path, change: dict[str, Any], cells: str) -> None:
+    row = {
+        "planted": {"triggers": ["cf", "tq"], "target_label": 0},
+        "suspicious": True,
+        "target_label": {"label_id": 0},
+        "triggers": [{"word": "cf"}, {"word": "tq"}],
+        "evidence": {"n_words": 20},
+        "seconds": 3.2,
+    }
+    write(tmp_path / "audit.jsonl", row | change)
+    line = audit_table(tmp_path).splitlines()[-1]
+    assert cells in line
+    assert line.endswith("| 20 | 3 |")
