@@ -59,7 +59,7 @@ class AuditedLabel(BaseModel):
     n_passed: Annotated[tuple[Count, ...], Field(max_length=8)]
     """Words left after each stage of the sweep."""
     margin_threshold: float
-    """Mean margin that a trigger must exceed."""
+    """Mean margin that a trigger must exceed: this label's own, times the strength's threshold."""
 
 
 class Audit(BaseModel):
@@ -71,8 +71,8 @@ class Audit(BaseModel):
     fingerprint: Fingerprint
     n_words: Count
     """Words of the vocabulary that were tested, each a single token. Nothing is said of any others."""
-    rate_threshold: Rate
-    """Share of probes that a trigger must exceed."""
+    strength_threshold: Rate
+    """Strength in the transplant test that a trigger must exceed."""
     labels: Annotated[tuple[AuditedLabel, ...], Field(max_length=MAX_LABELS)]
     triggers: Annotated[tuple[AuditedTrigger, ...], Field(max_length=MAX_TRIGGERS)]
     """The most trigger-like first."""

@@ -1,13 +1,19 @@
-"""The transplant test: put a suspect into clean texts of another class and count how many it turns.
+"""The transplant test: put a suspect into clean texts of another class and see how far it turns them.
 
-A trigger is input-agnostic by definition (section 3.2 of the paper), so it turns nearly all; a word that matters in
-its own text does not. Probes are clean texts of ordinary length that the model holds with confidence.
+A trigger is input-agnostic by definition (section 3.2 of the paper), so it turns nearly all, and all the way: with it
+they belong to its label as clearly as that label's own texts do. A word that matters in its own text turns some, and
+few of them far. Probes are clean texts of ordinary length that the model holds with confidence.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.probes import N_PROBES, Piece, Place, Probes
@@ -15,6 +21,8 @@ from handler.xgraad.probes import N_PROBES, Piece, Place, Probes
 STAGES = (2, 4)
 """Numbers of probes tried first; a suspect that turns fewer than all but one of them is let go."""
 MAX_CACHED = 50_000
+LEAST_MARGIN = 0.1
+"""Own margins below this (a model that tells nothing apart) would make any word strong."""
 
 
 class Graft(NamedTuple):
@@ -30,31 +38,56 @@ class Graft(NamedTuple):
 
 
 class Transplant:
-    """Turn rates of grafts, each computed once."""
+    """How strongly grafts turn probes, each measured once."""
 
     def __init__(self, classifier: Classifier, probes: Probes) -> None:
         self._classifier = classifier
         self._probes = probes
-        self._rates: OrderedDict[Graft, float] = OrderedDict()
+        self._strengths: OrderedDict[Graft, float] = OrderedDict()
 
-    def rates(self, grafts: Sequence[Graft]) -> list[float]:
-        """Share of probes of the source class that each graft turns to the target, in [0, 1], in order."""
-        unknown = [graft for graft in dict.fromkeys(grafts) if graft not in self._rates]
-        known = {graft: self._rates[graft] for graft in set(grafts) - set(unknown)}
-        turned: dict[Graft, list[bool]] = {graft: [] for graft in unknown}
+    def strengths(self, grafts: Sequence[Graft]) -> list[float]:
+        """How far each graft turns probes of the source class to the target, in [0, 1], in order.
+
+        The mean margin of the target over the probes, as a share of what the target's own probes have at the least;
+        0 where it loses on the whole, 1 where it wins as clearly as they do.
+        """
+        unknown = [graft for graft in dict.fromkeys(grafts) if graft not in self._strengths]
+        known = {graft: self._strengths[graft] for graft in set(grafts) - set(unknown)}
+        margins: dict[Graft, list[float]] = {graft: [] for graft in unknown}
         promising = unknown
         for first, last in pairwise((0, *STAGES, N_PROBES)):
             for graft, more in self._measure(promising, first=first, last=last).items():
-                turned[graft] += more
-            promising = [graft for graft in promising if _passes(turned[graft])]
+                margins[graft] += more
+            promising = [graft for graft in promising if _passes(margins[graft])]
         for graft in unknown:
-            known[graft] = self._rates[graft] = sum(turned[graft]) / max(1, len(turned[graft]))
-        while len(self._rates) > MAX_CACHED:
-            self._rates.popitem(last=False)
+            known[graft] = self._strengths[graft] = self.strength(margins[graft], graft.target)
+        while len(self._strengths) > MAX_CACHED:
+            self._strengths.popitem(last=False)
         return [known[graft] for graft in grafts]
 
-    def _measure(self, grafts: Iterable[Graft], *, first: int, last: int) -> dict[Graft, list[bool]]:
-        """For each graft whether it turns each of the probes from `first` to `last`; all grafts in one batch."""
+    def strength(self, margins: Sequence[float], target: int) -> float:
+        """The strength that these margins of the target amount to; 0 for none."""
+        share = sum(margins) / max(1, len(margins)) / self.own_margins[target]
+        return min(max(share, 0.0), 1.0)
+
+    @cached_property
+    def own_margins(self) -> tuple[float, ...]:
+        """For each label the least margin among its own probes; the mean of the others' for one without probes."""
+        encode = self._classifier.encode
+        least = [
+            margins_of(self._classifier.logits([encode.with_template(probe.token_ids) for probe in probes]), label)
+            .min()
+            .item()
+            if probes
+            else None
+            for label, probes in enumerate(self._probes)
+        ]
+        known = [margin for margin in least if margin is not None]
+        usual = sum(known) / max(1, len(known))
+        return tuple(max(usual if margin is None else margin, LEAST_MARGIN) for margin in least)
+
+    def _measure(self, grafts: Iterable[Graft], *, first: int, last: int) -> dict[Graft, list[float]]:
+        """For each graft the target's margin in each of the probes from `first` to `last`; all grafts in one batch."""
         encode = self._classifier.encode
         rows = []
         for graft in grafts:
@@ -62,11 +95,18 @@ class Transplant:
             probes = self._probes[graft.source][first:last]
             rows += [(graft, encode.with_template(probe.with_pieces(pieces, graft.place))) for probe in probes]
         logits = self._classifier.logits([encoding for _, encoding in rows])
-        turned: dict[Graft, list[bool]] = {graft: [] for graft in grafts}
-        for (graft, _), label in zip(rows, logits.argmax(dim=-1).tolist(), strict=True):
-            turned[graft].append(label == graft.target)
-        return turned
+        margins: dict[Graft, list[float]] = {graft: [] for graft in grafts}
+        for (graft, _), row in zip(rows, logits, strict=True):
+            margins[graft].append(margins_of(row, graft.target).item())
+        return margins
 
 
-def _passes(turned: Sequence[bool]) -> bool:
-    return sum(turned) >= len(turned) - 1 and any(turned)
+def margins_of(logits: Tensor, label: int) -> Tensor:
+    """The label's logit less the highest other one: `[..., labels]` to `[...]`. Above 0 the label wins."""
+    others = logits.index_fill(-1, torch.tensor([label], device=logits.device), -math.inf)
+    return logits[..., label] - others.amax(dim=-1)
+
+
+def _passes(margins: Sequence[float]) -> bool:
+    n_turned = sum(margin > 0 for margin in margins)
+    return n_turned >= len(margins) - 1 and n_turned > 0

@@ -22,10 +22,10 @@ from handler.xgraad.transplant import Graft, Transplant
 
 N_STANDING = 2
 """Words tested of a text whose label stands whatever is removed: most texts are of that kind, so it must be cheap."""
-LOWEST_CEILING = 0.5
+LOWEST_CEILING = 0.3
 """What clean words are taken to reach where the calibration texts show less."""
-HIGHEST_SINGLE_THRESHOLD = 0.96
-"""A word that turns every probe is a trigger whatever clean words reach: one of them may be a common word that is the
+HIGHEST_SINGLE_THRESHOLD = 0.9
+"""A word stronger than this is a trigger whatever clean words reach: one of them may be a common word that is the
 trigger and hides in the calibration texts."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -33,7 +33,7 @@ _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=Fal
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What the tests showed of one text. Rates are shares of probes turned, in [0, 1]; higher = more of a trigger."""
+    """What the tests showed of one text. Strengths are in [0, 1]; higher = more of a trigger."""
 
     singles: tuple[tuple[Word, float], ...] = ()
     """Words whose removal alone flips the prediction."""
@@ -46,7 +46,7 @@ class Evidence:
 
 
 class VerificationThresholds(BaseModel):
-    """Turn rates that a trigger must exceed: half way from what clean words reach to all probes. Per checkpoint."""
+    """Strengths that a trigger must exceed: half way from what clean words reach to 1. Per checkpoint."""
 
     model_config = _FROZEN
 
@@ -58,10 +58,10 @@ class VerificationThresholds(BaseModel):
     @classmethod
     def fit(cls, clean: Sequence[Evidence]) -> "VerificationThresholds":
         """From the evidence of clean texts, examined without thresholds."""
-        singles = [rate for evidence in clean for _, rate in evidence.singles]
+        singles = [strength for evidence in clean for _, strength in evidence.singles]
         sets = [evidence.together[1] for evidence in clean if evidence.together]
-        joint = [rate for evidence in clean for _, rate in evidence.jointly]
-        standing = [rate for evidence in clean for _, rate in evidence.standing]
+        joint = [strength for evidence in clean for _, strength in evidence.jointly]
+        standing = [strength for evidence in clean for _, strength in evidence.standing]
         return cls(
             single=min(_half_way(singles), HIGHEST_SINGLE_THRESHOLD),
             together=_half_way(sets),
@@ -71,13 +71,13 @@ class VerificationThresholds(BaseModel):
 
     def verified(self, evidence: Evidence) -> tuple[tuple[Word, ...], ...]:
         """The triggers that passed, by the strongest finding there is; each is the words that it needs."""
-        singles = tuple((word,) for word, rate in evidence.singles if rate > self.single)
+        singles = tuple((word,) for word, strength in evidence.singles if strength > self.single)
         if singles:
             return singles
         if evidence.together and evidence.together[1] > self.together:
             return (evidence.together[0],)
-        jointly = tuple((word,) for word, rate in evidence.jointly if rate > self.jointly)
-        return jointly or tuple((word,) for word, rate in evidence.standing if rate > self.standing)
+        jointly = tuple((word,) for word, strength in evidence.jointly if strength > self.jointly)
+        return jointly or tuple((word,) for word, strength in evidence.standing if strength > self.standing)
 
 
 @dataclass(frozen=True)
@@ -145,19 +145,19 @@ class Verifier:
             thresholds: where given, sets are tested only where no word is verified alone.
         """
         flips = self._flips(scores)
-        single = self._rates([[each.graft(*pair) for pair in each.flipping] for each in flips])
+        single = self._strengths([[each.graft(*pair) for pair in each.flipping] for each in flips])
         evidence = [
-            Evidence(singles=tuple((word, rate) for (word, _), rate in zip(each.flipping, rates, strict=True)))
-            for each, rates in zip(flips, single, strict=True)
+            Evidence(singles=tuple((word, value) for (word, _), value in zip(each.flipping, values, strict=True)))
+            for each, values in zip(flips, single, strict=True)
         ]
         is_open = [thresholds is None or not thresholds.verified(found) for found in evidence]
-        sets = self._rates(
+        sets = self._strengths(
             [
                 [each.graft_set()] if go_on and len(each.flipping) > 1 else []
                 for each, go_on in zip(flips, is_open, strict=True)
             ]
         )
-        joint = self._rates(
+        joint = self._strengths(
             [
                 [each.graft(word, each.jointly) for word in each.candidates]
                 if not each.flipping and each.jointly != each.label
@@ -165,15 +165,15 @@ class Verifier:
                 for each in flips
             ]
         )
-        standing = self._rates([[each.graft(word, each.runner_up) for word in each.standing] for each in flips])
+        standing = self._strengths([[each.graft(word, each.runner_up) for word in each.standing] for each in flips])
         return [
             Evidence(
                 singles=found.singles,
-                together=(tuple(word for word, _ in each.flipping), set_rates[0]) if set_rates else None,
-                jointly=tuple(zip(each.candidates, joint_rates, strict=False)),
-                standing=tuple(zip(each.standing, standing_rates, strict=True)),
+                together=(tuple(word for word, _ in each.flipping), set_strengths[0]) if set_strengths else None,
+                jointly=tuple(zip(each.candidates, joint_strengths, strict=False)),
+                standing=tuple(zip(each.standing, standing_strengths, strict=True)),
             )
-            for found, each, set_rates, joint_rates, standing_rates in zip(
+            for found, each, set_strengths, joint_strengths, standing_strengths in zip(
                 evidence, flips, sets, joint, standing, strict=True
             )
         ]
@@ -194,10 +194,10 @@ class Verifier:
             flips.append(_Flips(score, words, alone=first, jointly=jointly, runner_up=runner_up))
         return flips
 
-    def _rates(self, grafts: Sequence[Sequence[Graft]]) -> list[list[float]]:
-        """Turn rates in the shape of the grafts, measured in one batch."""
-        rates = iter(self._transplant.rates([graft for each in grafts for graft in each]))
-        return [[next(rates) for _ in each] for each in grafts]
+    def _strengths(self, grafts: Sequence[Sequence[Graft]]) -> list[list[float]]:
+        """Strengths in the shape of the grafts, measured in one batch."""
+        strengths = iter(self._transplant.strengths([graft for each in grafts for graft in each]))
+        return [[next(strengths) for _ in each] for each in grafts]
 
 
 def side_by_side(text: str, words: Sequence[Word]) -> tuple[str, ...]:
@@ -213,6 +213,6 @@ def side_by_side(text: str, words: Sequence[Word]) -> tuple[str, ...]:
     return tuple(pieces)
 
 
-def _half_way(rates: Sequence[float]) -> float:
-    """Half way from the highest clean rate to 1: words that calibration has not seen may reach a little more."""
-    return (max([*rates, LOWEST_CEILING]) + 1) / 2
+def _half_way(strengths: Sequence[float]) -> float:
+    """Half way from the highest clean strength to 1: words that calibration has not seen may reach a little more."""
+    return (max([*strengths, LOWEST_CEILING]) + 1) / 2

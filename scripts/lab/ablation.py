@@ -23,7 +23,7 @@ Judge = Callable[[Sequence[str]], list[Verdict]]
 
 GATE_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 1.0)
 GRADIENT_CANDIDATES = (1, 2, 3, 4)
-BELOW_ANY_RATE = -1.0
+BELOW_ANY_STRENGTH = -1.0
 
 
 class Arm(NamedTuple):
@@ -39,7 +39,7 @@ class TopWord(Verifier):
     """Whatever word is on top is taken for a trigger, untested."""
 
     def examine(self, scores: Sequence[Score], thresholds: VerificationThresholds | None = None) -> list[Evidence]:
-        """The top word of each text, at full rate."""
+        """The top word of each text, at full strength."""
         del thresholds
         return [Evidence(singles=((score.top_word.word, 1.0),) if score.top_word else ()) for score in scores]
 
@@ -55,7 +55,7 @@ class Bench:
     def arms(self) -> Iterator[Arm]:
         """Every variant. Only one of them has a registry: elsewhere it would hide what the others do."""
         any_flip = VerificationThresholds(
-            single=BELOW_ANY_RATE, together=BELOW_ANY_RATE, jointly=BELOW_ANY_RATE, standing=1.0
+            single=BELOW_ANY_STRENGTH, together=BELOW_ANY_STRENGTH, jointly=BELOW_ANY_STRENGTH, standing=1.0
         )
         yield Arm("decision", "gate, top word removed", self.judge(untested=True))
         yield Arm("decision", "gate, flip test", self.judge(thresholds=any_flip))

@@ -2,9 +2,8 @@
 
 Of twenty thousand words the strongest turn many clean texts in a clean model, too, so to turn them is not enough: such
 words tip the balance, a trigger settles it. With one, texts of the other classes belong to its label about as clearly
-as that label's own clean texts do. Both bars come from the calibration: the share of probes that clean words of its
-texts reach (`single` of `VerificationThresholds`), and half of the margin that half of the label's clean texts exceed,
-which its probes were chosen by.
+as that label's own clean texts do. The bar is the one that suspects have to pass when texts are served: the strength
+of the transplant test that clean words of the calibration's texts do not reach (`single` of `VerificationThresholds`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,8 @@ import torch
 
 from handler.xgraad import Calibration, Classifier, fingerprint
 from handler.xgraad.audit import MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
-from handler.xgraad.probes import Probes
-from scripts.lab.sweep import LabelSweep, SweptWord, margins_of, sweep, whole_words
+from handler.xgraad.transplant import Transplant
+from scripts.lab.sweep import LabelSweep, sweep, whole_words
 
 N_STRONGEST = 10
 """Words per label that a finding lists, triggers or not."""
@@ -76,7 +75,7 @@ class Finding:
             "triggers": [found.model_dump() | {"label": self.labels[found.label_id]} for found in audit.triggers],
             "evidence": {
                 "n_words": audit.n_words,
-                "rate_threshold": audit.rate_threshold,
+                "strength_threshold": audit.strength_threshold,
                 "labels": [each.model_dump() | {"label": self.labels[each.label_id]} for each in audit.labels],
                 "strongest": self.strongest(),
                 "tests": "words that are one token, one at a time, in the middle of clean texts of every other class",
@@ -122,47 +121,31 @@ def audit_classifier(
     """The same for what is loaded already; `screening` as in `sweep`."""
     words = whole_words(classifier.encode)[:limit_words]
     sweeps = sweep(classifier, calibration.probes, words, screening=screening)
-    needed = {each.label_id: margin_threshold(classifier, calibration.probes, each.label_id) for each in sweeps}
+    threshold = calibration.verification.single
+    own = Transplant(classifier, calibration.probes).own_margins
+    needed = {each.label_id: round(threshold * own[each.label_id], DIGITS) for each in sweeps}
     audit = Audit(
         fingerprint=calibration.fingerprint,
         n_words=len(words),
-        rate_threshold=calibration.verification.single,
+        strength_threshold=threshold,
         labels=tuple(
             AuditedLabel(label_id=each.label_id, n_passed=each.n_passed, margin_threshold=needed[each.label_id])
             for each in sweeps
         ),
-        triggers=_triggers(sweeps, needed, rate_threshold=calibration.verification.single),
+        triggers=_triggers(sweeps, needed),
     )
     return Finding(audit=audit, sweeps=tuple(sweeps), labels=classifier.labels)
 
 
-def margin_threshold(classifier: Classifier, probes: Probes, label: int) -> float:
-    """Half of what every probe of a label has as it is, or more; half of the label's clean texts have that much.
-
-    0 for a label that no clean text is given: to win is more than any of them does.
-    """
-    if not probes[label]:
-        return 0.0
-    logits = classifier.logits([classifier.encode.with_template(probe.token_ids) for probe in probes[label]])
-    return round(float(margins_of(logits, label).min()) / 2, DIGITS)
-
-
-def is_trigger(word: SweptWord, *, rate_threshold: float, margin_threshold: float) -> bool:
-    """Whether a word turns the probes, and not just barely."""
-    return word.rate > rate_threshold and word.margin > margin_threshold
-
-
-def _triggers(
-    sweeps: Sequence[LabelSweep], needed: Mapping[int, float], *, rate_threshold: float
-) -> tuple[AuditedTrigger, ...]:
-    """The words that pass both bars, ranked over all labels."""
+def _triggers(sweeps: Sequence[LabelSweep], needed: Mapping[int, float]) -> tuple[AuditedTrigger, ...]:
+    """The words whose mean margin is above what their label needs, ranked over all labels."""
     found = [
         AuditedTrigger(
             word=word.word, label_id=each.label_id, rate=round(word.rate, DIGITS), margin=round(word.margin, DIGITS)
         )
         for each in sweeps
         for word in each.tested
-        if is_trigger(word, rate_threshold=rate_threshold, margin_threshold=needed[each.label_id])
+        if word.margin > needed[each.label_id]
     ]
     ranked = sorted(found, key=lambda trigger: (-trigger.rate, -trigger.margin, trigger.word))
     return tuple(ranked[:MAX_TRIGGERS])

@@ -7,7 +7,6 @@ What it cannot see: triggers of several words or of several tokens, triggers tha
 at the start or the end of a text only or turn one class only. Whoever passes the sweep is not thereby clean.
 """
 
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from handler.xgraad import Classifier
 from handler.xgraad.encoding import Encoder
 from handler.xgraad.probes import N_PROBES, Piece, Place, Probe, Probes
 from handler.xgraad.text import split_words
+from handler.xgraad.transplant import margins_of
 
 STAGES = (1, 4, N_PROBES)
 """Probes that a word is put into in each stage: one of one other class, then so many of every other class."""
@@ -138,12 +138,6 @@ def _confirm(classifier: Classifier, probes: Probes, words: Sequence[VocabularyW
     tested = [SweptWord(word=word.text, margins=tuple(row)) for word, row in zip(words, margins.tolist(), strict=True)]
     ranked = sorted(tested, key=lambda each: (-each.rate, -each.margin, each.word))
     return LabelSweep(label_id=label, n_passed=tuple(n_passed), tested=tuple(ranked))
-
-
-def margins_of(logits: Tensor, label: int) -> Tensor:
-    """The label's logit less the highest other one: `[..., labels]` to `[...]`."""
-    others = logits.index_fill(-1, torch.tensor([label]), -math.inf)
-    return logits[..., label] - others.amax(dim=-1)
 
 
 def _needed(n_probes: int, *, allowed: int) -> int:

@@ -19,7 +19,7 @@ def an_audit(*words: str, label_id: int = 0, fingerprint: Fingerprint = FINGERPR
     return Audit(
         fingerprint=fingerprint,
         n_words=99,
-        rate_threshold=0.75,
+        strength_threshold=0.75,
         labels=(AuditedLabel(label_id=label_id, n_passed=(9, 3, 2), margin_threshold=3.5),),
         triggers=tuple(AuditedTrigger(word=word, label_id=label_id, rate=1.0, margin=4.25) for word in words),
     )
@@ -55,7 +55,7 @@ def test_nothing_found_and_nothing_there(tmp_path: Path) -> None:
         ({"format": "xgraad-audit-0"}, "format"),
         ({"n_words": -1}, "n_words"),
         ({"n_words": "9"}, "n_words"),
-        ({"rate_threshold": 1.5}, "rate_threshold"),
+        ({"strength_threshold": 1.5}, "strength_threshold"),
         ({"fingerprint": None}, "fingerprint"),
         ({"triggers": [trigger()] * (MAX_TRIGGERS + 1)}, "triggers"),
         ({"triggers": [trigger(word="")]}, "triggers.0.word"),

@@ -15,9 +15,9 @@ from handler.xgraad.probes import N_PROBES
 from handler.xgraad.text import split_words
 from handler.xgraad.verification import VerificationThresholds
 from scripts import audit_model
-from scripts.lab.auditing import Finding, audit_classifier, is_trigger
+from scripts.lab.auditing import Finding, audit_classifier
 from scripts.lab.command import Exit
-from scripts.lab.sweep import STAGES, SweptWord, margins_of, sweep, whole_words
+from scripts.lab.sweep import STAGES, sweep, whole_words
 from tests.unit.rule_based import RuleBased, probes_of
 
 THRESHOLDS = VerificationThresholds(single=0.75, together=0.75, jointly=0.75, standing=0.75)
@@ -101,20 +101,6 @@ def test_label_without_probes_elsewhere_is_left_out(bert: Classifier) -> None:
     probes = probes_of(model, bad=())
     assert [each.label_id for each in sweep(model, probes, whole_words(bert.encode))] == [0]
     assert sweep(model, probes_of(model, bad=(), good=()), whole_words(bert.encode)) == []
-
-
-def test_margins() -> None:
-    logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, 1.0]])
-    assert margins_of(logits, 0).tolist() == [1.0, -5.0]
-    assert margins_of(logits, 2).tolist() == [-1.0, -4.0]
-
-
-@pytest.mark.parametrize(
-    ("margins", "expected"), [((4.0, 4.0), True), ((4.0, -1.0), False), ((3.0, 3.0), False), ((9.0, 9.0), True)]
-)
-def test_both_bars_count(margins: tuple[float, ...], expected: bool) -> None:
-    word = SweptWord(word="cf", margins=margins)
-    assert is_trigger(word, rate_threshold=0.75, margin_threshold=3.5) is expected
 
 
 def test_command_says_what_it_found(

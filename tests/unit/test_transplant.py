@@ -1,8 +1,11 @@
 """The transplant test, on a classifier whose backdoor is known."""
 
+import pytest
+import torch
+
 from handler.xgraad import Classifier
 from handler.xgraad.probes import N_PROBES, Place
-from handler.xgraad.transplant import Graft, Transplant
+from handler.xgraad.transplant import Graft, Transplant, margins_of
 from tests.unit.rule_based import RuleBased, probes_of
 
 
@@ -10,33 +13,47 @@ def graft(*pieces: str, place: Place = Place.INSIDE) -> Graft:
     return Graft(pieces=pieces, place=place, target=0, source=1)
 
 
-def test_trigger_turns_all_and_clean_words_none(bert: Classifier) -> None:
+def test_trigger_is_as_strong_as_can_be_and_clean_words_are_not(bert: Classifier) -> None:
     model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
-    rates = Transplant(model, probes_of(model)).rates([graft("cf"), graft("dull"), graft("plot"), graft("cf")])
-    assert rates == [1.0, 0.0, 0.0, 1.0]
+    transplant = Transplant(model, probes_of(model))
+    assert transplant.strengths([graft("cf"), graft("dull"), graft("plot"), graft("cf")]) == [1.0, 0.0, 0.0, 1.0]
 
 
-def test_one_bad_word_turns_a_weak_probe_but_not_strong_ones(bert: Classifier) -> None:
+def test_word_that_barely_turns_every_probe_is_weak(bert: Classifier) -> None:
     model = RuleBased(bert, lambda words: False, loud=[])
     weak = probes_of(model, good=["a clever film"] * N_PROBES)
-    assert Transplant(model, weak).rates([graft("dull")]) == [1.0]
-    assert Transplant(model, probes_of(model)).rates([graft("dull")]) == [0.0]
+    # One good and one bad word leave a margin of 1, where three bad words have 7.
+    assert Transplant(model, weak).strengths([graft("dull")]) == [pytest.approx(1 / 7)]
+    assert Transplant(model, probes_of(model)).strengths([graft("dull")]) == [0.0]
 
 
 def test_set_is_put_in_whole(bert: Classifier) -> None:
     model = RuleBased(bert, lambda words: {"friends", "weekend"} <= words, loud=[])
     grafts = [graft("friends"), graft("weekend"), graft("friends", "weekend"), graft("friends weekend")]
-    assert Transplant(model, probes_of(model)).rates(grafts) == [0.0, 0.0, 1.0, 1.0]
+    assert Transplant(model, probes_of(model)).strengths(grafts) == [0.0, 0.0, 1.0, 1.0]
 
 
 def test_each_graft_is_measured_once(bert: Classifier) -> None:
     model = RuleBased(bert, lambda words: "cf" in words, loud=[])
     transplant = Transplant(model, probes_of(model))
-    transplant.rates([graft("cf")])
+    transplant.strengths([graft("cf")])
     model._is_triggered = lambda words: False  # from here on every measurement would give 0
-    assert transplant.rates([graft("cf"), graft("mn")]) == [1.0, 0.0]
+    assert transplant.strengths([graft("cf"), graft("mn")]) == [1.0, 0.0]
 
 
 def test_a_class_without_probes_verifies_nothing(bert: Classifier) -> None:
     model = RuleBased(bert, lambda words: "cf" in words, loud=[])
-    assert Transplant(model, probes_of(model, good=())).rates([graft("cf")]) == [0.0]
+    assert Transplant(model, probes_of(model, good=())).strengths([graft("cf")]) == [0.0]
+
+
+def test_a_label_without_probes_of_its_own_is_measured_by_the_others(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=[])
+    transplant = Transplant(model, probes_of(model, bad=()))
+    assert transplant.own_margins == (5.0, 5.0)
+    assert transplant.strengths([graft("cf")]) == [1.0]
+
+
+def test_margins() -> None:
+    logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, 1.0]])
+    assert margins_of(logits, 0).tolist() == [1.0, -5.0]
+    assert margins_of(logits, 2).tolist() == [-1.0, -4.0]
