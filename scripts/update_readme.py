@@ -1,4 +1,4 @@
-"""Make the README's tables anew from results/*.jsonl."""
+"""Make the tables of README.md and results/README.md anew from results/*.jsonl."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,26 +11,34 @@ EXAMPLES = """\
   python -m scripts.update_readme
   python -m scripts.update_readme --check       # exit code 1 when a table is out of date"""
 
+PAGES = (Path("README.md"), Path("results/README.md"))
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="update_readme", description=__doc__, examples=EXAMPLES)
-    parser.add_argument("--readme", type=Path, default=Path("README.md"), help="file to rewrite (README.md)")
+    parser.add_argument("pages", type=Path, nargs="*", default=PAGES, help="files to rewrite (both)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of JSON lines (results)")
     parser.add_argument("--check", action="store_true", help="write nothing, only compare")
     return run_command(parser, _update, argv)
 
 
 def _update(arguments: argparse.Namespace) -> Exit:
-    before = arguments.readme.read_text(encoding="utf-8")
+    outdated = [page for page in arguments.pages if not _update_page(page, arguments)]
+    if not arguments.check:
+        return Exit.DONE
+    for page in outdated:
+        say(f"{page}: out of date; run python -m scripts.update_readme")
+    return Exit.BELOW_TARGET if outdated else Exit.DONE
+
+
+def _update_page(page: Path, arguments: argparse.Namespace) -> bool:
+    """Rewrite one page unless only checking; whether it was up to date before."""
+    before = page.read_text(encoding="utf-8")
     after = update_readme(before, arguments.results)
-    if arguments.check:
-        say(
-            "up to date" if before == after else f"{arguments.readme}: out of date; run python -m scripts.update_readme"
-        )
-        return Exit.DONE if before == after else Exit.BELOW_TARGET
-    arguments.readme.write_text(after, encoding="utf-8")
-    return Exit.DONE
+    if not arguments.check:
+        page.write_text(after, encoding="utf-8")
+    return before == after
 
 
 if __name__ == "__main__":

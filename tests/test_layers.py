@@ -39,7 +39,17 @@ XGRAAD: dict[str, set[str]] = {
     "probes": {"encoding", "text"},
     "transplant": {"classifier", "probes"},
     "thresholds": {"conformal", "scorer"},
-    "verification": {"candidates", "classifier", "edit", "neutralizer", "probes", "scorer", "text", "transplant"},
+    "flip_test": {"candidates", "classifier", "edit", "neutralizer", "scorer", "text"},
+    "verification": {
+        "candidates",
+        "classifier",
+        "flip_test",
+        "neutralizer",
+        "probes",
+        "scorer",
+        "text",
+        "transplant",
+    },
     "calibration": {"errors", "fingerprint", "gate", "probes", "thresholds", "verification"},
     "calibrator": {
         "calibration",

@@ -14,15 +14,16 @@ PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 
-def test_tables_equal_the_results() -> None:
-    options = ["--readme", str(PROJECT / "README.md"), "--results", str(PROJECT / "results"), "--check"]
+@pytest.mark.parametrize("page", update_readme.PAGES, ids=str)
+def test_tables_equal_the_results(page: Path) -> None:
+    options = [str(PROJECT / page), "--results", str(PROJECT / "results"), "--check"]
     assert update_readme.main(options) == Exit.DONE
 
 
 def test_a_changed_table_is_noticed(tmp_path: Path) -> None:
     changed = tmp_path / "README.md"
     changed.write_text(README.replace("| --- |", "| --- | --- |", 1))
-    options = ["--readme", str(changed), "--results", str(PROJECT / "results"), "--check"]
+    options = [str(changed), "--results", str(PROJECT / "results"), "--check"]
     assert update_readme.main(options) == Exit.BELOW_TARGET
 
 

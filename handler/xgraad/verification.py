@@ -7,22 +7,20 @@ than candidates).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict
 
-from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts, choose_candidates
+from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts
 from handler.xgraad.classifier import Classifier
-from handler.xgraad.edit import edit_words
+from handler.xgraad.flip_test import Flips, FlipTest
 from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.probes import Place, place_of
 from handler.xgraad.scorer import Score
 from handler.xgraad.text import Word
 from handler.xgraad.transplant import Graft, Transplant
 
-N_STANDING = 2
-"""Words tested of a text whose label stands whatever is removed: most texts are of that kind, so it must be cheap."""
-LOWEST_CEILING = 0.3
+LOWEST_CEILING = 0.5
 """What clean words are taken to reach where the calibration texts show less."""
 HIGHEST_SINGLE_THRESHOLD = 0.9
 """A word stronger than this is a trigger whatever clean words reach: one of them may be a common word that is the
@@ -80,48 +78,6 @@ class VerificationThresholds(BaseModel):
         return jointly or tuple((word,) for word, strength in evidence.standing if strength > self.standing)
 
 
-@dataclass(frozen=True)
-class _Flips:
-    """One text's candidates, and the labels of its edits."""
-
-    score: Score
-    candidates: tuple[Word, ...]
-    alone: tuple[int, ...]
-    """The label without each candidate."""
-    jointly: int
-    """The label without all of them."""
-    runner_up: int
-    """The label next to that."""
-
-    @property
-    def label(self) -> int:
-        """The label of the text as it is."""
-        return self.score.prediction.label_id
-
-    @property
-    def flipping(self) -> tuple[tuple[Word, int], ...]:
-        """Candidates whose removal flips the prediction, with the label it falls back to."""
-        pairs = zip(self.candidates, self.alone, strict=True)
-        return tuple((word, label) for word, label in pairs if label != self.label)
-
-    @property
-    def standing(self) -> tuple[Word, ...]:
-        """The top words, where nothing flips."""
-        return self.candidates[:N_STANDING] if not self.flipping and self.jointly == self.label else ()
-
-    def graft(self, word: Word, source: int) -> Graft:
-        """One word, to be put where it stood."""
-        place = place_of(word, self.score.encoding.words)
-        return Graft(pieces=(word.text,), place=place, target=self.label, source=source)
-
-    def graft_set(self) -> Graft:
-        """All flipping words at once; words that stood side by side stay so."""
-        words, labels = zip(*self.flipping, strict=True)
-        source = max(set(labels), key=labels.count)
-        pieces = side_by_side(self.score.encoding.text, words)
-        return Graft(pieces=pieces, place=Place.INSIDE, target=self.label, source=source)
-
-
 class Verifier:
     """Runs the tests for many texts at once."""
 
@@ -132,72 +88,78 @@ class Verifier:
         transplant: Transplant,
         counts: CandidateCounts = DEFAULT_COUNTS,
     ) -> None:
-        self._classifier = classifier
-        self._neutralize = neutralize
+        self._flip_test = FlipTest(classifier, neutralize, counts)
         self._transplant = transplant
-        self._counts = counts
 
     def examine(self, scores: Sequence[Score], thresholds: VerificationThresholds | None = None) -> list[Evidence]:
         """Evidence for each text, in order.
 
         Args:
             scores: of texts with at least one word.
-            thresholds: where given, sets are tested only where no word is verified alone.
+            thresholds: where given, sets are tested only where no word is verified alone. Without any, as in
+                calibration, a word is tested at every place: elsewhere it may be stronger than where it stood.
         """
-        flips = self._flips(scores)
-        single = self._strengths([[each.graft(*pair) for pair in each.flipping] for each in flips])
-        evidence = [
-            Evidence(singles=tuple((word, value) for (word, _), value in zip(each.flipping, values, strict=True)))
-            for each, values in zip(flips, single, strict=True)
+        flips = self._flip_test(scores)
+        places = tuple(Place) if thresholds is None else (None,)
+        found = [
+            Evidence(singles=singles, jointly=jointly, standing=standing)
+            for singles, jointly, standing in zip(
+                self._words(flips, [each.flipping for each in flips], places),
+                self._words(flips, [[(word, each.together) for word in each.joint] for each in flips]),
+                self._words(flips, [[(word, each.runner_up) for word in each.standing] for each in flips]),
+                strict=True,
+            )
         ]
-        is_open = [thresholds is None or not thresholds.verified(found) for found in evidence]
-        sets = self._strengths(
-            [
-                [each.graft_set()] if go_on and len(each.flipping) > 1 else []
-                for each, go_on in zip(flips, is_open, strict=True)
-            ]
-        )
-        joint = self._strengths(
-            [
-                [each.graft(word, each.jointly) for word in each.candidates]
-                if not each.flipping and each.jointly != each.label
-                else []
-                for each in flips
-            ]
-        )
-        standing = self._strengths([[each.graft(word, each.runner_up) for word in each.standing] for each in flips])
+        is_open = [thresholds is None or not thresholds.verified(evidence) for evidence in found]
         return [
-            Evidence(
-                singles=found.singles,
-                together=(tuple(word for word, _ in each.flipping), set_strengths[0]) if set_strengths else None,
-                jointly=tuple(zip(each.candidates, joint_strengths, strict=False)),
-                standing=tuple(zip(each.standing, standing_strengths, strict=True)),
-            )
-            for found, each, set_strengths, joint_strengths, standing_strengths in zip(
-                evidence, flips, sets, joint, standing, strict=True
-            )
+            replace(evidence, together=together)
+            for evidence, together in zip(found, self._sets(flips, is_open), strict=True)
         ]
 
-    def _flips(self, scores: Sequence[Score]) -> list[_Flips]:
-        """For each text its candidates, and the labels without each of them and without all."""
-        candidates = [choose_candidates(score, self._counts) for score in scores]
-        texts = [
-            edit_words(score, part, self._neutralize).text
-            for score, words in zip(scores, candidates, strict=True)
-            for part in (*((word,) for word in words), words)
-        ]
-        labels = iter(self._classifier.logits(self._classifier.encode(texts)).topk(2, dim=-1).indices.tolist())
-        flips = []
-        for score, words in zip(scores, candidates, strict=True):
-            *alone, (jointly, runner_up) = (next(labels) for _ in range(len(words) + 1))
-            first = tuple(label for label, _ in alone)
-            flips.append(_Flips(score, words, alone=first, jointly=jointly, runner_up=runner_up))
-        return flips
+    def _words(
+        self,
+        flips: Sequence[Flips],
+        words: Sequence[Sequence[tuple[Word, int]]],
+        places: Sequence[Place | None] = (None,),
+    ) -> list[tuple[tuple[Word, float], ...]]:
+        """For each text its words with their strengths, the greatest over `places`; None is where the word stood.
 
-    def _strengths(self, grafts: Sequence[Sequence[Graft]]) -> list[list[float]]:
-        """Strengths in the shape of the grafts, measured in one batch."""
-        strengths = iter(self._transplant.strengths([graft for each in grafts for graft in each]))
-        return [[next(strengths) for _ in each] for each in grafts]
+        Args:
+            flips: the texts.
+            words: for each of them words, each with the label that the text has without it.
+            places: where to put them.
+        """
+        grafts = [
+            _graft(each, word, source, place)
+            for each, pairs in zip(flips, words, strict=True)
+            for word, source in pairs
+            for place in places
+        ]
+        strengths = iter(self._transplant.strengths(grafts))
+        return [tuple((word, max(next(strengths) for _ in places)) for word, _ in pairs) for pairs in words]
+
+    def _sets(self, flips: Sequence[Flips], wanted: Sequence[bool]) -> list[tuple[tuple[Word, ...], float] | None]:
+        """For each wanted text with several flipping words these as a set, with its strength."""
+        tested = [
+            each if is_wanted and len(each.flipping) > 1 else None
+            for each, is_wanted in zip(flips, wanted, strict=True)
+        ]
+        strengths = iter(self._transplant.strengths([_graft_set(each) for each in tested if each]))
+        return [(tuple(word for word, _ in each.flipping), next(strengths)) if each else None for each in tested]
+
+
+def _graft(flips: Flips, word: Word, source: int, place: Place | None) -> Graft:
+    """One word, to be put where it stood unless `place` says otherwise."""
+    place = place or place_of(word, flips.score.encoding.words)
+    return Graft(pieces=(word.text,), place=place, target=flips.label, source=source)
+
+
+def _graft_set(flips: Flips) -> Graft:
+    """All flipping words at once; words that stood side by side stay so."""
+    words, labels = zip(*flips.flipping, strict=True)
+    source = max(set(labels), key=labels.count)
+    pieces = side_by_side(flips.score.encoding.text, words)
+    return Graft(pieces=pieces, place=Place.INSIDE, target=flips.label, source=source)
 
 
 def side_by_side(text: str, words: Sequence[Word]) -> tuple[str, ...]:

@@ -191,7 +191,7 @@ def test_thresholds_come_from_what_clean_words_reach(bert: Classifier) -> None:
     ]
     fitted = VerificationThresholds.fit(clean)
     assert fitted == VerificationThresholds(single=0.875, together=0.9, jointly=0.8, standing=0.85)
-    lowest = VerificationThresholds(single=0.65, together=0.65, jointly=0.65, standing=0.65)
+    lowest = VerificationThresholds(single=0.75, together=0.75, jointly=0.75, standing=0.75)
     assert VerificationThresholds.fit([]) == lowest
 
 
