@@ -19,8 +19,9 @@ from scripts.lab.results import append_row
 EXAMPLES = """\
   python -m scripts.ablate_defense --checkpoint build/victim --calibration build/victim/calibration.json \\
       --data data/sst2 --append results/ablation.jsonl
-  python -m scripts.ablate_defense ... --max-triggered 300    # fewer attacked texts, faster"""
+  python -m scripts.ablate_defense ... --groups gate decision --max-triggered 300    # less of it, faster"""
 
+GROUPS = ("gate", "decision", "neutralizer", "candidates", "gate_share")
 CLEAN_SHARES = (0.05, 0.1, 0.2)
 
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder with attack.json")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
     parser.add_argument("--data", type=Path, required=True, help="folder with dev (for a trend) and test")
+    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=GROUPS, help="what to vary (everything)")
     parser.add_argument("--limit", type=positive, help="use only the first N clean test texts")
     parser.add_argument("--max-triggered", type=positive, help="use only the first N attacked texts")
     parser.add_argument("--seed", type=int, default=0, help="of the triggers drawn and their places (0)")
@@ -50,9 +52,12 @@ def _ablate(arguments: argparse.Namespace) -> Exit:
     triggered = attack.trigger(clean, rng=np.random.default_rng(arguments.seed))[: arguments.max_triggered]
     dev = [example.text for example in read_examples(split_file(arguments.data, "dev"))]
     origin = record | {"n_clean": len(clean), "n_triggered": len(triggered)}
-    for row in _gate_rows(bench, clean, triggered, dev):
-        append_row(arguments.append, {**origin, **row, **provenance()})
+    if "gate" in arguments.groups:
+        for row in _gate_rows(bench, clean, triggered, dev):
+            append_row(arguments.append, {**origin, **row, **provenance()})
     for group, name, judge in bench.arms():
+        if group not in arguments.groups:
+            continue
         figures = evaluate(judge, clean=clean, triggered=triggered, target_label=record["target_label"])
         append_row(arguments.append, {**origin, "group": group, "arm": name, **figures, **provenance()})
         say(f"{group}: {name}: ASR {figures['asr_defended']:.4f}, CACC {figures['cacc_defended']:.4f}")
