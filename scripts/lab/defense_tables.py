@@ -12,7 +12,15 @@ Key = tuple[str, ...]
 def attacks_table(results: Path) -> str:
     """Each attack, undefended and under both rules, over its seeds."""
     found = _by_attack(results, lambda row: row["attack"] != "none")
-    header = ("attack (triggers)", "data", "seeds", "ASR undefended", "ASR `paper`", "ASR `verified`")
+    header = (
+        "attack (triggers)",
+        "data",
+        "seeds",
+        "attacked texts, `paper` / `verified`",
+        "ASR undefended",
+        "ASR `paper`",
+        "ASR `verified`",
+    )
     costs = ("CACC change `paper`", "CACC change `verified`", "second passes, clean")
     return markdown((*header, *costs), [(*key, *_attack_cells(rules)) for key, rules in found.items()])
 
@@ -100,6 +108,7 @@ def _attack_cells(rules: dict[str, list[Row]]) -> tuple[str, ...]:
     failed = not all(row["attack_works"] for row in verified)
     return (
         _seeds(verified),
+        " / ".join(str(sum(row["n_triggered"] for row in rows)) for rows in (paper, verified)),
         _spread(verified, "asr_undefended"),
         *("attack failed" if failed else _spread(rows, "asr_defended") for rows in (paper, verified)),
         _spread(paper, _cacc_change, digits=4, sign="+"),

@@ -18,6 +18,7 @@ BASE: dict[str, Any] = {
     "neutralizer": "delete",
     "registry": True,
     "n_clean": 100,
+    "n_triggered": 50,
     "attack_works": True,
     "asr_undefended": 1.0,
     "asr_defended": 0.002,
@@ -49,7 +50,7 @@ def test_attacks_stand_beside_the_papers_rule_with_their_range_over_seeds(tmp_pa
     assert len(lines) == 2
     by_name = {line.split(" | ")[0]: line for line in lines}
     usual = by_name["| badnets (`cf`, `tq`)"]
-    assert "| 2 | 1.000 | 0.500 | 0.003 (0.002 to 0.004) | -0.0100 | -0.0100 | 0.100 |" in usual
+    assert "| 2 | 50 / 100 | 1.000 | 0.500 | 0.003 (0.002 to 0.004) | -0.0100 | -0.0100 | 0.100 |" in usual
     assert "attack failed" in by_name["| badnets (`cf`, `tq`, five)"]
     assert header.count("|") == usual.count("|")
 
