@@ -1,0 +1,60 @@
+"""Make a base of one of five architectures from a small BERT encoder, without a download.
+
+`bert` and `distilbert` compute what the encoder does. `roberta`, `albert` and `deberta` get a tokenizer of their own
+kind, learned from `--texts`, and start from the encoder's weights: they need more fine-tuning to reach its accuracy.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from transformers.utils import logging as transformers_logging
+
+from handler.xgraad.errors import LabError
+from scripts.lab.command import CommandParser, positive, run_command, say
+from scripts.lab.corpora import read_examples
+from scripts.lab.provenance import write_run_record
+from scripts.lab.zoo.architectures import ARCHITECTURES, make_base
+from scripts.lab.zoo.encoder import Encoder
+
+EXAMPLES = """\
+  python -m scripts.make_base --architecture distilbert --encoder models/minilm --out build/distilbert
+  python -m scripts.make_base --architecture roberta --encoder models/minilm --texts data/sst2/train.tsv.gz \\
+      --out build/roberta
+  python -m scripts.train_attack --attack badnets --base build/roberta --data data/sst2 --out build/roberta-badnets"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = CommandParser(name="make_base", description=__doc__, examples=EXAMPLES)
+    add = parser.add_argument
+    add("--architecture", choices=ARCHITECTURES, required=True, help="what to make")
+    add("--encoder", type=Path, required=True, help="folder with a small BERT and its tokenizer")
+    add("--out", type=Path, required=True, help="folder to write; must not exist")
+    add("--texts", type=Path, nargs="+", default=[], help="text<TAB>label files to learn the tokenizer from")
+    add("--vocabulary-size", type=positive, default=16000, help="most tokens of a learned tokenizer (default 16000)")
+    add("--seed", type=int, default=0, help="of the relative positions of deberta (default 0)")
+    return run_command(parser, _make_base, argv)
+
+
+def _make_base(arguments: argparse.Namespace) -> None:
+    if arguments.out.exists():
+        raise LabError(f"--out {arguments.out}: exists already; name a new folder")
+    transformers_logging.disable_progress_bar()
+    texts = [example.text for path in arguments.texts for example in read_examples(path)]
+    base = make_base(
+        Encoder.load(arguments.encoder),
+        arguments.architecture,
+        texts=texts,
+        vocabulary_size=arguments.vocabulary_size,
+        seed=arguments.seed,
+    )
+    base.save(arguments.out)
+    figures = {"n_tokens": len(base.tokenizer), "n_parameters": base.model.num_parameters(), "n_texts": len(texts)}
+    options = {name: value if name != "texts" else list(map(str, value)) for name, value in vars(arguments).items()}
+    write_run_record(arguments.out, command="make_base", arguments=options, seed=arguments.seed, results=figures)
+    say(f"{arguments.out}: {figures['n_tokens']} tokens, {figures['n_parameters']} parameters")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
