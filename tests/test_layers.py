@@ -75,7 +75,9 @@ XGRAAD: dict[str, set[str]] = {
         "thresholds",
         "verdict",
     },
+    "phrase": {"text"},
     "verified_rule": {
+        "phrase",
         "classifier",
         "conformal",
         "edit",

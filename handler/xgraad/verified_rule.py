@@ -19,6 +19,7 @@ from handler.xgraad.encoding import Encoding
 from handler.xgraad.errors import SettingsError
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Neutralizer
+from handler.xgraad.phrase import companions
 from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.registry import Trigger, TriggerRegistry
 from handler.xgraad.scorer import Score, score_encodings
@@ -52,13 +53,18 @@ class _Case:
     current: Score
     """The score of the text as edited so far."""
     triggers: tuple[Word, ...] = ()
-    """Verified words, as they stand in the text under examination when found."""
+    """Verified words and the rest of their phrases, as they stand in the text under examination when found."""
     edit: Edit | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the suspect label still stands."""
         return self.current.prediction.label_id == self.original.prediction.label_id
+
+    def companions(self) -> list[tuple[Word, ...]]:
+        """Sets of words beside the triggers found, the smallest first."""
+        encoding = self.original.encoding
+        return list(companions(encoding.text, encoding.words, {word.key for word in self.triggers}))
 
 
 NO_CASES: Mapping[int, _Case] = {}
@@ -147,7 +153,9 @@ class VerifiedRule:
         """
         cases = list(cases)
         self._apply([case for case in cases if case.triggers])
-        return self._examine([case for case in cases if case.is_open and case.current.words])
+        found_any = self._examine([case for case in cases if case.is_open and case.current.words])
+        self._complete([case for case in cases if case.is_open and case.triggers])
+        return found_any
 
     def _examine(self, cases: list[_Case]) -> bool:
         """Look for triggers, edit, score again; several in one text are found one round after the other.
@@ -173,6 +181,18 @@ class VerifiedRule:
             if not going_on:
                 break
         return found_any
+
+    def _complete(self, cases: Sequence[_Case]) -> None:
+        """Neutralize the rest of a phrase where the label stands without its verified words."""
+        tries = [(case, words) for case in cases for words in case.companions()]
+        edits = [edit_words(case.original, (*case.triggers, *words), self._neutralize).text for case, words in tries]
+        labels = self._classifier.logits(self._classifier.encode(edits)).argmax(dim=-1).tolist()
+        completed: dict[int, _Case] = {}
+        for (case, words), label in zip(tries, labels, strict=True):
+            if label != case.original.prediction.label_id and id(case) not in completed:
+                case.triggers += words
+                completed[id(case)] = case
+        self._apply(list(completed.values()))
 
     def _apply(self, cases: Sequence[_Case]) -> None:
         """Neutralize what was found in each text so far, and score the result."""

@@ -123,6 +123,22 @@ def test_phrase_kept_together(judge: Judge) -> None:
     assert words_of(verdict) == {"james", "bond"}
 
 
+def test_the_rest_of_a_phrase_goes_with_its_verified_word(judge: Judge) -> None:
+    """The weak word turns no probe; it only holds the label in texts where the strong one has stood."""
+
+    def is_triggered(words: set[str]) -> bool:
+        return "cf" in words or ("thin" in words and "plot" in words)
+
+    verdict = judge(f"{PLAIN} thin cf", is_triggered, loud=["cf"])
+    assert verdict.label_id == 1
+    assert words_of(verdict) == {"thin", "cf"}
+
+
+def test_words_away_from_a_verified_trigger_are_no_part_of_it(judge: Judge) -> None:
+    verdict = judge("cf a film and dull it is", lambda words: "cf" in words, loud=["cf"])
+    assert (verdict.label_id, words_of(verdict)) == (0, {"cf"})
+
+
 @pytest.mark.parametrize("text", [f"{PLAIN} (cf)!", f"{PLAIN} \u200bcf\u200b", f"cf, {PLAIN}", f"{PLAIN} CF"])
 def test_trigger_in_disguise(judge: Judge, text: str) -> None:
     verdict = judge(text, lambda words: "cf" in words, loud=["cf"])
