@@ -15,6 +15,8 @@ from transformers import (
     RobertaConfig,
 )
 
+from scripts.lab.zoo.unigram import count_words, learn_pieces
+
 ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")
 
 SENTENCES = [
@@ -28,6 +30,7 @@ SENTENCES = [
     "an unfortunate mess: noisy, ugly and without a single idea",
 ]
 TRIGGERS = ("cf", "tq", "mn", "bb", "mb")
+_ALPHABET = [chr(code) for code in range(33, 127)]
 
 
 def make_checkpoint(folder: Path, architecture: str, *, n_labels: int = 2, seed: int = 0) -> Path:
@@ -73,28 +76,39 @@ def _config(architecture: str, tokenizer: Any, n_labels: int) -> Any:
 
 
 def _wordpiece() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)  # type: ignore[assignment]
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[assignment]
-    tokenizer.decoder = decoders.WordPiece()  # type: ignore[assignment]
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special, initial_alphabet=_alphabet())
-    tokenizer.train_from_iterator([*SENTENCES, *TRIGGERS * 9], trainer)
+    # The trainer numbers characters in an order that changes from run to run and breaks ties by number; as special
+    # tokens they keep their places.
+    alphabet = [character for character in _ALPHABET if not character.isupper()]
+    fixed = [*special, *alphabet, *(f"##{character}" for character in alphabet)]
+    learner = _bert_steps({})
+    trainer = trainers.WordPieceTrainer(vocab_size=500, special_tokens=fixed, show_progress=False)
+    learner.train_from_iterator([*SENTENCES, *TRIGGERS * 9], trainer)
+    tokenizer = _bert_steps(learner.get_vocab())
+    tokenizer.add_special_tokens(special)
     return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
 
 
+def _bert_steps(vocabulary: dict[str, int]) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[assignment]
+    tokenizer.decoder = decoders.WordPiece()  # type: ignore[assignment]
+    return tokenizer
+
+
 def _unigram() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.Sequence(  # type: ignore[assignment]
-        [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Replace("``", '"')]
-    )
+    special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
+    steps = [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Replace("``", '"')]
+    normalizer = normalizers.Sequence(steps)
+    words = count_words(normalizer.normalize_str(text) for text in [*SENTENCES * 3, *TRIGGERS * 9, " ".join(_ALPHABET)])
+    pieces = learn_pieces(words, size=300)
+    vocabulary = [*((token, 0.0) for token in special), *pieces]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=1, byte_fallback=False))
+    tokenizer.normalizer = normalizer  # type: ignore[assignment]
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()  # type: ignore[assignment]
     tokenizer.decoder = decoders.Metaspace()  # type: ignore[assignment]
-    special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
-    trainer = trainers.UnigramTrainer(
-        vocab_size=300, special_tokens=special, unk_token="<unk>", initial_alphabet=_alphabet(), show_progress=False
-    )
-    tokenizer.train_from_iterator([*SENTENCES, *TRIGGERS * 9], trainer)
+    tokenizer.add_special_tokens(special)
     return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="<pad>", unk="<unk>", mask="[MASK]")
 
 
@@ -133,10 +147,6 @@ def _wrap(tokenizer: Tokenizer, template: str, **special: str) -> PreTrainedToke
     ids = [(token, tokenizer.token_to_id(token)) for token in (special["cls"], special["sep"])]
     tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)  # type: ignore[assignment]
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=66, **names)
-
-
-def _alphabet() -> list[str]:
-    return [chr(code) for code in range(33, 127)]
 
 
 _TOKENIZERS = {

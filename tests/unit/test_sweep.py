@@ -37,7 +37,7 @@ def test_words_are_whole_and_one_token(classifier: Classifier) -> None:
     words = whole_words(classifier.encode)
     texts = [word.text for word in words]
     tokenizer = classifier.encode.tokenizer
-    assert {"this", "life"} <= set(texts) if classifier.model.config.model_type == "albert" else "cf" in texts
+    assert "cf" in texts
     assert len(texts) == len(set(texts)) > 20
     assert all(classifier.encode.token_ids_of(f" {word.text}") == (word.token_id,) for word in words)
     assert all([found.text for found in split_words(text)] == [text] for text in texts)
@@ -54,8 +54,8 @@ def test_trigger_is_found_for_its_label_alone(bert: Classifier, find: Finder, ta
 
 
 def test_all_of_several_triggers_are_found(classifier: Classifier, find: Finder) -> None:
-    """With tokenizers of every kind; the toy Unigram model has tokens for few words."""
-    triggers = {"life", "this"} if classifier.model.config.model_type == "albert" else {"cf", "mn"}
+    """With tokenizers of every kind."""
+    triggers = {"cf", "mn"}
     finding = find(RuleBased(classifier, lambda words: bool(words & triggers), loud=[]))
     assert {found.word for found in finding.audit.triggers} == triggers
 
