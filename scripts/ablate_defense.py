@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from scripts.lab.ablation import Bench
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, split_file
-from scripts.lab.evaluation import evaluate
+from scripts.lab.evaluation import Judge, evaluate
 from scripts.lab.metrics import auroc, true_positive_rate_at
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import append_row
@@ -55,10 +56,13 @@ def _ablate(arguments: argparse.Namespace) -> Exit:
     if "gate" in arguments.groups:
         for row in _gate_rows(bench, clean, triggered, dev):
             append_row(arguments.append, {**origin, **row, **provenance()})
+    measured: dict[Judge, dict[str, Any]] = {}
     for group, name, judge in bench.arms():
         if group not in arguments.groups:
             continue
-        figures = evaluate(judge, clean=clean, triggered=triggered, target_label=record["target_label"])
+        if judge not in measured:
+            measured[judge] = evaluate(judge, clean=clean, triggered=triggered, target_label=record["target_label"])
+        figures = measured[judge]
         append_row(arguments.append, {**origin, "group": group, "arm": name, **figures, **provenance()})
         say(f"{group}: {name}: ASR {figures['asr_defended']:.4f}, CACC {figures['cacc_defended']:.4f}")
     return Exit.DONE
@@ -68,8 +72,9 @@ def _gate_rows(
     bench: Bench, clean: Sequence[Example], triggered: Sequence[TriggeredExample], dev: Sequence[str]
 ) -> list[dict[str, object]]:
     """For each feature the share of attacked texts that pass where a given share of clean ones does."""
-    of_clean = bench.gate_features([example.text for example in clean], dev)
-    of_triggered = bench.gate_features([example.text for example in triggered], dev)
+    trend = bench.gradient_trend(dev)
+    of_clean = bench.gate_features([example.text for example in clean], trend)
+    of_triggered = bench.gate_features([example.text for example in triggered], trend)
     return [
         {
             "group": "gate",

@@ -1,7 +1,6 @@
 """Look for a backdoor in a checkpoint before it is served: try every word of its vocabulary as a trigger."""
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.table import Table
 from scripts.lab.auditing import Finding, audit_checkpoint
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.results import append_row
+from scripts.lab.results import write_result
 from scripts.lab.victim import PRECISIONS
 
 EXAMPLES = """\
@@ -48,11 +47,7 @@ def _audit(arguments: argparse.Namespace) -> Exit:
     origin = attack_record(arguments.checkpoint)
     planted = {name: origin[name] for name in ("triggers", "target_label") if name in origin}
     result = {**origin, "planted": planted, **finding.summary(), "seconds": seconds, **provenance()}
-    if arguments.append:
-        append_row(arguments.append, result)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_result(result, document=arguments.json, rows=arguments.append)
     _show(finding)
     say(f"{finding.audit.n_words} words in {seconds:.0f} s; of phrases and words of several tokens this says nothing")
     return Exit.BELOW_TARGET if finding.audit.suspicious else Exit.DONE

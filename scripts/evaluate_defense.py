@@ -1,7 +1,6 @@
 """Measure a defended checkpoint: accuracy on clean texts, attack success with and without the defense."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from scripts.lab.command import CommandParser, Exit, positive, rate, run_command
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered
 from scripts.lab.evaluation import evaluate
 from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.results import append_row
+from scripts.lab.results import write_result
 from scripts.lab.triggers import INSERTIONS
 
 EXAMPLES = """\
@@ -82,11 +81,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         "registry": not arguments.no_registry,
         **provenance(),
     }
-    if arguments.append:
-        append_row(arguments.append, result)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_result(result, document=arguments.json, rows=arguments.append)
     _show(result)
     if not figures["attack_works"]:
         say("note: the attack hardly works undefended, so its defended figure means little")

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from handler.xgraad.errors import AuditError
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.registry import MAX_KEY_CHARS, Trigger
+from handler.xgraad.strict_json import first_fault
 from handler.xgraad.text import split_words
 
 AUDIT_FILE = "audit.json"
@@ -93,7 +94,7 @@ class Audit(BaseModel):
         Raises:
             AuditError: names every field that differs.
         """
-        differing = [name for name, value in self.fingerprint if value != getattr(actual, name)]
+        differing = self.fingerprint.differing(actual)
         if differing:
             raise AuditError(
                 f"{AUDIT_FILE} was made for something else: {', '.join(differing)} differ. Pack the archive anew"
@@ -119,9 +120,7 @@ class Audit(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"])) or "file"
-            raise AuditError(f"{AUDIT_FILE}: {where}: {first['msg']}; make it with scripts.build_archive") from error
+            raise AuditError(f"{AUDIT_FILE}: {first_fault(error)}; make it with scripts.build_archive") from error
 
     @classmethod
     def read(cls, folder: Path) -> "Audit | None":

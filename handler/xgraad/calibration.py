@@ -11,6 +11,7 @@ from handler.xgraad.errors import CalibrationError
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.gate import GateStatistics
 from handler.xgraad.probes import Probe
+from handler.xgraad.strict_json import first_fault
 from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.verification import VerificationThresholds
 
@@ -54,9 +55,7 @@ class Calibration(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"])) or "file"
-            raise CalibrationError(f"{FILE_NAME}: {where}: {first['msg']}; make it with scripts.calibrate") from error
+            raise CalibrationError(f"{FILE_NAME}: {first_fault(error)}; make it with scripts.calibrate") from error
 
     @classmethod
     def read(cls, path: Path) -> "Calibration":

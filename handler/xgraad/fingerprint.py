@@ -38,16 +38,20 @@ class Fingerprint(BaseModel):
     torch: str
     transformers: str
 
+    def differing(self, actual: "Fingerprint") -> list[str]:
+        """Names of the fields in which `actual` is something else, in their order."""
+        return [name for name, value in self if value != getattr(actual, name)]
+
     def require(self, actual: "Fingerprint") -> None:
         """Refuse to go on unless `actual`, what is to be served, equals this, what was calibrated.
 
         Raises:
             FingerprintError: names every field that differs, with both values.
         """
-        expected, found = self.model_dump(), actual.model_dump()
-        differing = [name for name in expected if expected[name] != found[name]]
+        differing = self.differing(actual)
         if differing:
-            details = "; ".join(f"{name}: calibrated {expected[name]}, now {found[name]}" for name in differing)
+            pairs = ((name, getattr(self, name), getattr(actual, name)) for name in differing)
+            details = "; ".join(f"{name}: calibrated {expected}, now {found}" for name, expected, found in pairs)
             raise FingerprintError(
                 f"calibration.json was made for something else: {details}. Run scripts.calibrate for this checkpoint"
             )

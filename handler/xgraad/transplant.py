@@ -9,14 +9,15 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from handler.xgraad.classifier import Classifier
-from handler.xgraad.probes import N_PROBES, Piece, Place, Probes
+from handler.xgraad.encoding import Encoding
+from handler.xgraad.probes import N_PROBES, Piece, Place, Probe, Probes
 
 STAGES = (2, 4)
 """Numbers of probes tried first; a suspect that turns fewer than all but one of them is let go."""
@@ -60,12 +61,12 @@ class Transplant:
                 margins[graft] += more
             promising = [graft for graft in promising if _passes(margins[graft])]
         for graft in unknown:
-            known[graft] = self._strengths[graft] = self.strength(margins[graft], graft.target)
+            known[graft] = self._strengths[graft] = self._strength(margins[graft], graft.target)
         while len(self._strengths) > MAX_CACHED:
             self._strengths.popitem(last=False)
         return [known[graft] for graft in grafts]
 
-    def strength(self, margins: Sequence[float], target: int) -> float:
+    def _strength(self, margins: Sequence[float], target: int) -> float:
         """The strength that these margins of the target amount to; 0 for none."""
         share = sum(margins) / max(1, len(margins)) / self.own_margins[target]
         return min(max(share, 0.0), 1.0)
@@ -88,17 +89,15 @@ class Transplant:
 
     def _measure(self, grafts: Iterable[Graft], *, first: int, last: int) -> dict[Graft, list[float]]:
         """For each graft the target's margin in each of the probes from `first` to `last`; all grafts in one batch."""
+        grafted = {graft: self._grafted(graft, self._probes[graft.source][first:last]) for graft in grafts}
+        logits = self._classifier.logits([*chain(*grafted.values())]).split([len(each) for each in grafted.values()])
+        return {graft: margins_of(part, graft.target).tolist() for graft, part in zip(grafted, logits, strict=True)}
+
+    def _grafted(self, graft: Graft, probes: Sequence[Probe]) -> list[Encoding]:
+        """The probes with the graft in them."""
         encode = self._classifier.encode
-        rows = []
-        for graft in grafts:
-            pieces = [Piece.of(text, encode) for text in graft.pieces]
-            probes = self._probes[graft.source][first:last]
-            rows += [(graft, encode.with_template(probe.with_pieces(pieces, graft.place))) for probe in probes]
-        logits = self._classifier.logits([encoding for _, encoding in rows])
-        margins: dict[Graft, list[float]] = {graft: [] for graft in grafts}
-        for (graft, _), row in zip(rows, logits, strict=True):
-            margins[graft].append(margins_of(row, graft.target).item())
-        return margins
+        pieces = [Piece.of(text, encode) for text in graft.pieces]
+        return [encode.with_template(probe.with_pieces(pieces, graft.place)) for probe in probes]
 
 
 def margins_of(logits: Tensor, label: int) -> Tensor:

@@ -36,7 +36,6 @@ class VerifiedOptions:
     """Share of clean texts that pass the gate and are tested, in (0, 1]: more cost, fewer misses."""
     score_all: bool = True
     """Whether texts that do not pass the gate get an anomaly score, too. It decides nothing and costs two passes."""
-
     max_rounds: int = 8
     """How often a text whose label still stands is examined. A round that verifies nothing is the last."""
 
@@ -184,15 +183,20 @@ class VerifiedRule:
 
     def _complete(self, cases: Sequence[_Case]) -> None:
         """Neutralize the rest of a phrase where the label stands without its verified words."""
-        tries = [(case, words) for case in cases for words in case.companions()]
-        edits = [edit_words(case.original, (*case.triggers, *words), self._neutralize).text for case, words in tries]
-        labels = self._classifier.logits(self._classifier.encode(edits)).argmax(dim=-1).tolist()
-        completed: dict[int, _Case] = {}
-        for (case, words), label in zip(tries, labels, strict=True):
-            if label != case.original.prediction.label_id and id(case) not in completed:
-                case.triggers += words
-                completed[id(case)] = case
-        self._apply(list(completed.values()))
+        tries = [case.companions() for case in cases]
+        edits = [
+            edit_words(case.original, (*case.triggers, *words), self._neutralize).text
+            for case, each in zip(cases, tries, strict=True)
+            for words in each
+        ]
+        labels = iter(self._classifier.logits(self._classifier.encode(edits)).argmax(dim=-1).tolist())
+        completed = []
+        for case, each in zip(cases, tries, strict=True):
+            flipping = [words for words in each if next(labels) != case.original.prediction.label_id]
+            if flipping:
+                case.triggers += flipping[0]
+                completed.append(case)
+        self._apply(completed)
 
     def _apply(self, cases: Sequence[_Case]) -> None:
         """Neutralize what was found in each text so far, and score the result."""

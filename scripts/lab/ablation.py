@@ -1,6 +1,6 @@
 """What each part of the rule `verified` is worth: the same texts judged without it, or with more or less of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -18,8 +18,7 @@ from handler.xgraad.scorer import Score, score_encodings
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
 from handler.xgraad.verified_rule import VerifiedOptions, VerifiedRule
-
-Judge = Callable[[Sequence[str]], list[Verdict]]
+from scripts.lab.evaluation import Judge
 
 GATE_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 1.0)
 GRADIENT_CANDIDATES = (1, 2, 3, 4)
@@ -33,6 +32,13 @@ class Arm(NamedTuple):
     """What is varied: `decision`, `neutralizer`, `candidates` or `gate_share`."""
     name: str
     judge: Judge
+
+
+class Trend(NamedTuple):
+    """A line over the logarithm of a text's length."""
+
+    intercept: float
+    slope: float
 
 
 class TopWord(Verifier):
@@ -53,24 +59,31 @@ class Bench:
         self.gate = Gate(calibration.gate)
 
     def arms(self) -> Iterator[Arm]:
-        """Every variant. Only one of them has a registry: elsewhere it would hide what the others do."""
+        """Every variant; those that are the same have the same judge.
+
+        Only those that say so have a registry: elsewhere it would hide what the others do.
+        """
+        usual, remembering = self.judge(), self.judge(registry=True)
         any_flip = VerificationThresholds(
             single=BELOW_ANY_STRENGTH, together=BELOW_ANY_STRENGTH, jointly=BELOW_ANY_STRENGTH, standing=1.0
         )
         yield Arm("decision", "gate, top word removed", self.judge(untested=True))
         yield Arm("decision", "gate, flip test", self.judge(thresholds=any_flip))
-        yield Arm("decision", "gate, flip and transplant test", self.judge())
-        yield Arm("decision", "gate, flip and transplant test, registry", self.judge(registry=True))
+        yield Arm("decision", "gate, flip and transplant test", usual)
+        yield Arm("decision", "gate, flip and transplant test, registry", remembering)
         for name in NEUTRALIZERS:
-            yield Arm("neutralizer", name, self.judge(neutralizer=name))
+            is_usual = name == DEFAULT_NEUTRALIZER
+            yield Arm("neutralizer", name, usual if is_usual else self.judge(neutralizer=name))
         for n in GRADIENT_CANDIDATES:
             counts = CandidateCounts(by_attribution=1, by_gradient=n, by_attention=0)
             yield Arm("candidates", f"product 1, gradient {n}", self.judge(counts=counts))
-        usual = ", ".join(f"{name.removeprefix('by_')} {n}" for name, n in vars(DEFAULT_COUNTS).items())
-        yield Arm("candidates", f"{usual} (default)", self.judge())
+        defaults = ", ".join(f"{name.removeprefix('by_')} {n}" for name, n in vars(DEFAULT_COUNTS).items())
+        yield Arm("candidates", f"{defaults} (default)", usual)
         for share in GATE_SHARES:
-            yield Arm("gate_share", f"{share:g}", self.judge(gate_share=share))
-            yield Arm("gate_share", f"{share:g}, registry", self.judge(gate_share=share, registry=True))
+            is_usual = share == VerifiedOptions.gate_share
+            yield Arm("gate_share", f"{share:g}", usual if is_usual else self.judge(gate_share=share))
+            with_registry = remembering if is_usual else self.judge(gate_share=share, registry=True)
+            yield Arm("gate_share", f"{share:g}, registry", with_registry)
 
     def judge(
         self,
@@ -98,24 +111,22 @@ class Bench:
         )
         return partial(self._judge, rule)
 
-    def gate_features(self, texts: Sequence[str], clean: Sequence[str]) -> dict[str, Floats]:
-        """What a gate could look at, `[texts]` each; higher = more suspicious.
+    def gradient_trend(self, clean: Sequence[str]) -> Trend:
+        """How the gradient score of clean texts grows with length."""
+        return Trend(*linear_trend(*_gradients(score_encodings(self.classifier, self.classifier.encode(clean)))))
 
-        Args:
-            texts: to be judged.
-            clean: calibration texts, which say how the gradient score grows with length.
-        """
+    def gate_features(self, texts: Sequence[str], trend: Trend) -> dict[str, Floats]:
+        """What a gate could look at, `[texts]` each; higher = more suspicious. The trend is that of the gradient."""
         encodings = self.classifier.encode(texts)
         scores, looks = score_encodings(self.classifier, encodings), self.classifier.look(encodings)
         attention, distance = self.gate.features(encodings, looks)
-        intercept, slope = linear_trend(*_gradients(score_encodings(self.classifier, self.classifier.encode(clean))))
         lengths, gradients = _gradients(scores)
         return {
             "anomaly score (the paper's)": np.array([score.anomaly_score for score in scores]),
             "anomaly score, length-conditional": np.array(
                 [-self.calibration.conformal.p_value(score) for score in scores]
             ),
-            "gradient score, length-conditional": gradients - intercept - slope * lengths,
+            "gradient score, length-conditional": gradients - trend.intercept - trend.slope * lengths,
             "attention score, length-conditional": attention,
             "feature distance": distance,
             "attention and feature distance (default)": np.array(

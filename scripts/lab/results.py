@@ -14,6 +14,15 @@ def append_row(path: Path, row: Row) -> None:
         file.write(json.dumps(row, allow_nan=False) + "\n")
 
 
+def write_result(result: Row, *, document: Path | None, rows: Path | None) -> None:
+    """Keep a result wherever the options of its command say: as a document of its own, as a row of a file, or both."""
+    if rows:
+        append_row(rows, result)
+    if document:
+        document.parent.mkdir(parents=True, exist_ok=True)
+        document.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
 def read_rows(path: Path) -> list[Row]:
     """Rows of a file, none where it does not exist yet."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []

@@ -19,12 +19,11 @@ from tests.contract.test_service import (
     MANY,
     Answer,
     Worker,
-    floats,
     grpc,
     post,
     unpacked,
-    without_floats,
 )
+from tests.documents import floats, without_floats
 
 TRIGGER, FAULT = "cf", "boom"
 TRIGGERED = post({"text": "the plot is thin cf"})

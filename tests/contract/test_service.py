@@ -12,6 +12,7 @@ import yaml
 
 from handler.xgraad import Defense
 from handler.xgraad_handler import XGraadHandler
+from tests.documents import floats, without_floats
 from tests.samples import copy_of, edit_json, edit_weights
 from tests.toys import SENTENCES
 
@@ -166,24 +167,6 @@ BAD = [
     (request(Field(b"", name='{"text": "x"}'), Content_Type="application/x-www-form-urlencoded"), 415),
     (request(), 422),
 ]
-
-
-def without_floats(value: Any) -> Any:
-    """A document with "float" in place of each: what must not depend on the neighbors at all."""
-    if isinstance(value, dict):
-        return {name: without_floats(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [without_floats(inner) for inner in value]
-    return "float" if isinstance(value, float) else value
-
-
-def floats(value: Any) -> list[float]:
-    """All of a document's floats, in order."""
-    if isinstance(value, dict):
-        return floats(list(value.values()))
-    if isinstance(value, list):
-        return [number for inner in value for number in floats(inner)]
-    return [value] if isinstance(value, float) else []
 
 
 def test_a_mixed_batch(worker: Worker) -> None:

@@ -50,7 +50,7 @@ def test_untested_top_words_are_removed_once_and_only_behind_the_gate(bench: Ben
 
 
 def test_gate_features_know_every_gate_of_the_table(bench: Bench) -> None:
-    features = bench.gate_features(TEXTS, clean=TEXTS * 3)
+    features = bench.gate_features(TEXTS, bench.gradient_trend(TEXTS * 3))
     assert len(features) == 6
     assert all(values.shape == (len(TEXTS),) for values in features.values())
 

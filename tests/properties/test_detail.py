@@ -15,6 +15,7 @@ from handler.xgraad import RULES, Action, Suspect, Verdict
 from handler.xgraad.prediction import Prediction
 from handler.xgraad.scorer import WordScore
 from handler.xgraad.text import Word
+from tests.documents import floats
 
 # A mark that no text below can hold, so that a score written as a string is found, too.
 scores = st.floats(0.001, 0.999).map(lambda value: value + 12_340)
@@ -52,14 +53,6 @@ verdicts = st.builds(
     ).map(tuple),
 )
 requests = st.tuples(st.lists(verdicts, min_size=1, max_size=3), st.sampled_from([Shape.MANY, Shape.INSTANCES]))
-
-
-def floats(value: Any) -> list[float]:
-    if isinstance(value, dict):
-        return floats(list(value.values()))
-    if isinstance(value, list):
-        return [number for inner in value for number in floats(inner)]
-    return [value] if isinstance(value, float) else []
 
 
 def body(found: tuple[list[Verdict], Shape], on_trigger: OnTrigger, detail: Detail, *, explain: bool) -> bytes:
