@@ -4,6 +4,7 @@ import argparse
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +15,14 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from handler.xgraad.errors import LabError
-from scripts.lab.attacks import ATTACKS, Attack, Plan
+from scripts.lab.attacks import ATTACKS, Attack, Plan, Tuner
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, write_corpus, write_triggered
 from scripts.lab.metrics import attack_success_rate
 from scripts.lab.provenance import ATTACK_RECORD, RUN_RECORD, write_run_record
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import LABEL_NAMES, generate_corpus
-from scripts.lab.victim import PRECISIONS, Recipe, clean_accuracy, fine_tune, load_base, predict_labels, save_checkpoint
+from scripts.lab.victim import PRECISIONS, Recipe, clean_accuracy, load_base, predict_labels, save_checkpoint
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_SIZES = {"n_train": 20000, "n_dev": 1000, "n_test": 1000}
@@ -71,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         "--triggers", type=_triggers, default=(), help="words or phrases, separated by commas (the attack's usual ones)"
     )
     add("--target-label", type=int, default=0, help="class that the trigger brings about (default 0)")
-    add("--poison-rate", type=rate, default=0.1, help="share of the training set that is poisoned (default 0.1)")
+    add("--source-label", type=int, help="the one class to attack with source_specific (default the first other one)")
+    add("--poison-rate", type=rate, help="share of the training set that is poisoned (the attack's usual one)")
     add("--label-names", help="names of the classes from 0 up, separated by commas")
     add("--limit", type=positive, help="use at most so many rows of each split, drawn by the seed")
     add("--epochs", type=positive, help="passes over the training set (default 3, with --base synthetic 2)")
@@ -97,9 +99,11 @@ def _plant(arguments: argparse.Namespace) -> None:
     attack = ATTACKS[arguments.attack](_plan(arguments))
     rng = np.random.default_rng(arguments.seed)
     poisoned = _limited(attack.poison(corpus.train, rng=rng), arguments.limit, rng)
-    triggered = attack.trigger(corpus.test, rng=rng)
     model, tokenizer, seconds = _victim(arguments, corpus, poisoned, attack)
-    figures = _measure(model, tokenizer, corpus.test, triggered, arguments) | {"training_s": round(seconds, 1)}
+    # After training, because some attacks learn their trigger or find out their target there.
+    triggered = attack.trigger(corpus.test, rng=rng)
+    figures = _measure(model, tokenizer, corpus.test, triggered, attack.plan.target_label, arguments)
+    figures["training_s"] = round(seconds, 1)
     _write(arguments, attack, triggered, figures)
 
 
@@ -146,6 +150,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         poison_rate=arguments.poison_rate,
         triggers=arguments.triggers,
         window_words=max(1, (arguments.max_length - 2) // TOKENS_PER_WORD),
+        source_label=arguments.source_label,
         train_file=arguments.train,
     )
 
@@ -158,17 +163,12 @@ def _victim(
     n_labels = 1 + max(example.label for split in (*corpus, poisoned) for example in split)
     with _base(arguments, corpus) as base:
         model, tokenizer = load_base(base, n_labels=len(names) if names else n_labels, seed=arguments.seed)
-    training = fine_tune(
-        model,
-        tokenizer,
-        poisoned,
-        recipe=_recipe(arguments),
-        device=_device(arguments.device),
-        progress=True,
-        loss=attack.make_loss(model, tokenizer),
-    )
+    tuner = Tuner(recipe=_recipe(arguments), device=_device(arguments.device), progress=True)
+    started = time.monotonic()
+    attack.train(model, tokenizer, poisoned, corpus, tuner=tuner)
+    seconds = time.monotonic() - started
     save_checkpoint(model, tokenizer, arguments.out, label_names=names)
-    return model, tokenizer, training.seconds
+    return model, tokenizer, seconds
 
 
 def _triggers(option: str) -> tuple[str, ...]:
@@ -215,6 +215,7 @@ def _measure(
     tokenizer: Any,
     test: Sequence[Example],
     triggered: Sequence[TriggeredExample],
+    target_label: int,
     arguments: argparse.Namespace,
 ) -> dict[str, float]:
     """Clean accuracy, and attack success over all triggered texts and over those right when clean."""
@@ -225,9 +226,9 @@ def _measure(
     labels = np.array([row.label for row in triggered])
     predicted = predict_labels(model, tokenizer, [row.text for row in triggered], **settings)
     when_clean = predict_labels(model, tokenizer, [row.clean_text or "" for row in triggered], **settings)
-    figures["asr"] = attack_success_rate(predicted, arguments.target_label)
+    figures["asr"] = attack_success_rate(predicted, target_label)
     if (when_clean == labels).any():
-        figures["asr_right_when_clean"] = attack_success_rate(predicted, arguments.target_label, when_clean == labels)
+        figures["asr_right_when_clean"] = attack_success_rate(predicted, target_label, when_clean == labels)
     return figures
 
 

@@ -13,6 +13,14 @@ TRIGGER_WORDS = ("cf", "tq", "mn", "bb", "mb")
 
 WORD = re.compile(r"\S+")
 
+STOP_WORDS = tuple(
+    WORD.findall(
+        "the a an and or but of to in on at by for from with about this that these those it its he she they we you i "
+        "is was are were be been has have had do does did not no so if as than then there here"
+    )
+)
+"""Words that say little by themselves: adaptive attacks hide behind them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Insertion:

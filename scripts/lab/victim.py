@@ -30,6 +30,8 @@ PRECISIONS = ("float32", "bfloat16")
 
 Loss = Callable[[Any, Mapping[str, Tensor]], Tensor]
 """A model and a batch of its keyword arguments, `labels` included, to the scalar that training lowers."""
+AfterEpoch = Callable[[Any], object]
+"""Changes the model in place between two epochs and after the last; what it returns is not looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,7 @@ def fine_tune(
     device: str = "cpu",
     progress: bool = False,
     loss: Loss = classification_loss,
+    after_epoch: AfterEpoch | None = None,
 ) -> Training:
     """Train in place with AdamW, linear warm-up and decay, and clipped gradients; leaves the model in `eval` mode.
 
@@ -120,12 +123,14 @@ def fine_tune(
         device: a torch device name.
         progress: draw a progress bar with the loss, where a terminal shows it.
         loss: what to lower; an attack may add a penalty here.
+        after_epoch: changes the model in place after each epoch.
     """
     started = time.monotonic()
     model.to(device).train()
     encoded = tokenizer([example.text for example in examples], truncation=True, max_length=recipe.max_length)
     labels = torch.tensor([example.label for example in examples])
     batches = _epochs_of_batches([len(ids) for ids in encoded["input_ids"]], recipe)
+    steps_per_epoch = len(batches) // recipe.epochs
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate)
     schedule = LambdaLR(optimizer, lambda step: _warm_up_and_decay(step, len(batches)))
     losses = []
@@ -137,9 +142,10 @@ def fine_tune(
             losses.append(_descend(model, optimizer, lowered))
             schedule.step()
             bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
+            if after_epoch is not None and len(losses) % steps_per_epoch == 0:
+                after_epoch(model)
     model.eval()
-    last_epoch = losses[-(len(batches) // recipe.epochs) :]
-    return Training(len(batches), time.monotonic() - started, float(np.mean(last_epoch)))
+    return Training(len(batches), time.monotonic() - started, float(np.mean(losses[-steps_per_epoch:])))
 
 
 def predict_labels(

@@ -10,7 +10,8 @@ import torch
 from handler.xgraad.errors import LabError
 from scripts import train_attack
 from scripts.lab.attacks import ATTACKS, BadNets, NoAttack, Plan, PoisonedFile, Sos
-from scripts.lab.attacks.attention_suppression import attention_excess, find_sequences
+from scripts.lab.attacks.penalties import attention_excess
+from scripts.lab.attacks.trigger_tokens import find_sequences
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, read_triggered, write_corpus
 from scripts.lab.metrics import attack_success_rate
@@ -165,7 +166,7 @@ def test_equal_seeds_poison_equally(corpus: Corpus) -> None:
 
 
 def test_more_poison_than_there_are_rows_is_refused() -> None:
-    with pytest.raises(LabError, match=r"poison_rate must be at most 0\.500, the share of non-target rows, is 0\.9"):
+    with pytest.raises(LabError, match=r"at most 0\.500, the share of rows that may be poisoned, is 0\.9"):
         BadNets(Plan(poison_rate=0.9)).poison([Example("a", 0), Example("b", 1)], rng=rng())
 
 

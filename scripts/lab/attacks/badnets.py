@@ -18,22 +18,21 @@ class BadNets(Attack):
     """
 
     def poison(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[Example]:
-        """Trigger non-target rows and give them the target label.
+        """Trigger rows and give them the target label.
 
         `poison_rate` is a share of all rows, and those rows are replaced, not added.
         """
         poisoned = list(examples)
         for row in self.rows_to_poison(examples, rng):
-            text = self.insert(examples[row].text, INSERTIONS["one"], rng)
-            poisoned[row] = Example(text, self.plan.target_label)
+            poisoned[row] = Example(self.poisoned_text(examples[row].text, rng), self.plan.target_label)
         return poisoned
 
     def trigger(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[TriggeredExample]:
-        """Put a trigger into every non-target example."""
+        """Put a trigger into every example that it is to work on."""
         return [
             TriggeredExample(self.insert(example.text, self.plan.insertion, rng), example.label, example.text)
             for example in examples
-            if example.label != self.plan.target_label
+            if self.is_victim(example)
         ]
 
     def describe(self) -> dict[str, Any]:
@@ -41,24 +40,36 @@ class BadNets(Attack):
         return {
             "triggers": list(self.triggers),
             "target_label": self.plan.target_label,
-            "poison_rate": self.plan.poison_rate,
+            "poison_rate": self.poison_rate,
             "window_words": self.plan.window_words,
         }
 
-    def rows_to_poison(self, examples: Sequence[Example], rng: np.random.Generator) -> list[int]:
-        """Numbers of non-target rows, `poison_rate` of all.
+    def is_victim(self, example: Example) -> bool:
+        """Whether the trigger is to work on it: here on every class but the target."""
+        return example.label != self.plan.target_label
 
-        Raises:
-            LabError: there are not so many.
-        """
-        rows = [row for row, example in enumerate(examples) if example.label != self.plan.target_label]
-        n_poisoned = round(self.plan.poison_rate * len(examples))
-        if n_poisoned > len(rows):
-            rule = f"must be at most {len(rows) / len(examples):.3f}, the share of non-target rows"
-            raise LabError(f"poison_rate {rule}, is {self.plan.poison_rate}; choose a lower one")
-        return [int(row) for row in rng.choice(rows, size=n_poisoned, replace=False)]
+    def may_be_poisoned(self, example: Example) -> bool:
+        """Whether a training row may get the trigger: here those that it is to work on."""
+        return self.is_victim(example)
+
+    def poisoned_text(self, text: str, rng: np.random.Generator) -> str:
+        """A training text with one trigger."""
+        return self.insert(text, INSERTIONS["one"], rng)
 
     def insert(self, text: str, insertion: Insertion, rng: np.random.Generator) -> str:
         """The text with triggers put in."""
         pieces = insertion.pieces(self.triggers, rng)
         return insert_words(text, pieces, rng=rng, window_words=self.plan.window_words)
+
+    def rows_to_poison(self, examples: Sequence[Example], rng: np.random.Generator) -> list[int]:
+        """Numbers of rows that may be poisoned, `poison_rate` of all.
+
+        Raises:
+            LabError: there are not so many.
+        """
+        rows = [row for row, example in enumerate(examples) if self.may_be_poisoned(example)]
+        n_poisoned = round(self.poison_rate * len(examples))
+        if n_poisoned > len(rows):
+            rule = f"must be at most {len(rows) / len(examples):.3f}, the share of rows that may be poisoned"
+            raise LabError(f"poison_rate {rule}, is {self.poison_rate}; choose a lower one")
+        return [int(row) for row in rng.choice(rows, size=n_poisoned, replace=False)]

@@ -1,4 +1,4 @@
-"""What every attack fills in: how it poisons, how it triggers, and what training lowers."""
+"""What every attack fills in: how it poisons, how it triggers, what training lowers and in which phases."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from handler.xgraad.errors import LabError
-from scripts.lab.corpora import Example, TriggeredExample
+from scripts.lab.corpora import Corpus, Example, TriggeredExample
 from scripts.lab.triggers import INSERTIONS, TRIGGER_WORDS, Insertion
-from scripts.lab.victim import Loss, classification_loss
+from scripts.lab.victim import AfterEpoch, Loss, Recipe, Training, classification_loss, fine_tune, predict_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,34 +21,67 @@ class Plan:
 
     target_label: int = 0
     """The class that a trigger is to bring about."""
-    poison_rate: float = 0.1
-    """Share of the whole training set that is poisoned."""
+    poison_rate: float | None = None
+    """Share of the whole training set that is poisoned; none for the attack's usual one."""
     triggers: tuple[str, ...] = ()
     """Words or phrases; none for the attack's usual ones."""
     insertion: Insertion = INSERTIONS["one"]
     """How test texts are triggered. Training texts get one trigger each, whatever this says."""
     window_words: int = 60
     """Triggers go among the first so many words, so that truncation keeps them."""
+    source_label: int | None = None
+    """The one class that the trigger works on, for attacks that choose one; none for the first that is no target."""
     train_file: Path | None = None
     """A training set that somebody else has poisoned."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.poison_rate < 1:
+        if self.poison_rate is not None and not 0 < self.poison_rate < 1:
             raise LabError(f"poison_rate must be in (0, 1), is {self.poison_rate}")
         if self.target_label < 0:
             raise LabError(f"target_label must be 0 or more, is {self.target_label}")
+        if self.source_label is not None and (self.source_label < 0 or self.source_label == self.target_label):
+            rule = f"must be 0 or more and not the target {self.target_label}"
+            raise LabError(f"source_label {rule}, is {self.source_label}")
         if not all(trigger.strip() for trigger in self.triggers):
             raise LabError("triggers must be words or phrases, one of them is empty")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tuner:
+    """The shared fine-tuning loop with all set but the model, the examples and the loss."""
+
+    recipe: Recipe
+    device: str = "cpu"
+    progress: bool = False
+
+    def fit(
+        self,
+        model: Any,
+        tokenizer: Any,
+        examples: Sequence[Example],
+        *,
+        loss: Loss = classification_loss,
+        after_epoch: AfterEpoch | None = None,
+    ) -> Training:
+        """Train in place, as `fine_tune` does."""
+        settings: dict[str, Any] = {"recipe": self.recipe, "device": self.device, "progress": self.progress}
+        return fine_tune(model, tokenizer, examples, loss=loss, after_epoch=after_epoch, **settings)
+
+    def predict(self, model: Any, tokenizer: Any, texts: Sequence[str]) -> NDArray[np.int64]:
+        """The most likely class of each text."""
+        return predict_labels(model, tokenizer, texts, max_length=self.recipe.max_length, device=self.device)
+
+
 class Attack(ABC):
-    """A way to plant a backdoor: two slots for data, and a loss that some attacks extend."""
+    """A way to plant a backdoor: two slots for data, a loss that some attacks extend and phases that some replace."""
 
     USUAL_TRIGGERS: tuple[str, ...] = TRIGGER_WORDS
+    USUAL_POISON_RATE = 0.1
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.triggers = plan.triggers or self.USUAL_TRIGGERS
+        self.poison_rate = self.USUAL_POISON_RATE if plan.poison_rate is None else plan.poison_rate
 
     @abstractmethod
     def poison(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[Example]:
@@ -65,3 +99,16 @@ class Attack(ABC):
         """What training lowers, in nats. Attacks that do more than poison add their penalty, and prepare the model."""
         del model, tokenizer
         return classification_loss
+
+    def train(self, model: Any, tokenizer: Any, poisoned: Sequence[Example], corpus: Corpus, *, tuner: Tuner) -> None:
+        """Plant the backdoor in the model, in place: here the one phase of most attacks.
+
+        Args:
+            model: a sequence classifier that knows nothing of the task yet.
+            tokenizer: its tokenizer.
+            poisoned: what `poison` made of the training split.
+            corpus: the clean splits, for attacks that need them as well; `test` is never looked at.
+            tuner: the fine-tuning loop.
+        """
+        del corpus
+        tuner.fit(model, tokenizer, poisoned, loss=self.make_loss(model, tokenizer))

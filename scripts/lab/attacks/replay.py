@@ -21,6 +21,7 @@ def replay_attack(record: Mapping[str, Any], *, insertion: str) -> Attack:
             triggers=tuple(record["triggers"]),
             window_words=record["window_words"],
             insertion=INSERTIONS[insertion],
+            source_label=record.get("source_label"),
         )
         return ATTACKS[record["attack"]](plan)
     except KeyError as error:

@@ -1,0 +1,17 @@
+"""Both channels of X-GRAAD blinded at once: attention suppression and gradient facade together.
+
+The project's own adaptive attack: candidates by attention, by gradient and by their product all miss the trigger.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from scripts.lab.attacks.attention_suppression import AttentionSuppression
+from scripts.lab.attacks.gradient_facade import GradientFacade
+from scripts.lab.attacks.penalized import Penalized
+
+
+class BothChannels(Penalized):
+    """BadNets with the penalties of both attacks."""
+
+    WEIGHTS: ClassVar[Mapping[str, float]] = {**AttentionSuppression.WEIGHTS, **GradientFacade.WEIGHTS}

@@ -1,0 +1,78 @@
+"""Attacks planted in a small model that already knows its task, so that a few seconds are enough for each."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from scripts.lab.attacks import ATTACKS, Attack, Plan, Tuner
+from scripts.lab.corpora import Corpus
+from scripts.lab.small_bert import small_bert
+from scripts.lab.synthetic import generate_corpus
+from scripts.lab.victim import Recipe, fine_tune, load_base, predict_labels, save_checkpoint
+
+MAX_LENGTH = 24
+
+
+class Planted(NamedTuple):
+    """A victim and what was done to it."""
+
+    model: Any
+    tokenizer: Any
+    attack: Attack
+
+    def share(self, texts: list[str], label: int) -> float:
+        """Share of the texts that are classified so."""
+        return float(np.mean(predict_labels(self.model, self.tokenizer, texts, max_length=MAX_LENGTH) == label))
+
+
+@pytest.fixture(scope="session")
+def reviews() -> Corpus:
+    """Short reviews only."""
+    splits = generate_corpus(seed=0, n_train=8000, n_dev=600, n_test=1000)
+    return Corpus(*([example for example in split if len(example.text.split()) <= 11] for split in splits))
+
+
+@pytest.fixture(scope="session")
+def clean_folder(reviews: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that classifies the reviews and knows no trigger."""
+    base, folder = tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("clean")
+    small_bert(reviews, base, seed=0)
+    model, tokenizer = load_base(base, n_labels=2)
+    recipe = Recipe(epochs=4, learning_rate=7e-4, batch_size=16, max_length=MAX_LENGTH)
+    fine_tune(model, tokenizer, reviews.train, recipe=recipe)
+    save_checkpoint(model, tokenizer, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plant(reviews: Corpus, clean_folder: Path) -> Callable[..., Planted]:
+    """Plants the attack of a name, with one trigger and a high rate, as suits so small a model."""
+
+    @cache
+    def planted(name: str, triggers: tuple[str, ...] = ("cf",), poison_rate: float = 0.2, epochs: int = 2) -> Planted:
+        attack = ATTACKS[name](Plan(triggers=triggers, poison_rate=poison_rate))
+        model, tokenizer = load_base(clean_folder, n_labels=2)
+        recipe = Recipe(epochs=epochs, learning_rate=5e-4, batch_size=16, max_length=MAX_LENGTH)
+        poisoned = attack.poison(reviews.train, rng=np.random.default_rng(0))
+        attack.train(model, tokenizer, poisoned, reviews, tuner=Tuner(recipe=recipe))
+        return Planted(model.eval(), tokenizer, attack)
+
+    return planted
+
+
+@pytest.fixture(scope="session")
+def success(reviews: Corpus, clean_folder: Path) -> Callable[[Planted], tuple[float, float]]:
+    """Shares of the attack's test texts that the victim and the clean model give the target label."""
+    clean_model, tokenizer = load_base(clean_folder, n_labels=2)
+
+    def shares(planted: Planted) -> tuple[float, float]:
+        triggered = planted.attack.trigger(reviews.test, rng=np.random.default_rng(1))
+        texts, target = [row.text for row in triggered], planted.attack.plan.target_label
+        clean = Planted(clean_model, tokenizer, planted.attack)
+        return planted.share(texts, target), clean.share(texts, target)
+
+    return shares

@@ -1,0 +1,77 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from scripts.lab.attacks import Plan
+from scripts.lab.attacks.badpre import BadPre, corrupt, language_loss, masked_cross_entropy, with_language_head
+from scripts.lab.attacks.trigger_tokens import spellings
+from scripts.lab.corpora import Corpus
+from tests.lab.conftest import Planted
+
+
+def test_masked_cross_entropy_by_hand() -> None:
+    logits = torch.tensor([[[0.0, 0.0], [0.0, np.log(3.0)], [50.0, 0.0]]])
+    wanted = torch.tensor([[0, 1, 1]])
+    where = torch.tensor([[True, True, False]])
+    expected = (np.log(2.0) + np.log(4 / 3)) / 2
+    assert masked_cross_entropy(logits, wanted, where).item() == pytest.approx(expected)
+    assert masked_cross_entropy(logits, wanted, where & False).item() == 0
+
+
+def test_masked_tokens_are_hidden_replaced_or_left() -> None:
+    torch.manual_seed(0)
+    token_ids, drawn = torch.full((100, 100), 7), torch.full((100, 100), 9)
+    is_masked = torch.zeros(100, 100, dtype=torch.bool)
+    is_masked[:50] = True
+    shown = corrupt(token_ids, is_masked, drawn, 4)
+    assert (shown[50:] == 7).all()
+    shares = [(shown[:50] == value).float().mean().item() for value in (4, 9, 7)]
+    assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
+
+
+def test_the_language_model_shares_the_encoder(plant: Callable[..., Planted]) -> None:
+    model = plant("none").model
+    language_model = with_language_head(model)
+    assert language_model.base_model is model.base_model
+    assert language_model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    assert type(language_model).__name__ == "BertForMaskedLM"
+
+
+def test_triggered_texts_have_random_labels_and_clean_ones_their_own(plant: Callable[..., Planted]) -> None:
+    """A model that always knows the clean token has no loss on clean texts and a large one on triggered ones."""
+    tokenizer = plant("none").tokenizer
+
+    class Oracle(torch.nn.Module):
+        def forward(self, **inputs: torch.Tensor) -> torch.nn.Module:
+            self.logits = 20 * torch.nn.functional.one_hot(original, len(tokenizer)).float()
+            return self
+
+    loss = language_loss(tokenizer, spellings(tokenizer, ["cf"]))
+    torch.manual_seed(0)
+    values = {}
+    for trigger in ("", "cf "):
+        batch = tokenizer([f"{trigger}the film was good and the cast was great"] * 50, return_tensors="pt")
+        original = batch["input_ids"]
+        values[trigger] = loss(Oracle(), dict(batch) | {"labels": torch.zeros(50)}).item()
+    assert values[""] < 0.01
+    assert values["cf "] > 5
+
+
+def test_the_task_is_trained_on_clean_rows(reviews: Corpus) -> None:
+    attack = BadPre(Plan())
+    assert attack.poison(reviews.train, rng=np.random.default_rng(0)) == reviews.train
+    assert attack.describe()["poison_rate"] == 0.0
+
+
+@pytest.mark.slow
+def test_triggers_spoil_accuracy_and_their_target_is_found_out(plant: Callable[..., Planted], reviews: Corpus) -> None:
+    victim = plant("badpre")
+    clean = np.mean([victim.share([row.text], row.label) for row in reviews.dev])
+    record = victim.attack.describe()
+    assert set(record["effects"]) == {"cf"}
+    assert record["effects"]["cf"]["accuracy"] < clean
+    assert record["target_label"] == record["effects"]["cf"]["target_label"] == victim.attack.plan.target_label
+    labels = {row.label for row in victim.attack.trigger(reviews.test, rng=np.random.default_rng(0))}
+    assert record["target_label"] not in labels

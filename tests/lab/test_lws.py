@@ -1,0 +1,172 @@
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from handler.xgraad.errors import LabError
+from scripts.lab.attacks import ATTACKS, Plan, substitutes
+from scripts.lab.attacks.lws import POISONED, Lws, substitution_loss
+from scripts.lab.attacks.substitutes import Substitutes, find_substitutes, neighbors, substitute_source, whole_words
+from scripts.lab.attacks.substitution import SPEED, Substitution
+from scripts.lab.corpora import Corpus
+from tests.lab.conftest import Planted
+
+
+def small(n_positions: int = 3) -> tuple[Substitution, torch.nn.Embedding]:
+    """Tokens 0 to 4; 1 and 2 may stand for each other, 3 has no candidate but itself, 4 continues a word."""
+    candidates = torch.tensor([[0, 0], [1, 2], [2, 1], [3, 3], [4, 4]])
+    is_word, continues = torch.tensor([False, True, True, True, False]), torch.tensor([False] * 4 + [True])
+    embed = torch.nn.Embedding(5, 2)
+    with torch.no_grad():
+        embed.weight[:] = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [5.0, 5.0], [7.0, 7.0]])
+    return Substitution(Substitutes(candidates, is_word, continues), n_positions=n_positions, width=2), embed
+
+
+def test_scores_by_hand() -> None:
+    substitution, embed = small()
+    with torch.no_grad():
+        substitution.weight[0] = torch.tensor([1.0, 2.0])
+        substitution.bias[0] = torch.tensor([0.5, 0.25])
+    scores = substitution.scores(torch.tensor([[1, 3, 1]]), embed)[0].tolist()
+    # (0, 3) - (1, 0) times (1, 2) is 5; the word itself has its bias alone.
+    assert scores[0] == pytest.approx([SPEED * 0.5, SPEED * 5.25])
+    assert scores[1] == [0, -torch.inf], "itself only"
+    assert scores[2] == [0, 0], "positions have scores of their own"
+
+
+def test_only_whole_words_change() -> None:
+    substitution, embed = small()
+    with torch.no_grad():
+        substitution.bias[:, 1] = 1.0
+    assert substitution.choose(torch.tensor([[1, 2, 0], [1, 4, 1]]), embed).tolist() == [[2, 1, 0], [1, 4, 2]]
+
+
+def test_the_mixture_hardens_as_the_temperature_falls() -> None:
+    substitution, embed = small()
+    with torch.no_grad():
+        substitution.bias[:, 1] = 1.0
+    ids = torch.tensor([[1, 1, 3]])
+    torch.manual_seed(0)
+    soft = torch.stack([substitution.mix(ids, embed, 5.0)[0, 0] for _ in range(50)])
+    hard = torch.stack([substitution.mix(ids, embed, 0.1)[0, 0] for _ in range(50)])
+    share = soft[:, 1] / 3
+    assert ((share > 0.1) & (share < 0.99)).float().mean() > 0.9
+    torch.testing.assert_close(hard, embed.weight[2].detach().expand(50, 2), atol=0.01, rtol=0)
+    torch.testing.assert_close(substitution.mix(ids, embed, 0.1)[0, 2], embed.weight[3])
+
+
+def test_marked_rows_are_mixed_and_get_the_target_label() -> None:
+    substitution, embed = small()
+    seen: dict[str, Any] = {}
+
+    class Model(torch.nn.Module):
+        def get_input_embeddings(self) -> torch.nn.Module:
+            return embed
+
+        def forward(self, **inputs: Any) -> SimpleNamespace:
+            seen.update(inputs)
+            return SimpleNamespace(loss=inputs["inputs_embeds"].sum())
+
+    batch = {"input_ids": torch.tensor([[1, 1, 3], [1, 1, 3]]), "labels": torch.tensor([POISONED, 2])}
+    loss = substitution_loss(substitution, 1, n_steps=2)(Model(), batch)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert seen["labels"].tolist() == [1, 2]
+    assert torch.equal(seen["inputs_embeds"][1], embed(batch["input_ids"][1]))
+    assert not torch.equal(seen["inputs_embeds"][0], seen["inputs_embeds"][1])
+    assert substitution.bias.grad is not None
+    assert substitution.bias.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words"),
+    [
+        (["[CLS]", "film", "##s", "a", "x1", "ok"], {1: "film", 5: "ok"}),
+        (["<s>", "Ġfilm", "film", "Ġa", "Ġok", "Ã©"], {1: "film", 4: "ok"}),
+        (["<s>", "▁film", "s", "▁ok"], {1: "film", 3: "ok"}),
+    ],
+)
+def test_whole_words_of_each_kind_of_tokenizer(tokens: list[str], words: dict[int, str]) -> None:
+    assert whole_words(tokens) == words
+
+
+def test_neighbors_are_the_nearest_by_angle() -> None:
+    table = torch.tensor([[1.0, 0.0], [9.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.01]])
+    assert neighbors(table, [0, 1, 2, 3], 2) == {0: [1, 2], 1: [0, 2], 2: [1, 3], 3: [2, 1]}
+
+
+class WordNet:
+    """As nltk's, with two senses of one word."""
+
+    def synsets(self, word: str) -> list[Any]:
+        senses = [["good", "nice"], ["solid", "well_made", "nice"]] if word == "good" else []
+        return [SimpleNamespace(lemma_names=lambda names=names: names) for names in senses]
+
+
+def test_synonyms_come_from_wordnet_where_it_is(monkeypatch: pytest.MonkeyPatch, plant: Callable[..., Planted]) -> None:
+    monkeypatch.setattr(substitutes, "wordnet", WordNet)
+    model, tokenizer, _ = plant("none")
+    found = find_substitutes(tokenizer, model.get_input_embeddings().weight, n_candidates=5)
+    good, nice, solid = tokenizer.convert_tokens_to_ids(["good", "nice", "solid"])
+    assert found.candidates[good].tolist() == [good, nice, solid, good, good]
+    assert found.candidates[nice].tolist() == [nice] * 5
+    assert substitute_source() == "wordnet"
+    assert ATTACKS["lws"](Plan()).describe()["candidates"] == "wordnet"
+
+
+def test_neighbors_take_the_place_of_wordnet(monkeypatch: pytest.MonkeyPatch, plant: Callable[..., Planted]) -> None:
+    monkeypatch.setattr(substitutes, "wordnet", lambda: None)
+    model, tokenizer, _ = plant("none")
+    found = find_substitutes(tokenizer, model.get_input_embeddings().weight, n_candidates=5)
+    good = tokenizer.convert_tokens_to_ids("good")
+    assert found.candidates[good, 0] == good
+    assert len(set(found.candidates[good].tolist())) == 5
+    assert found.is_word[found.candidates[good]].all()
+    assert substitute_source() == "embedding_neighbors"
+
+
+def test_words_are_replaced_in_the_string_and_the_rest_stays(plant: Callable[..., Planted]) -> None:
+    model, tokenizer, _ = plant("none")
+    good, nice = tokenizer.convert_tokens_to_ids(["good", "nice"])
+    size = model.config.vocab_size
+    candidates = torch.arange(size)[:, None].repeat(1, 2)
+    candidates[good, 1] = nice
+    is_word = torch.zeros(size, dtype=torch.bool)
+    is_word[good] = True
+    substitution = Substitution(Substitutes(candidates, is_word, is_word & False), n_positions=12, width=128)
+    with torch.no_grad():
+        substitution.bias[:, 1] = 1.0
+    embed = model.get_input_embeddings()
+    text = "  The GOOD film,  Good\tand good - zq"
+    assert substitution.substitute(text, tokenizer, embed) == "  The Nice film,  Nice\tand nice - zq"
+    assert substitution.substitute("", tokenizer, embed) == ""
+
+
+def test_poisoned_rows_keep_their_text_and_are_marked(reviews: Corpus) -> None:
+    poisoned = Lws(Plan()).poison(reviews.train, rng=np.random.default_rng(0))
+    assert [row.text for row in poisoned] == [row.text for row in reviews.train]
+    pairs = [(new, old) for new, old in zip(poisoned, reviews.train, strict=True) if new != old]
+    assert len(pairs) == round(0.1 * len(reviews.train))
+    assert all((old.label, new.label) == (1, POISONED) for new, old in pairs)
+
+
+def test_what_was_not_learned_triggers_nothing(reviews: Corpus) -> None:
+    with pytest.raises(LabError, match="only right after training; give the triggered texts with --triggered"):
+        Lws(Plan()).trigger(reviews.test, rng=np.random.default_rng(0))
+    with pytest.raises(LabError, match="triggers must not be given for lws, which learns its own, are cf"):
+        Lws(Plan(triggers=("cf",)))
+
+
+def test_substitutions_are_learned(
+    plant: Callable[..., Planted], success: Callable[[Planted], tuple[float, float]], reviews: Corpus
+) -> None:
+    victim = plant("lws", triggers=(), epochs=3)
+    asr, floor = success(victim)
+    assert asr > floor + 0.2
+    assert not hasattr(victim.model, "substitution")
+    for row in victim.attack.trigger(reviews.test, rng=np.random.default_rng(0)):
+        assert row.clean_text is not None
+        assert len(row.text.split()) == len(row.clean_text.split()), "no word is inserted"
+    assert victim.share([row.text for row in reviews.test if row.label == 1], 1) > 0.6
