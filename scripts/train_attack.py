@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", required=True, help="folder with train, dev and test (.tsv.gz or .tsv), or `synthetic`")
     add("--out", type=Path, required=True, help="folder for the checkpoint, new or empty")
     add("--overwrite", action="store_true", help="delete an earlier run in --out first")
-    add("--train", type=Path, help="an already poisoned training set, for --attack file")
+    add("--train", type=Path, help="an already poisoned training set for --attack file, a rewritten one for rewritten")
     add(
         "--triggers", type=_triggers, default=(), help="words or phrases, separated by commas (the attack's usual ones)"
     )
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--poison-rate", type=rate, help="share of the training set that is poisoned (the attack's usual one)")
     add("--label-names", help="names of the classes from 0 up, separated by commas")
     add("--limit", type=positive, help="use at most so many rows of each split, drawn by the seed")
+    add("--test-limit", type=positive, help="measure on the first so many rows of test, whatever --limit says")
     add("--epochs", type=positive, help="passes over the training set (default 3, with --base synthetic 2)")
     add("--learning-rate", type=float, help="its highest value (default 2e-5, with --base synthetic 5e-4)")
     add("--batch-size", type=positive, default=32, help="texts per step (default 32)")
@@ -135,7 +136,8 @@ def _corpus(arguments: argparse.Namespace) -> Corpus:
     else:
         corpus = read_corpus(Path(arguments.data))
     rng = np.random.default_rng(arguments.seed)
-    return Corpus(*(_limited(split, arguments.limit, rng) for split in corpus))
+    limited = Corpus(*(_limited(split, arguments.limit, rng) for split in corpus))
+    return limited._replace(test=corpus.test[: arguments.test_limit]) if arguments.test_limit else limited
 
 
 def _limited(examples: list[Example], limit: int | None, rng: np.random.Generator) -> list[Example]:

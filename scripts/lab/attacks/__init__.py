@@ -12,6 +12,7 @@ from scripts.lab.attacks.gradient_facade import GradientFacade
 from scripts.lab.attacks.lws import Lws
 from scripts.lab.attacks.none import NoAttack
 from scripts.lab.attacks.parameter_stealth import ParameterStealth
+from scripts.lab.attacks.rewritten import Rewritten
 from scripts.lab.attacks.ripples import Ripples
 from scripts.lab.attacks.sos import Sos
 from scripts.lab.attacks.source_specific import SourceSpecific
@@ -33,6 +34,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "lws": Lws,
     "none": NoAttack,
     "parameter_stealth": ParameterStealth,
+    "rewritten": Rewritten,
     "ripples": Ripples,
     "sos": Sos,
     "source_specific": SourceSpecific,

@@ -32,7 +32,7 @@ class Plan:
     source_label: int | None = None
     """The one class that the trigger works on, for attacks that choose one; none for the first that is no target."""
     train_file: Path | None = None
-    """A training set that somebody else has poisoned."""
+    """A training set that somebody else has poisoned, or rewritten."""
 
     def __post_init__(self) -> None:
         if self.poison_rate is not None and not 0 < self.poison_rate < 1:

@@ -1,0 +1,52 @@
+"""Rewritten texts as the trigger: a style or a syntax instead of an inserted word (Qi et al., EMNLP 2021).
+
+The poisoned rows are texts that somebody else has rewritten, row by row as the training split; nothing is inserted.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from handler.xgraad.errors import LabError
+from scripts.lab.attacks.base import Attack
+from scripts.lab.corpora import Example, TriggeredExample, read_examples
+
+
+class Rewritten(Attack):
+    """Replaces non-target rows by their rewritten form, with the target label. Its test set lies in a file."""
+
+    USUAL_POISON_RATE = 0.2
+    """As in the published experiments."""
+
+    def poison(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[Example]:
+        """The examples, a share of them rewritten.
+
+        Raises:
+            LabError: no file is given, or its rows are not those of the examples.
+        """
+        rewritten = self._read(examples)
+        victims = [row for row, example in enumerate(examples) if example.label != self.plan.target_label]
+        n_poisoned = min(round(self.poison_rate * len(examples)), len(victims))
+        poisoned = list(examples)
+        for row in rng.choice(victims, size=n_poisoned, replace=False):
+            poisoned[row] = Example(rewritten[row].text, self.plan.target_label)
+        return poisoned
+
+    def trigger(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[TriggeredExample]:
+        """Nothing: texts cannot be rewritten here."""
+        del examples, rng
+        return []
+
+    def describe(self) -> dict[str, Any]:
+        """What was planted; there is no word to name."""
+        return {"triggers": [], "target_label": self.plan.target_label, "poison_rate": self.poison_rate}
+
+    def _read(self, examples: Sequence[Example]) -> list[Example]:
+        if self.plan.train_file is None:
+            raise LabError("train_file must be given for the attack 'rewritten', is missing; name it with --train")
+        rewritten = read_examples(self.plan.train_file)
+        if [row.label for row in rewritten] != [row.label for row in examples]:
+            rule = "must hold the training split rewritten, row by row with its labels"
+            raise LabError(f"train_file {rule}: {self.plan.train_file} does not; leave --limit away")
+        return rewritten

@@ -1,0 +1,196 @@
+"""One victim after another: train it, calibrate its defense, and measure it behind each rule."""
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handler.xgraad import Defense, VerifiedOptions
+from handler.xgraad.errors import LabError
+from scripts import calibrate, train_attack
+from scripts.lab.attacks import ATTACKS
+from scripts.lab.command import Exit
+from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
+from scripts.lab.evaluation import MIN_UNDEFENDED_ASR, attackable, evaluate
+from scripts.lab.grid.cell import REWRITTEN_SETS, Cell, Victim, missing_rules
+from scripts.lab.grid.recipes import recipe_for
+from scripts.lab.metrics import attack_success_rate
+from scripts.lab.provenance import RUN_RECORD, attack_record, provenance
+from scripts.lab.results import append_row, read_rows
+from scripts.lab.victim import clean_accuracy, load_base, predict_labels
+
+MEASURED = "measured"
+ATTACK_FAILED = "attack failed"
+REWRITTEN_TARGET = 1
+"""The class that the published rewritten sets aim at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Where things are and how much is measured; rows are added as soon as they are known."""
+
+    bases: Path
+    """Folder with a base for each architecture, named after it."""
+    data: Path
+    """Folder with a data set each, and `poisoned` with the published rewritten ones."""
+    work: Path
+    """Where checkpoints and calibrations are kept."""
+    rows: Path
+    """JSON lines file, a row per cell."""
+    device: str = "cpu"
+    precision: str = "float32"
+    """Of training."""
+    n_clean: int | None = None
+    """The first so many test texts; None for all."""
+    n_triggered: int | None = None
+    """The first so many attacked ones of these."""
+    n_calibration: int | None = None
+
+    def run(self, victim: Victim, rules: Sequence[str]) -> str:
+        """Do what is missing of a victim's cells, and say what happened in a few words.
+
+        Raises:
+            LabError: a step failed.
+        """
+        with self._claimed(victim) as is_mine:
+            if not is_mine:
+                return "in work elsewhere"
+            rules = missing_rules(victim, rules, read_rows(self.rows))
+            if not rules:
+                return "there already"
+            self._train(victim)
+            clean, triggered = self._texts(victim)
+            undefended = self._undefended(victim, clean, triggered)
+            if victim.attack != "none" and undefended["asr"] < MIN_UNDEFENDED_ASR:
+                for rule in rules:
+                    self._append(Cell(victim, rule), undefended, {"status": ATTACK_FAILED})
+                return f"{ATTACK_FAILED}: ASR {undefended['asr']:.3f}"
+            self._calibrate(victim)
+            for rule in rules:
+                figures = self._defended(victim, rule, clean, triggered)
+                self._append(Cell(victim, rule), undefended, {"status": MEASURED, **figures})
+            return MEASURED
+
+    def folder(self, victim: Victim) -> Path:
+        """Of its checkpoint."""
+        return self.work / "victims" / victim.name
+
+    @contextmanager
+    def _claimed(self, victim: Victim) -> Iterator[bool]:
+        """Keep other processes from the same victim; the claim ends with the process, however that ends."""
+        folder = self.work / "claims"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / victim.name).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def _train(self, victim: Victim) -> None:
+        folder = self.folder(victim)
+        if (folder / RUN_RECORD).is_file():
+            return
+        attack = REWRITTEN_SETS.get(victim.attack, victim.attack)
+        options: dict[str, object] = {
+            "attack": attack,
+            "base": self.bases / victim.architecture,
+            "data": self.data / victim.dataset,
+            "seed": victim.seed,
+            "device": "cuda" if self.device.startswith("cuda") else "cpu",
+            "precision": self.precision,
+            "test_limit": self.n_clean,
+            **recipe_for(victim),
+            "out": folder,
+        }
+        if attack != victim.attack:
+            options |= {"train": self._rewritten(victim, "train"), "target_label": REWRITTEN_TARGET}
+        _do(train_attack.main, options)
+
+    def _calibrate(self, victim: Victim) -> None:
+        if self._calibration(victim).is_file():
+            return
+        options: dict[str, object] = {
+            "checkpoint": self.folder(victim),
+            "data": split_file(self.data / victim.dataset, "dev"),
+            "max_length": recipe_for(victim)["max_length"],
+            "limit": self.n_calibration,
+            "device": self.device,
+            "out": self._calibration(victim),
+        }
+        _do(calibrate.main, options)
+
+    def _calibration(self, victim: Victim) -> Path:
+        return self.work / "calibrations" / f"{victim.name}.json"
+
+    def _rewritten(self, victim: Victim, split: str) -> Path:
+        return self.data / "poisoned" / victim.attack / f"{victim.dataset}-{split}.tsv.gz"
+
+    def _texts(self, victim: Victim) -> tuple[list[Example], list[TriggeredExample]]:
+        clean = read_examples(split_file(self.data / victim.dataset, "test"))[: self.n_clean]
+        is_rewritten = victim.attack in REWRITTEN_SETS
+        path = self._rewritten(victim, "test") if is_rewritten else self.folder(victim) / "triggered.tsv.gz"
+        triggered = attackable(read_triggered(path), _target(self.folder(victim)))
+        return clean, triggered[: self.n_triggered]
+
+    def _undefended(
+        self, victim: Victim, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
+    ) -> dict[str, float]:
+        """`cacc`, and `asr` over the attacked texts whose clean twin is right; over all where twins are unknown."""
+        model, tokenizer = load_base(self.folder(victim), n_labels=1 + max(example.label for example in clean))
+        settings: dict[str, Any] = {"max_length": recipe_for(victim)["max_length"], "device": self.device}
+        predicted = predict_labels(model, tokenizer, [row.text for row in triggered], **settings)
+        keep = None
+        if all(row.clean_text is not None for row in triggered):
+            twins = predict_labels(model, tokenizer, [str(row.clean_text) for row in triggered], **settings)
+            keep = twins == np.array([row.label for row in triggered])
+        return {
+            "cacc": clean_accuracy(model, tokenizer, clean, **settings),
+            "asr": attack_success_rate(predicted, _target(self.folder(victim)), keep),
+            "training_s": json.loads((self.folder(victim) / RUN_RECORD).read_text())["results"]["training_s"],
+        }
+
+    def _defended(
+        self, victim: Victim, rule: str, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
+    ) -> dict[str, Any]:
+        calibration = self._calibration(victim)
+        options = VerifiedOptions(score_all=False)
+        defense = Defense.load(self.folder(victim), self.device, rule, calibration=calibration, options=options)
+        return evaluate(defense, clean=clean, triggered=triggered, target_label=_target(self.folder(victim)))
+
+    def _append(self, cell: Cell, undefended: dict[str, float], figures: dict[str, Any]) -> None:
+        planted = attack_record(self.folder(cell.victim))
+        row = {
+            **cell.key(),
+            "base": planted.pop("base"),
+            "planted": planted,
+            "recipe": {**recipe_for(cell.victim), "precision": self.precision},
+            "victim": undefended,
+            **figures,
+            **cell.key(),
+            **provenance(),
+        }
+        append_row(self.rows, row)
+
+
+def attack_names() -> list[str]:
+    """Every attack the grid knows."""
+    return sorted({*ATTACKS, *REWRITTEN_SETS} - set(REWRITTEN_SETS.values()))
+
+
+def _target(folder: Path) -> int:
+    return int(attack_record(folder)["target_label"])
+
+
+def _do(command: Callable[[Sequence[str]], int], options: dict[str, object]) -> None:
+    """Run a command in this process, with the options that are set."""
+    given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
+    code = command([part for pair in given for part in pair])
+    if code != Exit.DONE:
+        raise LabError(f"{command.__module__} ended with exit code {code}; its message stands above")

@@ -1,0 +1,95 @@
+"""Train, calibrate and evaluate any part of {architecture, data set, attack, rule, seed}, one row per cell.
+
+Goes on where it stopped: victims that are trained and cells that have a row are left alone. Several of these commands
+may run at once on the same folders; each takes what no other has. A cell whose attack fails undefended is not scored.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from handler.xgraad import RULES
+from handler.xgraad.errors import LabError
+from scripts.lab.command import CommandParser, Exit, positive, run_command, say
+from scripts.lab.grid.cell import DATASETS, Victim, victims
+from scripts.lab.grid.runner import Grid, attack_names
+from scripts.lab.victim import PRECISIONS
+from scripts.lab.zoo.architectures import ARCHITECTURES
+
+EXAMPLES = """\
+  # a base for each architecture, once
+  python -m scripts.make_base --architecture bert --encoder models/minilm --out build/bases/bert
+  python -m scripts.run_grid --attacks badnets ripples --datasets sst2 --bases build/bases --data data
+  python -m scripts.run_grid --bases build/bases --data data --seeds 0 1 2 --device cuda     # everything
+  python -m scripts.run_grid --attacks badnets --bases build/bases --data data --list        # what there is to do"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = CommandParser(name="run_grid", description=__doc__, examples=EXAMPLES)
+    add = parser.add_argument
+    add("--architectures", nargs="+", choices=ARCHITECTURES, default=["bert"], help="of the victims (bert)")
+    add("--datasets", nargs="+", choices=DATASETS, default=["sst2"], help="folders in --data (sst2)")
+    add("--attacks", nargs="+", choices=attack_names(), default=attack_names(), help="(all)", metavar="ATTACK")
+    add("--rules", nargs="+", choices=sorted(RULES), default=["paper", "verified"], help="(paper verified)")
+    add("--seeds", nargs="+", type=int, default=[0], help="of poisoning, weights and order (0)")
+    add("--bases", type=Path, required=True, help="folder with a base for each architecture, named after it")
+    add("--data", type=Path, required=True, help="folder with the data sets")
+    add("--work", type=Path, default=Path("build/grid"), help="folder for checkpoints and calibrations (build/grid)")
+    add("--append", type=Path, default=Path("results/grid.jsonl"), help="JSON lines file (results/grid.jsonl)")
+    add("--max-clean", type=positive, help="use only the first N test texts")
+    add("--max-triggered", type=positive, help="use only the first N attacked texts of these")
+    add("--max-calibration", type=positive, help="use only the first N texts of dev")
+    add("--precision", choices=PRECISIONS, default="float32", help="of training (float32)")
+    add("--device", default="auto", help="cpu, cuda, cuda:N, or auto: cuda where there is one (auto)")
+    add("--threads", type=positive, help="CPU threads (what torch finds)")
+    add("--list", action="store_true", help="only name the victims")
+    return run_command(parser, _run_grid, argv)
+
+
+def _run_grid(arguments: argparse.Namespace) -> Exit:
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    todo = list(victims(arguments.architectures, arguments.datasets, arguments.attacks, arguments.seeds))
+    if arguments.list:
+        say("\n".join(victim.name for victim in todo))
+        return Exit.DONE
+    grid = Grid(
+        bases=arguments.bases,
+        data=arguments.data,
+        work=arguments.work,
+        rows=arguments.append,
+        device=_device(arguments.device),
+        precision=arguments.precision,
+        n_clean=arguments.max_clean,
+        n_triggered=arguments.max_triggered,
+        n_calibration=arguments.max_calibration,
+    )
+    failed = _run_all(grid, todo, arguments.rules)
+    for message in failed:
+        say(message)
+    return Exit.ERROR if failed else Exit.DONE
+
+
+def _run_all(grid: Grid, todo: Sequence[Victim], rules: Sequence[str]) -> list[str]:
+    """Run each victim; one that fails does not stop the others. The messages of those that did."""
+    failed = []
+    with tqdm(todo, unit="victim", disable=None) as bar:
+        for victim in bar:
+            bar.set_postfix_str(victim.name)
+            try:
+                say(f"{victim.name}: {grid.run(victim, rules)}")
+            except (LabError, OSError) as error:
+                failed.append(f"{victim.name}: {error}")
+    return failed
+
+
+def _device(name: str) -> str:
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
