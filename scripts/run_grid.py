@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from handler.xgraad import RULES
 from handler.xgraad.errors import LabError
+from scripts import calibrate, train_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.grid.cell import DATASETS, Victim, victims
 from scripts.lab.grid.runner import Grid, attack_names
@@ -58,6 +59,8 @@ def _run_grid(arguments: argparse.Namespace) -> Exit:
         say("\n".join(victim.name for victim in todo))
         return Exit.DONE
     grid = Grid(
+        train=train_attack.main,
+        calibrate=calibrate.main,
         bases=arguments.bases,
         data=arguments.data,
         work=arguments.work,

@@ -12,7 +12,6 @@ import numpy as np
 
 from handler.xgraad import Defense, VerifiedOptions
 from handler.xgraad.errors import LabError
-from scripts import calibrate, train_attack
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
@@ -24,6 +23,9 @@ from scripts.lab.provenance import RUN_RECORD, attack_record, provenance
 from scripts.lab.results import append_row, read_rows
 from scripts.lab.victim import clean_accuracy, load_base, predict_labels
 
+Command = Callable[[Sequence[str]], int]
+"""Options of the command line to an exit code."""
+
 MEASURED = "measured"
 ATTACK_FAILED = "attack failed"
 REWRITTEN_TARGET = 1
@@ -34,6 +36,10 @@ REWRITTEN_TARGET = 1
 class Grid:
     """Where things are and how much is measured; rows are added as soon as they are known."""
 
+    train: Command
+    """`train_attack`."""
+    calibrate: Command
+    """`calibrate`."""
     bases: Path
     """Folder with a base for each architecture, named after it."""
     data: Path
@@ -111,7 +117,7 @@ class Grid:
         }
         if attack != victim.attack:
             options |= {"train": self._rewritten(victim, "train"), "target_label": REWRITTEN_TARGET}
-        _do(train_attack.main, options)
+        _do(self.train, options)
 
     def _calibrate(self, victim: Victim) -> None:
         if self._calibration(victim).is_file():
@@ -124,7 +130,7 @@ class Grid:
             "device": self.device,
             "out": self._calibration(victim),
         }
-        _do(calibrate.main, options)
+        _do(self.calibrate, options)
 
     def _calibration(self, victim: Victim) -> Path:
         return self.work / "calibrations" / f"{victim.name}.json"
@@ -173,7 +179,7 @@ class Grid:
             "recipe": {**recipe_for(cell.victim), "precision": self.precision},
             "victim": undefended,
             **figures,
-            **cell.key(),
+            "rule": cell.rule,
             **provenance(),
         }
         append_row(self.rows, row)
@@ -188,7 +194,7 @@ def _target(folder: Path) -> int:
     return int(attack_record(folder)["target_label"])
 
 
-def _do(command: Callable[[Sequence[str]], int], options: dict[str, object]) -> None:
+def _do(command: Command, options: dict[str, object]) -> None:
     """Run a command in this process, with the options that are set."""
     given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
     code = command([part for pair in given for part in pair])
