@@ -8,6 +8,9 @@ from scripts.lab.results import Row, markdown, read_rows
 
 Key = tuple[str, ...]
 
+ONE_TRIGGER = ("one", "triggered.tsv.gz")
+"""One trigger to a text, inserted by the evaluation or, in the victim's own test file, by its training."""
+
 
 def attacks_table(results: Path) -> str:
     """Each attack, undefended and under both rules, over its seeds."""
@@ -136,7 +139,7 @@ def _attack(row: Row) -> str:
     """The attack, its triggers, and how they were put in where that is not one at a time."""
     if row["attack"] == "none":
         return "none"
-    how = "" if row.get("insertion", "one") == "one" else f", {row['insertion']}"
+    how = "" if row.get("insertion", "one") in ONE_TRIGGER else f", {row['insertion']}"
     return f"{row['attack']} (`{'`, `'.join(row['triggers'])}`{how})"
 
 

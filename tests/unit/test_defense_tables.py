@@ -40,7 +40,7 @@ def test_attacks_stand_beside_the_papers_rule_with_their_range_over_seeds(tmp_pa
         tmp_path / "defense.jsonl",
         {"asr_defended": 0.9},  # an earlier run of the same cell
         {},
-        {"seed": 1, "asr_defended": 0.004},
+        {"seed": 1, "asr_defended": 0.004, "insertion": "triggered.tsv.gz"},  # the victim's own file: one trigger too
         {"registry": False, "asr_defended": 0.7},
         paper,
         {"insertion": "five", "attack_works": False, "asr_undefended": 0.4},
