@@ -7,6 +7,7 @@ from pathlib import Path
 
 from handler.xgraad.errors import LabError
 from scripts.lab.defense_tables import ablation_table, attacks_table, audit_table, clean_models_table, gates_table
+from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.lab.results import Row, markdown, read_rows
 
 START, END = "<!-- table: {name} -->", "<!-- end -->"
@@ -92,6 +93,9 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "demo": _demo_table,
     "gate_share": partial(ablation_table, group="gate_share"),
     "gates": gates_table,
+    "grid": grid_table,
+    "grid_clean": grid_clean_table,
+    "grid_summary": grid_summary_table,
     "neutralizer": partial(ablation_table, group="neutralizer"),
     "rules": _rules_table,
     "targets": _targets_table,

@@ -1,0 +1,31 @@
+"""Rows of `results/grid.jsonl`: one a cell of architecture, data set, attack, rule and seed; the latest counts."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.lab.results import Row, read_rows
+
+KEY = ("architecture", "dataset", "attack", "rule", "seed")
+MEASURED, ATTACK_FAILED = "measured", "attack failed"
+"""What `status` says of a cell."""
+NO_ATTACK = "none"
+"""The attack of a model without a backdoor."""
+
+
+def read_cells(path: Path) -> list[Row]:
+    """One row for each cell, the last that was written; none where the file does not exist yet."""
+    latest = {tuple(row[name] for name in KEY): row for row in read_rows(path)}
+    return list(latest.values())
+
+
+def select(rows: Iterable[Row], **wanted: str) -> list[Row]:
+    """The rows whose fields are as wanted, one for each seed and rule, by seed."""
+    found = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    return sorted(found, key=lambda row: int(row["seed"]))
+
+
+def one_per_victim(rows: Iterable[Row]) -> list[Row]:
+    """One row for each trained model, whatever the rule; one that was measured where there is one."""
+    ordered = sorted(rows, key=lambda row: row["status"] == MEASURED)
+    victims = {tuple(row[name] for name in KEY if name != "rule"): row for row in ordered}
+    return sorted(victims.values(), key=lambda row: int(row["seed"]))

@@ -1,0 +1,80 @@
+"""Tables of a made-up grid."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.lab.grid.runner import attack_names
+from scripts.lab.grid_tables import GROUPS, grid_clean_table, grid_summary_table, grid_table
+from scripts.lab.results import append_row
+
+BASE: dict[str, Any] = {
+    "architecture": "bert",
+    "dataset": "sst2",
+    "attack": "badnets",
+    "rule": "verified",
+    "seed": 0,
+    "status": "measured",
+    "victim": {"cacc": 0.88, "asr": 1.0},
+    "n_clean": 100,
+    "n_triggered": 50,
+    "asr_defended": 0.002,
+    "cacc_undefended": 0.88,
+    "cacc_defended": 0.879,
+    "label_changed_rate": 0.001,
+    "second_pass_share": 0.1,
+}
+FAILED = {"status": "attack failed", "victim": {"cacc": 0.87, "asr": 0.5}}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    changes: list[dict[str, Any]] = [
+        {"asr_defended": 0.9},  # an earlier run of the next cell
+        {},
+        {"rule": "paper", "asr_defended": 0.4},
+        {"seed": 1, "asr_defended": 0.004},
+        {"attack": "lws"} | FAILED,
+        {"attack": "lws", "rule": "paper"} | FAILED,
+        {"attack": "none", "cacc_undefended": 0.89},
+        {"architecture": "albert", "dataset": "imdb", "attack": "ripples"},
+    ]
+    for change in changes:
+        row = BASE | change
+        measured = row["status"] == "measured"
+        append_row(tmp_path / "grid.jsonl", row if measured else {key: row[key] for key in (*list(BASE)[:5], *FAILED)})
+    return tmp_path
+
+
+def test_every_cell_has_its_place(results: Path) -> None:
+    header, _, badnets, lws, ripples = grid_table(results).splitlines()
+    assert badnets == (
+        "| bert | sst2 | badnets | 2 | 100 | 0.890 | 0.880 | 1.000 | 0.400 | 0.003 (0.002 to 0.004) "
+        "| -0.0010 | -0.0010 | 0.100 |"
+    )
+    assert lws == "| bert | sst2 | lws | 1 |  | 0.890 | 0.870 | 0.500 | attack failed | attack failed |  |  |  |"
+    assert ripples == "| albert | imdb | ripples | 1 | 50 |  | 0.880 | 1.000 |  | 0.002 |  | -0.0010 | 0.100 |"
+    assert header.count("|") == badnets.count("|") == lws.count("|")
+
+
+def test_clean_models_have_their_own_table(results: Path) -> None:
+    _, _, line = grid_clean_table(results).splitlines()
+    assert line == "| bert | sst2 | 1 | 100 | 0.890 |  | 0.0010 |  | -0.0110 |"
+
+
+def test_kinds_of_attacks_are_summed_up(results: Path) -> None:
+    _, _, *lines = grid_summary_table(results).splitlines()
+    assert lines == [
+        "| inserted words | 1 | 0 | `paper` | 0.400 | 0.400 (bert, sst2, badnets) | -0.0010 |",
+        "| inserted words | 2 | 0 | `verified` | 0.003 (0.002 to 0.004) | 0.004 (bert, sst2, badnets) | -0.0010 |",
+    ]
+
+
+def test_every_attack_belongs_to_a_kind() -> None:
+    assert {attack for group in GROUPS.values() for attack in group} == {*attack_names()} - {"none"}
+
+
+def test_without_rows_there_is_a_header(tmp_path: Path) -> None:
+    for table in (grid_table, grid_clean_table, grid_summary_table):
+        assert len(table(tmp_path).splitlines()) == 2
