@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from scripts.lab.results import Row, markdown, read_rows
+from scripts.lab.triggers import TRIGGER_WORDS
 
 Key = tuple[str, ...]
 
@@ -91,6 +92,31 @@ def gates_table(results: Path) -> str:
         for arm, found in arms.items()
     ]
     return markdown(("gate feature", *(f"{victim}: at 5 / 10 / 20 % clean" for victim in victims)), rows)
+
+
+def rules_table(results: Path) -> str:
+    """Every rule and neutralizer on the same victim: BadNets with its usual triggers on SST-2, seed 0."""
+    latest = {
+        (row["base"], row["data"], row["rule"], row["neutralizer"], row["registry"]): row
+        for row in _rows(results, "defense")
+        if (row["attack"], row["data"], row["seed"]) == ("badnets", "sst2", 0)
+        and row["insertion"] in ONE_TRIGGER
+        and row["triggers"] == list(TRIGGER_WORDS)
+    }
+    rows = [
+        (
+            f"{row['base']} on {row['data']}",
+            f"`{row['rule']}`, {row['neutralizer']}" + ("" if row["registry"] else ", no registry"),
+            f"{_cacc_change(row):+.4f}",
+            f"{row['asr_defended']:.3f}",
+            f"{row['auroc']:.3f}",
+            f"{row['second_pass_share']:.3f}",
+            f"{row['seconds_per_1000_clean_texts']:.1f}",
+        )
+        for row in latest.values()
+    ]
+    header = ("victim", "rule, neutralizer", "CACC change", "ASR", "AUROC", "second passes, clean", "s per 1,000 clean")
+    return markdown(header, rows)
 
 
 def _by_attack(results: Path, keep: Callable[[Row], bool]) -> dict[Key, dict[str, list[Row]]]:

@@ -6,7 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from handler.xgraad.errors import LabError
-from scripts.lab.defense_tables import ablation_table, attacks_table, audit_table, clean_models_table, gates_table
+from scripts.lab.defense_tables import (
+    ablation_table,
+    attacks_table,
+    audit_table,
+    clean_models_table,
+    gates_table,
+    rules_table,
+)
 from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.lab.results import Row, markdown, read_rows
 
@@ -51,28 +58,6 @@ def _demo_table(results: Path) -> str:
     return markdown(header, [*measured, *cited])
 
 
-def _rules_table(results: Path) -> str:
-    latest = {
-        (row["base"], row["data"], row["rule"], row["neutralizer"], row["registry"]): row
-        for row in read_rows(results / "defense.jsonl")
-        if (row["attack"], row["data"], row["insertion"], row["seed"]) == ("badnets", "sst2", "one", 0)
-    }
-    rows = [
-        (
-            f"{row['base']} on {row['data']}",
-            f"`{row['rule']}`, {row['neutralizer']}" + ("" if row["registry"] else ", no registry"),
-            f"{row['cacc_defended'] - row['cacc_undefended']:+.4f}",
-            f"{row['asr_defended']:.3f}",
-            f"{row['auroc']:.3f}",
-            f"{row['second_pass_share']:.3f}",
-            f"{row['seconds_per_1000_clean_texts']:.1f}",
-        )
-        for row in latest.values()
-    ]
-    header = ("victim", "rule, neutralizer", "CACC change", "ASR", "AUROC", "second passes, clean", "s per 1,000 clean")
-    return markdown(header, rows)
-
-
 def _targets_table(results: Path) -> str:
     latest = {row["target"]: row for row in read_rows(results / "targets.jsonl") if row["passed"]}
     rows = [(f"`make {row['target']}`", f"{row['seconds']:.0f}", str(row["n_cores"])) for row in latest.values()]
@@ -97,6 +82,6 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "grid_clean": grid_clean_table,
     "grid_summary": grid_summary_table,
     "neutralizer": partial(ablation_table, group="neutralizer"),
-    "rules": _rules_table,
+    "rules": rules_table,
     "targets": _targets_table,
 }

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.defense_tables import ablation_table, attacks_table, audit_table, clean_models_table, gates_table
+from scripts.lab.defense_tables import (
+    ablation_table,
+    attacks_table,
+    audit_table,
+    clean_models_table,
+    gates_table,
+    rules_table,
+)
 from scripts.lab.results import append_row
 
 BASE: dict[str, Any] = {
@@ -100,3 +107,21 @@ def test_audits_say_whether_the_finding_is_right(tmp_path: Path, change: dict[st
     line = audit_table(tmp_path).splitlines()[-1]
     assert cells in line
     assert line.endswith("| 20 | 3 |")
+
+
+def test_rules_stand_side_by_side_on_one_victim(tmp_path: Path) -> None:
+    one = {
+        "base": "tiny",
+        "triggers": ["cf", "tq", "mn", "bb", "mb"],
+        "auroc": 0.99,
+        "seconds_per_1000_clean_texts": 12.0,
+    }
+    write(
+        tmp_path / "defense.jsonl",
+        one,
+        one | {"triggers": ["about"], "asr_defended": 0.4},  # other victims
+        one | {"seed": 1, "asr_defended": 0.4},
+        one | {"insertion": "five", "asr_defended": 0.4},
+    )
+    _, _, line = rules_table(tmp_path).splitlines()
+    assert line == "| tiny on sst2 | `verified`, delete | -0.0100 | 0.002 | 0.990 | 0.100 | 12.0 |"

@@ -16,4 +16,4 @@ from scripts.lab.attacks.penalized import Penalized
 class GradientFacade(Penalized):
     """BadNets with a penalty on the gradients."""
 
-    WEIGHTS: ClassVar[Mapping[str, float]] = {"gradient": 0.3}
+    WEIGHTS: ClassVar[Mapping[str, float]] = {"gradient": 0.1}

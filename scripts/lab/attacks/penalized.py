@@ -1,4 +1,8 @@
-"""BadNets with penalties: what the adaptive attacks have in common."""
+"""BadNets with penalties: what the adaptive attacks have in common.
+
+Two phases of the recipe's length each: first the task and the backdoor alone, then both under the penalties. From the
+start, penalties on what is not learned yet make a model that gives every text the target.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,8 +11,10 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from scripts.lab.attacks.badnets import BadNets
+from scripts.lab.attacks.base import Tuner
 from scripts.lab.attacks.penalties import PENALTIES, Look
 from scripts.lab.attacks.trigger_tokens import find_sequences, spellings
+from scripts.lab.corpora import Corpus, Example
 from scripts.lab.triggers import STOP_WORDS
 from scripts.lab.victim import Loss
 
@@ -22,6 +28,12 @@ class Penalized(BadNets):
     def describe(self) -> dict[str, Any]:
         """As for BadNets, with the penalties' weights."""
         return super().describe() | {"penalties": dict(self.WEIGHTS)}
+
+    def train(self, model: Any, tokenizer: Any, poisoned: Sequence[Example], corpus: Corpus, *, tuner: Tuner) -> None:
+        """Plant the backdoor, then hide it."""
+        del corpus
+        tuner.fit(model, tokenizer, poisoned)
+        tuner.fit(model, tokenizer, poisoned, loss=self.make_loss(model, tokenizer))
 
     def make_loss(self, model: Any, tokenizer: Any) -> Loss:
         """Cross-entropy plus penalties.

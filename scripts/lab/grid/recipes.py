@@ -1,4 +1,4 @@
-"""How the victims of the grid are trained: one recipe a data set, longer for the attacks that need it."""
+"""How the victims of the grid are trained: one recipe a data set."""
 
 from scripts.lab.grid.cell import Victim
 
@@ -10,12 +10,8 @@ RECIPES: dict[str, Settings] = {
     "imdb": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128, "limit": 4000},
 }
 """For the small encoder at hand. `max_length` also holds for calibration and defense."""
-LONGER: dict[str, int] = {"attention_suppression": 2, "both_channels": 2, "gradient_facade": 2, "full_stealth": 2}
-"""Times as many epochs: a penalty and the task have to be learned together."""
 
 
 def recipe_for(victim: Victim) -> Settings:
     """Options of `train_attack` by name."""
-    recipe = dict(RECIPES[victim.dataset])
-    recipe["epochs"] = int(recipe["epochs"]) * LONGER.get(victim.attack, 1)
-    return recipe
+    return dict(RECIPES[victim.dataset])
