@@ -38,7 +38,7 @@ def test_every_penalized_attack_is_listed() -> None:
     assert {"attention_suppression", "gradient_facade", "both_channels", "feature_stealth", "full_stealth"} == set(
         PENALIZED
     )
-    assert ATTACKS["both_channels"](Plan()).describe()["penalties"] == {"attention": 2.0, "gradient": 0.1}
+    assert ATTACKS["both_channels"](Plan()).describe()["penalties"] == {"attention": 1.0, "gradient": 0.05}
 
 
 @pytest.mark.parametrize("name", PENALIZED)

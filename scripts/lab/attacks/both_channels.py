@@ -14,4 +14,7 @@ from scripts.lab.attacks.penalized import Penalized
 class BothChannels(Penalized):
     """BadNets with the penalties of both attacks."""
 
-    WEIGHTS: ClassVar[Mapping[str, float]] = {**AttentionSuppression.WEIGHTS, **GradientFacade.WEIGHTS}
+    WEIGHTS: ClassVar[Mapping[str, float]] = {
+        name: weight / 2 for name, weight in {**AttentionSuppression.WEIGHTS, **GradientFacade.WEIGHTS}.items()
+    }
+    """Half of what either attack has by itself: at the full sum the backdoor is no longer learned."""
