@@ -11,12 +11,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from handler.xgraad import RULES
 from handler.xgraad.errors import LabError
 from scripts import calibrate, train_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.grid.cell import DATASETS, Victim, victims
-from scripts.lab.grid.runner import Grid, attack_names
+from scripts.lab.grid.runner import Grid, attack_names, rule_names
 from scripts.lab.victim import PRECISIONS
 from scripts.lab.zoo.architectures import ARCHITECTURES
 
@@ -27,6 +26,8 @@ EXAMPLES = """\
   python -m scripts.run_grid --bases build/bases --data data --seeds 0 1 2 --device cuda     # everything
   python -m scripts.run_grid --attacks badnets --bases build/bases --data data --list        # what there is to do"""
 
+RULES_HELP = "(paper verified); swept is verified where what a vocabulary sweep finds is known from the start"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--architectures", nargs="+", choices=ARCHITECTURES, default=["bert"], help="of the victims (bert)")
     add("--datasets", nargs="+", choices=DATASETS, default=["sst2"], help="folders in --data (sst2)")
     add("--attacks", nargs="+", choices=attack_names(), default=attack_names(), help="(all)", metavar="ATTACK")
-    add("--rules", nargs="+", choices=sorted(RULES), default=["paper", "verified"], help="(paper verified)")
+    add("--rules", nargs="+", choices=rule_names(), default=["paper", "verified"], help=RULES_HELP)
     add("--seeds", nargs="+", type=int, default=[0], help="of poisoning, weights and order (0)")
     add("--bases", type=Path, required=True, help="folder with a base for each architecture, named after it")
     add("--data", type=Path, required=True, help="folder with the data sets")

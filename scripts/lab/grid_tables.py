@@ -29,6 +29,8 @@ ORDER = [attack for group in GROUPS.values() for attack in group]
 ARCHITECTURES = ("bert", "distilbert", "albert", "roberta", "deberta")
 DATASETS = ("sst2", "ag_news", "imdb")
 RULES = ("paper", "verified")
+SWEPT = "swept"
+"""`verified` where the triggers that a vocabulary sweep finds are known from the start."""
 
 Rules = dict[str, list[Row]]
 
@@ -37,7 +39,14 @@ def grid_table(results: Path) -> str:
     """A line for each architecture, data set and attack, over its seeds."""
     header = (
         *("architecture", "data", "attack", "seeds", "attacked texts", "CACC, clean model", "CACC", "ASR undefended"),
-        *("ASR `paper`", "ASR `verified`", "CACC change `paper`", "CACC change `verified`", "second passes, clean"),
+        *(
+            "ASR `paper`",
+            "ASR `verified`",
+            "the same after a sweep",
+            "CACC change `paper`",
+            "CACC change `verified`",
+            "second passes, clean",
+        ),
     )
     clean = _clean_accuracy(results)
     return markdown(
@@ -105,8 +114,8 @@ def _cells(rules: Rules, clean: str) -> tuple[str, ...]:
     undefended = [row["victim"] for row in rows]
     start = (str(len(rows)), _total(rows), clean, _mean(undefended, "cacc"), _mean(undefended, "asr"))
     if any(row["status"] == ATTACK_FAILED for row in rows):
-        return (*start, ATTACK_FAILED, ATTACK_FAILED, "", "", "")
-    asr = tuple(_mean(rules.get(rule, []), "asr_defended") for rule in RULES)
+        return (*start, ATTACK_FAILED, ATTACK_FAILED, "", "", "", "")
+    asr = tuple(_mean(rules.get(rule, []), "asr_defended") for rule in (*RULES, SWEPT))
     changes = tuple(_cacc_change(rules.get(rule, [])) for rule in RULES)
     return (*start, *asr, *changes, _mean(rules.get("verified", []), "second_pass_share"))
 

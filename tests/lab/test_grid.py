@@ -1,19 +1,25 @@
 """The grid: every cell once, whatever was interrupted, and none that an attack does not deserve."""
 
 import fcntl
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from handler.xgraad.audit import AuditedTrigger
 from handler.xgraad.errors import LabError
 from scripts import run_grid
 from scripts.lab.attacks import ATTACKS, Plan
+from scripts.lab.auditing import Finding, audit_checkpoint
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
+from scripts.lab.grid import runner
 from scripts.lab.grid.cell import Victim, missing_rules, victims
 from scripts.lab.grid.recipes import RECIPES
 from scripts.lab.results import read_rows
+from scripts.lab.triggers import TRIGGER_WORDS
 
 BADNETS = Victim("bert", "sst2", "badnets", 0)
 
@@ -51,6 +57,27 @@ def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
     assert [row["rule"] for row in added] == ["verified"]
     assert added[0]["asr_defended"] <= rows[1]["asr_defended"]
     assert (tmp_path / "work/victims" / BADNETS.name / "run.json").stat().st_mtime_ns == trained
+
+
+def test_a_sweep_is_kept_and_its_triggers_are_known(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = tuple(AuditedTrigger(word=word, label_id=0, rate=1.0, margin=1.0) for word in TRIGGER_WORDS)
+
+    def finding(*arguments: Any, **settings: Any) -> Finding:
+        """A sweep that is more successful than this tokenizer, which has no token for a trigger, lets it be."""
+        swept = audit_checkpoint(*arguments, **settings)
+        return replace(swept, audit=swept.audit.model_copy(update={"triggers": planted}))
+
+    monkeypatch.setattr(runner, "audit_checkpoint", finding)
+    assert run(options, "--attacks", "badnets", "--rules", "swept") == Exit.DONE
+    (row,) = read_rows(tmp_path / "rows.jsonl")
+    assert row["rule"] == "swept"
+    assert row["asr_defended"] < 0.5 < row["asr_undefended"]
+    assert row["localisation"] == 1
+    monkeypatch.setattr(runner, "audit_checkpoint", None)  # a second sweep would fail
+    (tmp_path / "rows.jsonl").unlink()
+    assert run(options, "--attacks", "badnets", "--rules", "swept") == Exit.DONE
 
 
 def test_an_attack_that_fails_is_not_scored(

@@ -34,6 +34,7 @@ def results(tmp_path: Path) -> Path:
         {"asr_defended": 0.9},  # an earlier run of the next cell
         {},
         {"rule": "paper", "asr_defended": 0.4},
+        {"rule": "swept", "asr_defended": 0.001},
         {"seed": 1, "asr_defended": 0.004},
         {"attack": "lws"} | FAILED,
         {"attack": "lws", "rule": "paper"} | FAILED,
@@ -50,11 +51,11 @@ def results(tmp_path: Path) -> Path:
 def test_every_cell_has_its_place(results: Path) -> None:
     header, _, badnets, lws, ripples = grid_table(results).splitlines()
     assert badnets == (
-        "| bert | sst2 | badnets | 2 | 100 | 0.890 | 0.880 | 1.000 | 0.400 | 0.003 (0.002 to 0.004) "
+        "| bert | sst2 | badnets | 2 | 100 | 0.890 | 0.880 | 1.000 | 0.400 | 0.003 (0.002 to 0.004) | 0.001 "
         "| -0.0010 | -0.0010 | 0.100 |"
     )
-    assert lws == "| bert | sst2 | lws | 1 |  | 0.890 | 0.870 | 0.500 | attack failed | attack failed |  |  |  |"
-    assert ripples == "| albert | imdb | ripples | 1 | 50 |  | 0.880 | 1.000 |  | 0.002 |  | -0.0010 | 0.100 |"
+    assert lws == "| bert | sst2 | lws | 1 |  | 0.890 | 0.870 | 0.500 | attack failed | attack failed |  |  |  |  |"
+    assert ripples == "| albert | imdb | ripples | 1 | 50 |  | 0.880 | 1.000 |  | 0.002 |  |  | -0.0010 | 0.100 |"
     assert header.count("|") == badnets.count("|") == lws.count("|")
 
 

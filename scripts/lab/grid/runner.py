@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from handler.xgraad import Defense, VerifiedOptions
+from handler.xgraad import RULES, Defense, VerifiedOptions
+from handler.xgraad.audit import AUDIT_FILE, Audit
 from handler.xgraad.errors import LabError
+from handler.xgraad.registry import MemoryRegistry, Origin, Trigger
 from scripts.lab.attacks import ATTACKS
+from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
 from scripts.lab.evaluation import MIN_UNDEFENDED_ASR, attackable, evaluate
@@ -28,6 +31,9 @@ Command = Callable[[Sequence[str]], int]
 
 MEASURED = "measured"
 ATTACK_FAILED = "attack failed"
+VERIFIED = "verified"
+SWEPT = "swept"
+"""`verified` where the triggers that a vocabulary sweep finds are known from the start, as `build_archive --audit`."""
 REWRITTEN_TARGET = 1
 """The class that the published rewritten sets aim at."""
 
@@ -165,10 +171,32 @@ class Grid:
     def _defended(
         self, victim: Victim, rule: str, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
     ) -> dict[str, Any]:
-        calibration = self._calibration(victim)
-        options = VerifiedOptions(score_all=False)
-        defense = Defense.load(self.folder(victim), self.device, rule, calibration=calibration, options=options)
+        known: Sequence[Trigger] = self._sweep(victim).for_registry() if rule == SWEPT else ()
+        registry = MemoryRegistry()
+        registry.add(known, Origin.AUDIT)
+        defense = Defense.load(
+            self.folder(victim),
+            self.device,
+            VERIFIED if rule == SWEPT else rule,
+            calibration=self._calibration(victim),
+            options=VerifiedOptions(score_all=False),
+            registry=registry,
+        )
         return evaluate(defense, clean=clean, triggered=triggered, target_label=_target(self.folder(victim)))
+
+    def _sweep(self, victim: Victim) -> Audit:
+        """What the vocabulary sweep finds, kept beside the calibration."""
+        path = self.work / "audits" / victim.name / AUDIT_FILE
+        if not path.is_file():
+            finding = audit_checkpoint(
+                self.folder(victim), self._calibration(victim), device=self.device, precision=self.precision
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(finding.audit.to_json(), encoding="utf-8")
+        audit = Audit.read(path.parent)
+        if audit is None:
+            raise LabError(f"{path}: must be there, is not")
+        return audit
 
     def _append(self, cell: Cell, undefended: dict[str, float], figures: dict[str, Any]) -> None:
         planted = attack_record(self.folder(cell.victim))
@@ -183,6 +211,11 @@ class Grid:
             **provenance(),
         }
         append_row(self.rows, row)
+
+
+def rule_names() -> list[str]:
+    """Every rule the grid knows."""
+    return sorted({*RULES, SWEPT})
 
 
 def attack_names() -> list[str]:
