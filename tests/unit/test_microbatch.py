@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +51,33 @@ def test_results_come_back_in_the_order_given(lengths: list[int]) -> None:
 
     expected = [(str(index), n_tokens) for index, n_tokens in enumerate(lengths)]
     assert in_microbatches(encodings, work) == expected
+
+
+class SmallDevice:
+    """Has room for so many texts, and remembers the batches that fitted."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self.batches: list[int] = []
+
+    def __call__(self, part: Sequence[Encoding]) -> list[str]:
+        if len(part) > self._room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        self.batches.append(len(part))
+        return [encoding.text for encoding in part]
+
+
+@pytest.mark.parametrize(("room", "batches"), [(8, [7]), (4, [3, 4]), (3, [3, 2, 2]), (1, [1] * 7)])
+def test_a_batch_that_does_not_fit_is_split(room: int, batches: list[int]) -> None:
+    device = SmallDevice(room)
+    assert in_microbatches([of_length(9, str(index)) for index in range(7)], device) == list("0123456")
+    assert device.batches == batches
+
+
+def test_a_text_that_does_not_fit_alone_is_an_error() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        in_microbatches([of_length(9)] * 3, SmallDevice(0))
+
+
+def test_the_budget_is_the_callers() -> None:
+    assert [len(part) for part in microbatches([64] * 5, max_tokens=128)] == [2, 2, 1]
