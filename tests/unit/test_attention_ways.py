@@ -1,0 +1,108 @@
+"""Every way of capturing attention gives the output, the gradients and the column sums of the textbook's."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from handler.xgraad import attention_ways
+from handler.xgraad.attention_ways import (
+    Add,
+    Heads,
+    fused,
+    keeping,
+    looking,
+    padding_bias,
+    recomputing,
+    value_gradient,
+)
+from handler.xgraad.attribution import column_sums
+
+TRACED = (keeping, recomputing, value_gradient)
+Way = Callable[[Heads, Add], Tensor]
+
+
+@pytest.fixture(params=[False, True], ids=["whole", "padded"])
+def heads(request: pytest.FixtureRequest) -> Heads:
+    generator = torch.Generator().manual_seed(0)
+    # As models make them: tokens before heads in memory.
+    query, key, value = (torch.randn(3, 7, 4, 5, generator=generator).transpose(1, 2) for _ in range(3))
+    mask = torch.ones(3, 7, dtype=torch.bool)
+    if request.param:
+        mask[0, 4:] = mask[2, 6:] = False
+    return Heads(query, key, value, mask, padding_bias(mask, torch.float32), 0.4)
+
+
+def textbook(heads: Heads) -> tuple[Tensor, Tensor]:
+    """Output and column sums, from all probabilities at once."""
+    scores = heads.query @ heads.key.transpose(-1, -2) * heads.scaling
+    probabilities = scores.masked_fill(~heads.mask[:, None, None], -torch.inf).softmax(dim=-1)
+    return probabilities @ heads.value, column_sums(probabilities.detach(), heads.mask)
+
+
+def with_gradients(way: Callable[[Heads], Tensor], heads: Heads) -> tuple[Tensor, ...]:
+    """Output and gradients of an objective that weighs every real output differently."""
+    leaves = [each.detach().clone().requires_grad_() for each in heads[:3]]
+    output = way(heads._replace(query=leaves[0], key=leaves[1], value=leaves[2]))
+    weights = torch.linspace(-1, 1, output.numel()).view(output.shape) * heads.mask[:, None, :, None]
+    return output.detach(), *torch.autograd.grad(output, leaves, weights)
+
+
+@pytest.fixture(params=[1 << 19, 4 * 49, 49, 1], ids=["one tile", "a row", "a head", "too small"])
+def tile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little fits into a tile, at least one head's probabilities are in it."""
+    monkeypatch.setitem(attention_ways.TILE, "cpu", request.param)
+
+
+@pytest.mark.usefixtures("tile")
+@pytest.mark.parametrize("n_queries", [0, 1, 7])
+def test_looking(heads: Heads, n_queries: int) -> None:
+    found: list[Tensor] = []
+    with torch.inference_mode():
+        output = looking(heads, n_queries, found.append)
+    expected, columns = textbook(heads)
+    assert torch.allclose(output, expected[:, :, :n_queries], atol=1e-6)
+    assert torch.allclose(found[0], columns, atol=1e-6)
+
+
+@pytest.mark.usefixtures("tile")
+@pytest.mark.parametrize("way", TRACED)
+def test_traced_ways(heads: Heads, way: Way) -> None:
+    found: list[Tensor] = []
+    fast = with_gradients(lambda given: way(given, found.append), heads)
+    slow = with_gradients(lambda given: textbook(given)[0], heads)
+    for name, one, other in zip(("output", "query", "key", "value"), fast, slow, strict=True):
+        wanted = heads.mask[:, None, :, None] if name == "output" else True
+        assert torch.allclose(one * wanted, other * wanted, atol=1e-6), name
+    assert len(found) == 1
+    assert torch.allclose(found[0], textbook(heads)[1], atol=1e-6)
+
+
+def test_ways_can_be_told_apart(heads: Heads) -> None:
+    """Sanity arm: another scaling gives something else."""
+    expected, columns = textbook(heads)
+    other, other_columns = textbook(heads._replace(scaling=0.5))
+    assert not torch.allclose(expected, other, atol=1e-3)
+    assert not torch.allclose(columns, other_columns, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sums_of_half_precision_are_float32(heads: Heads, dtype: torch.dtype) -> None:
+    bias = padding_bias(heads.mask, dtype)
+    half = Heads(heads.query.to(dtype), heads.key.to(dtype), heads.value.to(dtype), heads.mask, bias, heads.scaling)
+    found: list[Tensor] = []
+    looking(half, 7, found.append)
+    with_gradients(lambda given: recomputing(given, found.append), half)
+    for columns in found:
+        assert columns.dtype == torch.float32
+        assert torch.allclose(columns, textbook(heads)[1], atol=0.05)
+
+
+def test_fused_gives_the_first_queries(heads: Heads) -> None:
+    expected, _ = textbook(heads)
+    assert torch.allclose(fused(heads, 2), expected[:, :, :2], atol=1e-6)
+
+
+def test_no_padding_no_bias() -> None:
+    assert padding_bias(torch.ones(2, 3, dtype=torch.bool), torch.float32) is None

@@ -1,0 +1,47 @@
+"""The last layer computes its first token alone, and the prediction stays what it was."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from handler.xgraad import Classifier
+from tests.toys import SENTENCES
+
+
+def test_logits_and_states_are_those_of_the_whole_model(
+    classifier: Classifier, checkpoints: dict[str, Path], architecture: str
+) -> None:
+    whole = AutoModelForSequenceClassification.from_pretrained(checkpoints[architecture]).eval()
+    encodings = classifier.encode([*SENTENCES, "plot " * 90])
+    logits = classifier.logits(encodings)
+    for row, (encoding, look) in enumerate(zip(encodings, classifier.look(encodings), strict=True)):
+        with torch.no_grad():
+            expected = whole(input_ids=torch.tensor([encoding.token_ids]), output_hidden_states=True)
+        assert torch.allclose(logits[row], expected.logits[0], atol=1e-5)
+        assert torch.allclose(look.logits, expected.logits[0], atol=1e-5)
+        states = torch.stack([state[0, 0] for state in expected.hidden_states[1:]])
+        assert torch.allclose(look.states, states, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "is_cut"), [("albert", False), ("bert", True), ("deberta", True), ("distilbert", True)]
+)
+def test_the_other_tokens_are_not_computed(classifiers: dict[str, Classifier], architecture: str, is_cut: bool) -> None:
+    """ALBERT's layers share their modules, so there it is left as it was."""
+    classifier = classifiers[architecture]
+    seen: list[int] = []
+    (encoding,) = classifier.encode(["the plot is thin"])
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, output: seen.append(output.shape[1]))
+        for name, module in classifier.model.named_modules()
+        if name.endswith(("intermediate.dense", "ffn.lin1", "ffn"))
+    ]
+    try:
+        classifier.logits([encoding])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert seen[0] == len(encoding)
+    assert seen[-1] == (1 if is_cut else len(encoding))
