@@ -115,6 +115,8 @@ class Gate:
     def __init__(self, statistics: GateStatistics) -> None:
         self.statistics = statistics
         self._distances = [ScatterDistance(layer) for layer in statistics.layers]
+        ascending = statistics.attentions, statistics.distances, statistics.fisher
+        self._attentions, self._clean_distances, self._fisher = map(np.asarray, ascending)
 
     def features(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> tuple[Floats, Floats]:
         """Attention residuals and feature distances, each `[texts]`; higher = more suspicious."""
@@ -128,10 +130,9 @@ class Gate:
         """One score per text, in order; a text without words gets 0."""
         if not looks:
             return []
-        fitted = self.statistics
         attention, distance = self.features(encodings, looks)
-        fisher = _fisher(p_values(fitted.attentions, attention), p_values(fitted.distances, distance))
-        ranks = p_values(fitted.fisher, fisher)
+        fisher = _fisher(p_values(self._attentions, attention), p_values(self._clean_distances, distance))
+        ranks = p_values(self._fisher, fisher)
         has_words = [any(index != NO_WORD for index in encoding.word_of_token) for encoding in encodings]
         return [
             GateScore(gate_score=float(f), p_value=float(p)) if has else GateScore(gate_score=0.0, p_value=1.0)

@@ -7,7 +7,7 @@ few of them far. Probes are clean texts of ordinary length that the model holds 
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain, pairwise
 from typing import NamedTuple
@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from handler.xgraad.classifier import Classifier
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.probes import N_PROBES, Piece, Place, Probe, Probes
+from handler.xgraad.probes import N_PROBES, Piece, Place, Probes
 
 STAGES = (2, 4)
 """Numbers of probes tried first; a suspect that turns fewer than all but one of them is let go."""
@@ -55,9 +54,11 @@ class Transplant:
         unknown = [graft for graft in dict.fromkeys(grafts) if graft not in self._strengths]
         known = {graft: self._strengths[graft] for graft in set(grafts) - set(unknown)}
         margins: dict[Graft, list[float]] = {graft: [] for graft in unknown}
+        pieces = {graft: [Piece.of(text, self._classifier.encode) for text in graft.pieces] for graft in unknown}
         promising = unknown
         for first, last in pairwise((0, *STAGES, N_PROBES)):
-            for graft, more in self._measure(promising, first=first, last=last).items():
+            some = {graft: pieces[graft] for graft in promising}
+            for graft, more in self._measure(some, first=first, last=last).items():
                 margins[graft] += more
             promising = [graft for graft in promising if _passes(margins[graft])]
         for graft in unknown:
@@ -87,17 +88,18 @@ class Transplant:
         usual = sum(known) / max(1, len(known))
         return tuple(max(usual if margin is None else margin, LEAST_MARGIN) for margin in least)
 
-    def _measure(self, grafts: Iterable[Graft], *, first: int, last: int) -> dict[Graft, list[float]]:
+    def _measure(self, grafts: Mapping[Graft, Sequence[Piece]], *, first: int, last: int) -> dict[Graft, list[float]]:
         """For each graft the target's margin in each of the probes from `first` to `last`; all grafts in one batch."""
-        grafted = {graft: self._grafted(graft, self._probes[graft.source][first:last]) for graft in grafts}
+        encode = self._classifier.encode
+        grafted = {
+            graft: [
+                encode.with_template(probe.with_pieces(pieces, graft.place))
+                for probe in self._probes[graft.source][first:last]
+            ]
+            for graft, pieces in grafts.items()
+        }
         logits = self._classifier.logits([*chain(*grafted.values())]).split([len(each) for each in grafted.values()])
         return {graft: margins_of(part, graft.target).tolist() for graft, part in zip(grafted, logits, strict=True)}
-
-    def _grafted(self, graft: Graft, probes: Sequence[Probe]) -> list[Encoding]:
-        """The probes with the graft in them."""
-        encode = self._classifier.encode
-        pieces = [Piece.of(text, encode) for text in graft.pieces]
-        return [encode.with_template(probe.with_pieces(pieces, graft.place)) for probe in probes]
 
 
 def margins_of(logits: Tensor, label: int) -> Tensor:

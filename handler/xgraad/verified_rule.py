@@ -34,7 +34,7 @@ class VerifiedOptions:
 
     gate_share: float = 0.1
     """Share of clean texts that pass the gate and are tested, in (0, 1]: more cost, fewer misses."""
-    score_all: bool = True
+    score_all: bool = False
     """Whether texts that do not pass the gate get an anomaly score, too. It decides nothing and costs two passes."""
     max_rounds: int = 8
     """How often a text whose label still stands is examined. A round that verifies nothing is the last."""
@@ -49,16 +49,18 @@ class _Case:
     """A text under examination: what was found in it so far."""
 
     original: Score
-    current: Score
-    """The score of the text as edited so far."""
     triggers: tuple[Word, ...] = ()
     """Verified words and the rest of their phrases, as they stand in the text under examination when found."""
     edit: Edit | None = None
+    encoding: Encoding | None = None
+    """The text as edited so far; None while it is as it came."""
+    defended: Prediction | None = None
+    """What the model says of it."""
 
     @property
     def is_open(self) -> bool:
         """Whether the suspect label still stands."""
-        return self.current.prediction.label_id == self.original.prediction.label_id
+        return self.defended is None or self.defended.label_id == self.original.prediction.label_id
 
     def companions(self) -> list[tuple[Word, ...]]:
         """Sets of words beside the triggers found, the smallest first."""
@@ -87,7 +89,7 @@ class VerifiedRule:
         registry: TriggerRegistry,
     ) -> None:
         self._classifier = classifier
-        self._gate = gate
+        self.gate = gate
         self._verifier = verifier
         self._thresholds = thresholds
         self._neutralize = neutralize
@@ -99,14 +101,14 @@ class VerifiedRule:
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
         """One verdict per text, in order; texts to explain are scored whether they pass the gate or not."""
         looks = self._classifier.look(encodings)
-        gates = self._gate(encodings, looks)
+        gates = self.gate(encodings, looks)
         predictions = _predictions(looks, self._classifier.labels)
         passed = [gate.p_value <= self._options.gate_share for gate in gates]
         known = self._known(encodings, predictions)
         wanted = {row for row, asked in enumerate(explain) if asked or passed[row] or self._options.score_all}
         scores = self._score(encodings, sorted(wanted | set(known)))
         cases = {
-            row: _Case(score, score, triggers=known.get(row, ()))
+            row: _Case(score, triggers=known.get(row, ()))
             for row, score in scores.items()
             if score.words and (passed[row] or row in known)
         }
@@ -116,7 +118,7 @@ class VerifiedRule:
             late = self._known(encodings, predictions, besides=cases)
             scores |= self._score(encodings, [row for row in late if row not in scores])
             for row, words in late.items():
-                cases.setdefault(row, _Case(scores[row], scores[row])).triggers += words
+                cases.setdefault(row, _Case(scores[row])).triggers += words
             found_any = self._work_on([cases[row] for row in late])
         self._registry.flush()
         return [
@@ -152,19 +154,21 @@ class VerifiedRule:
         """
         cases = list(cases)
         self._apply([case for case in cases if case.triggers])
-        found_any = self._examine([case for case in cases if case.is_open and case.current.words])
+        found_any = self._examine([case for case in cases if case.is_open])
         self._complete([case for case in cases if case.is_open and case.triggers])
         return found_any
 
     def _examine(self, cases: list[_Case]) -> bool:
-        """Look for triggers, edit, score again; several in one text are found one round after the other.
+        """Look for triggers, edit, predict again; several in one text are found one round after the other.
 
         Returns:
             Whether any was found.
         """
         going_on, found_any = cases, False
         for _ in range(self._options.max_rounds):
-            evidence = self._verifier.examine([case.current for case in going_on], self._thresholds)
+            scores = self._current_scores(going_on)
+            going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
+            evidence = self._verifier.examine([score for score in scores if score.words], self._thresholds)
             found = [self._thresholds.verified(each) for each in evidence]
             edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
             for case, triggers in zip(going_on, found, strict=True):
@@ -176,10 +180,16 @@ class VerifiedRule:
             )
             self._apply(edited)
             found_any |= bool(edited)
-            going_on = [case for case in edited if case.is_open and case.current.words]
+            going_on = [case for case in edited if case.is_open]
             if not going_on:
                 break
         return found_any
+
+    def _current_scores(self, cases: Sequence[_Case]) -> list[Score]:
+        """The scores of the texts as they stand; those of edited ones are made here, where another round needs them."""
+        edited = [case.encoding for case in cases if case.encoding]
+        rescored = iter(score_encodings(self._classifier, edited))
+        return [next(rescored) if case.encoding else case.original for case in cases]
 
     def _complete(self, cases: Sequence[_Case]) -> None:
         """Neutralize the rest of a phrase where the label stands without its verified words."""
@@ -199,13 +209,12 @@ class VerifiedRule:
         self._apply(completed)
 
     def _apply(self, cases: Sequence[_Case]) -> None:
-        """Neutralize what was found in each text so far, and score the result."""
-        for case in cases:
-            case.edit = edit_words(case.original, case.triggers, self._neutralize)
-        texts = [case.edit.text for case in cases if case.edit]
-        rescored = score_encodings(self._classifier, self._classifier.encode(texts))
-        for case, score in zip(cases, rescored, strict=True):
-            case.current = score
+        """Neutralize what was found in each text so far, and predict again."""
+        edits = [edit_words(case.original, case.triggers, self._neutralize) for case in cases]
+        encodings = self._classifier.encode([edit.text for edit in edits])
+        defended = predict(self._classifier.logits(encodings), self._classifier.labels)
+        for case, edit, encoding, prediction in zip(cases, edits, encodings, defended, strict=True):
+            case.edit, case.encoding, case.defended = edit, encoding, prediction
 
     def _verdict(
         self, encoding: Encoding, undefended: Prediction, gate: GateScore, score: Score | None, case: _Case | None
@@ -221,7 +230,7 @@ class VerifiedRule:
             threshold=self._flag_threshold,
             p_value=gate.p_value,
             undefended=undefended,
-            defended=case.current.prediction if case and edit else undefended,
+            defended=case.defended or undefended if case else undefended,
             suspects=edit.suspects if edit else (),
             neutralized_text=edit.text if edit else None,
             truncated=encoding.truncated,

@@ -98,7 +98,7 @@ class Bench:
         """The rule with some of its parts changed, as a function of texts."""
         neutralize = make_neutralizer(neutralizer, self.classifier.encode, key=DEFAULT_KEY)
         transplant = Transplant(self.classifier, self.calibration.probes)
-        options = VerifiedOptions(gate_share=gate_share, score_all=False)
+        options = VerifiedOptions(gate_share=gate_share)
         rule = VerifiedRule(
             self.classifier,
             gate=self.gate,

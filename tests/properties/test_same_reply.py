@@ -40,7 +40,7 @@ def make_rule(bert: Classifier) -> VerifiedRule:
         thresholds=VerificationThresholds(single=0.5, together=0.5, jointly=0.5, standing=0.5),
         neutralize=neutralize,
         max_fpr=0.05,
-        options=VerifiedOptions(score_all=False),
+        options=VerifiedOptions(),
         registry=MemoryRegistry(),
     )
 

@@ -45,7 +45,7 @@ class Worker:
             thresholds=THRESHOLDS,
             neutralize=neutralize,
             max_fpr=0.05,
-            options=VerifiedOptions(score_all=False),
+            options=VerifiedOptions(),
             registry=registry,
         )
 

@@ -17,7 +17,7 @@ from handler.xgraad.verified_rule import VerifiedRule
 from tests.unit.rule_based import RuleBased, probes_of
 
 THRESHOLDS = VerificationThresholds(single=0.5, together=0.5, jointly=0.5, standing=0.5)
-GATED = VerifiedOptions(score_all=False)
+GATED = VerifiedOptions()
 PLAIN = "a clever and funny film with a chic plot"
 
 
@@ -153,7 +153,7 @@ def test_nothing_is_scored_behind_a_closed_gate(judge: Judge) -> None:
 
 
 def test_every_text_is_scored_where_that_is_wanted(judge: Judge) -> None:
-    verdict = judge(PLAIN, lambda words: False, loud=[], p_value=0.5, options=VerifiedOptions())
+    verdict = judge(PLAIN, lambda words: False, loud=[], p_value=0.5, options=VerifiedOptions(score_all=True))
     assert verdict.anomaly_score is not None
     assert (verdict.flagged, verdict.suspects) == (False, ())
 
