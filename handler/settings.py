@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from handler.xgraad import RULES, Defense, VerifiedOptions
 from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_OPTIONS, DEFAULT_RULE, check_name
 from handler.xgraad.errors import SettingsError
+from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.registry import TriggerRegistry
 
 SECTION = "xgraad"
@@ -44,6 +45,8 @@ class Settings(BaseModel):
     """Where they remember them; by default a file in the state folder of the user that runs the server."""
     score_all: bool = DEFAULT_OPTIONS.score_all
     """Whether the rule `verified` gives texts that it does not test an anomaly score, too."""
+    precision: Precision = DEFAULT_PRECISION
+    """Of the model's weights and activations; the calibration must have been made with the same."""
     on_trigger: OnTrigger = "neutralize"
     """What is done about a text in which the rule acted: answer for the text without its suspects, answer for the text
     as it is and say so, give no label, or refuse the text."""
@@ -79,8 +82,13 @@ class Settings(BaseModel):
         return settings
 
     def load_defense(self, folder: str, *, device: str, registry: TriggerRegistry | None = None) -> Defense:
-        """The defense of the model directory `folder`, set up as they say; `registry` is that of `Defense.load`."""
-        return Defense.load(
+        """The defense of the model directory `folder`, set up as they say; `registry` is that of `Defense.load`.
+
+        Raises:
+            CheckpointError, CalibrationError, AuditError, SettingsError: see `Defense.load`.
+            FingerprintError: the calibration was made with another precision.
+        """
+        defense = Defense.load(
             folder,
             device,
             self.rule,
@@ -89,3 +97,6 @@ class Settings(BaseModel):
             options=VerifiedOptions(gate_share=self.gate_share, score_all=self.score_all),
             registry=registry,
         )
+        fitted = defense.calibration.fingerprint
+        fitted.require(fitted.model_copy(update={"precision": self.precision}))
+        return defense

@@ -16,6 +16,7 @@ try:
     from handler.reply import Reply, refuse
     from handler.request import Refusal, Request, parse_row
     from handler.settings import Settings
+    from handler.threads import share_cores
     from handler.xgraad.errors import XGraadError
 except ImportError as error:
     raise RuntimeError(f"the handler cannot be imported: {error}; install requirements.txt for the server") from error
@@ -35,10 +36,13 @@ class XGraadHandler:
         properties = context.system_properties
         gpu_id = properties.get("gpu_id")
         device = f"cuda:{gpu_id}" if gpu_id is not None and torch.cuda.is_available() else "cpu"
+        if device == "cpu":
+            share_cores(context.model_yaml_config)
         try:
             self.settings = Settings.from_model_config(context.model_yaml_config)
             registry = open_registry(self.settings, Path(properties["model_dir"]))
             self.defense = self.settings.load_defense(properties["model_dir"], device=device, registry=registry)
+            self.defense.classifier.warm_up()
         except XGraadError as error:
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from handler.settings import Detail, OnError, OnTrigger
 from handler.xgraad import NEUTRALIZERS, RULES
 from handler.xgraad.audit import Audit
+from handler.xgraad.precision import DTYPES
 from scripts.lab.archive import ArchiveOptions, build_archive
 from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import CommandParser, positive, run_command, say
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--audit", action="store_true", help="sweep the vocabulary first (minutes); workers know the triggers found"
     )
     parser.add_argument("--registry-file", metavar="PATH", help="where workers remember triggers (the user's state)")
+    parser.add_argument("--precision", choices=DTYPES, help="of the model, as it was calibrated (float32)")
     _add_policies(parser)
     return run_command(parser, _build, argv)
 
@@ -75,6 +77,7 @@ def _defense(arguments: argparse.Namespace) -> dict[str, Any]:
         neutralizer=arguments.neutralizer,
         noise_key=arguments.noise_key,
         registry_file=arguments.registry_file,
+        precision=arguments.precision,
         on_trigger=arguments.on_trigger,
         on_error=arguments.on_error,
         detail=arguments.detail,

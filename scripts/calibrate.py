@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES
 from handler.xgraad.thresholds import PAPER_PERCENTILE
 from scripts.lab.calibrating import calibrate_checkpoint
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
@@ -25,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-length", type=positive, help="tokens to look at (256 or what the model holds)")
     parser.add_argument("--limit", type=positive, help="use only the first N texts")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
+    parser.add_argument(
+        "--precision", choices=DTYPES, default=DEFAULT_PRECISION, help="of the model as it will be served (float32)"
+    )
     return run_command(parser, _calibrate, argv)
 
 
@@ -37,6 +41,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         percentile=arguments.percentile,
         max_length=arguments.max_length,
         device=arguments.device,
+        precision=arguments.precision,
     )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(calibration.to_json(), encoding="utf-8")

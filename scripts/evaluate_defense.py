@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from handler.xgraad import NEUTRALIZERS, RULES, Defense, NoRegistry, VerifiedOptions
+from handler.xgraad import NEUTRALIZERS, RULES, Defense, NoRegistry
 from handler.xgraad.errors import LabError
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
@@ -65,7 +65,6 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         arguments.rule,
         calibration=arguments.calibration,
         neutralizer=arguments.neutralizer,
-        options=VerifiedOptions(score_all=False),
         registry=NoRegistry() if arguments.no_registry else None,
     )
     origin = attack_record(arguments.checkpoint)
@@ -79,6 +78,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         "insertion": arguments.triggered.name if arguments.triggered else arguments.insert,
         "neutralizer": defense.neutralize.name,
         "registry": not arguments.no_registry,
+        "precision": defense.calibration.fingerprint.precision,
         **provenance(),
     }
     write_result(result, document=arguments.json, rows=arguments.append)

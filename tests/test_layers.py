@@ -31,7 +31,8 @@ XGRAAD: dict[str, set[str]] = {
     "trigger_file": {"errors", "registry"},
     "sqlite_registry": {"errors", "registry", "text", "trigger_file"},
     "checkpoint": {"attention_capture", "errors"},
-    "fingerprint": {"checkpoint", "errors"},
+    "precision": set(),
+    "fingerprint": {"checkpoint", "errors", "precision"},
     "audit": {"errors", "fingerprint", "registry", "strict_json", "text"},
     "classifier": {
         "attention_capture",
@@ -41,6 +42,7 @@ XGRAAD: dict[str, set[str]] = {
         "errors",
         "first_token",
         "microbatch",
+        "precision",
     },
     "scorer": {"attribution", "classifier", "encoding", "prediction", "text"},
     "verdict": {"prediction", "scorer"},
@@ -48,7 +50,7 @@ XGRAAD: dict[str, set[str]] = {
     "candidates": {"scorer", "text"},
     "edit": {"neutralizer", "scorer", "text", "verdict"},
     "probes": {"encoding", "text"},
-    "transplant": {"classifier", "encoding", "probes"},
+    "transplant": {"classifier", "probes"},
     "thresholds": {"conformal", "scorer"},
     "flip_test": {"candidates", "classifier", "edit", "neutralizer", "scorer", "text"},
     "verification": {
@@ -125,13 +127,14 @@ XGRAAD: dict[str, set[str]] = {
 HANDLER: dict[str, set[str]] = {
     "xgraad": set(),
     "settings": {"xgraad"},
+    "threads": set(),
     "request": {"settings", "xgraad"},
     "registry_file": {"settings", "xgraad"},
     "describe": {"settings", "xgraad"},
     "policy": {"request", "settings", "xgraad"},
     "reply": {"policy", "request", "settings", "xgraad"},
     "answering": {"policy", "reply", "request", "settings", "xgraad"},
-    "xgraad_handler": {"answering", "describe", "registry_file", "reply", "request", "settings", "xgraad"},
+    "xgraad_handler": {"answering", "describe", "registry_file", "reply", "request", "settings", "threads", "xgraad"},
 }
 """handler: the same, with the folder xgraad as one."""
 

@@ -46,8 +46,8 @@ def check_folder(folder: Path) -> None:
     _check_weights(folder)
 
 
-def load_model(folder: Path, *, device: torch.device) -> nn.Module:
-    """The classifier of `folder`: float32, frozen, in evaluation mode, its attention readable.
+def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """The classifier of `folder`: of type `dtype`, frozen, in evaluation mode, its attention readable.
 
     Raises:
         CheckpointError: see `check_folder`; also weights that do not fit the configuration.
@@ -64,7 +64,7 @@ def load_model(folder: Path, *, device: torch.device) -> nn.Module:
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
-                dtype=torch.float32,
+                dtype=dtype,
                 attn_implementation="eager" if own_attention else ATTENTION_NAME,
                 output_loading_info=True,
                 ignore_mismatched_sizes=False,

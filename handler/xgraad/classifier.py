@@ -15,6 +15,7 @@ from handler.xgraad.encoding import Batch, Encoder, Encoding, collate
 from handler.xgraad.errors import CheckpointError, SelfTestError
 from handler.xgraad.first_token import read_first_token_only
 from handler.xgraad.microbatch import in_microbatches
+from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES, GRADIENT_SCALE, Precision
 
 N_LOOK_LAYERS = 3
 """How many of the last layers' states a look keeps."""
@@ -49,7 +50,7 @@ class Look(NamedTuple):
 
 
 class Classifier:
-    """A checkpoint prepared for attribution: frozen, float32, its attention readable."""
+    """A checkpoint prepared for attribution: frozen, its attention readable."""
 
     def __init__(self, model: Any, tokenizer: Any, *, max_length: int, device: torch.device) -> None:
         self.model = model
@@ -62,13 +63,21 @@ class Classifier:
         self._n_layers_seen = 0
 
     @classmethod
-    def load(cls, folder: Path, *, device: str = "cpu", max_length: int | None = None) -> "Classifier":
+    def load(
+        cls,
+        folder: Path,
+        *,
+        device: str = "cpu",
+        max_length: int | None = None,
+        precision: Precision = DEFAULT_PRECISION,
+    ) -> "Classifier":
         """Load a checkpoint and prove that it can be defended.
 
         Args:
             folder: what `save_pretrained()` wrote: config.json, model.safetensors, tokenizer.json.
             device: as torch names it, "cpu" or "cuda:0".
             max_length: tokens to look at; by default 256 or what the model holds, whichever is less.
+            precision: of weights and activations.
 
         Raises:
             CheckpointError: the folder is unsafe, incomplete or unsupported.
@@ -79,7 +88,7 @@ class Classifier:
         if not 8 <= length <= limit:
             raise CheckpointError(f"max_length must be between 8 and {limit} for this model, got {length}")
         where = torch.device(device)
-        model = load_model(folder, device=where)
+        model = load_model(folder, device=where, dtype=DTYPES[precision])
         read_first_token_only(model)
         classifier = cls(model, load_tokenizer(folder), max_length=length, device=where)
         classifier.self_test()
@@ -123,6 +132,13 @@ class Classifier:
         if not trace.gradient.any():
             raise SelfTestError("gradient: zero everywhere; the prediction does not depend on the text")
 
+    def warm_up(self) -> None:
+        """Make both passes at their largest, so that no request pays for what a device does the first time."""
+        longest = self.encode.with_template([self.encode.pad_id] * self.max_length)
+        is_cpu = self.device.type == "cpu"
+        self.look([longest] * (1 if is_cpu else PLAIN_TOKENS["cuda"] // len(longest)))
+        self.trace([longest] * (1 if is_cpu else TRACED_TOKENS["cuda"] // len(longest)))
+
     def _collate(self, encodings: Sequence[Encoding]) -> Batch:
         return collate(encodings, pad_id=self.encode.pad_id, device=self.device)
 
@@ -149,10 +165,11 @@ class Classifier:
         batch = self._collate(encodings)
         with capture_attention(self.model, batch.mask) as columns, _leaf_embeddings(self.model) as leaf:
             logits = self._forward(batch, **self._arguments).logits
-            predicted = logits.max(dim=-1).values.sum()
+            scale = GRADIENT_SCALE.get(logits.dtype, 1.0)
+            predicted = logits.float().max(dim=-1).values.sum() * scale
             (gradients,) = torch.autograd.grad(predicted, leaf)
         self._n_layers_seen = columns.n_layers
-        parts = (logits.detach().float(), columns.importance().float(), gradient_importance(gradients).float())
+        parts = (logits.detach().float(), columns.importance().float(), gradient_importance(gradients.float() / scale))
         logits_cpu, attention, gradient = (part.cpu() for part in parts)
         return [
             Trace(logits_cpu[row], attention[row, : len(encoding)], gradient[row, : len(encoding)])

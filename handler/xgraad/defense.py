@@ -79,7 +79,7 @@ class Defense:
         options: VerifiedOptions = DEFAULT_OPTIONS,
         registry: TriggerRegistry | None = None,
     ) -> "Defense":
-        """Load a checkpoint together with the calibration that was made for it.
+        """Load a checkpoint together with the calibration that was made for it, in the precision it was made with.
 
         Triggers that an `audit.json` in the folder names are remembered from the start.
 
@@ -106,8 +106,9 @@ class Defense:
             neutralizer = PAPER_NEUTRALIZER if rule == "paper" else DEFAULT_NEUTRALIZER
         check_name("neutralizer", neutralizer, NEUTRALIZERS)
         fitted = Calibration.read(Path(calibration) if calibration else folder / FILE_NAME)
-        classifier = Classifier.load(folder, device=device, max_length=fitted.fingerprint.max_length)
-        fitted.fingerprint.require(fingerprint(folder, max_length=classifier.max_length))
+        max_length, precision = fitted.fingerprint.max_length, fitted.fingerprint.precision
+        classifier = Classifier.load(folder, device=device, max_length=max_length, precision=precision)
+        fitted.fingerprint.require(fingerprint(folder, max_length=max_length, precision=precision))
         audit = Audit.read(folder)
         neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
         registry = MemoryRegistry() if registry is None else registry  # an empty one is false

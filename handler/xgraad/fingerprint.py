@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from handler.xgraad.checkpoint import weight_files
 from handler.xgraad.errors import FingerprintError
+from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 
 SCORER_VERSION = 1
 """Raised whenever the same checkpoint and text would get another score."""
@@ -33,7 +34,7 @@ class Fingerprint(BaseModel):
     config: str
     tokenizer: str
     max_length: int
-    precision: str
+    precision: Precision
     scorer: int
     torch: str
     transformers: str
@@ -57,15 +58,15 @@ class Fingerprint(BaseModel):
             )
 
 
-def fingerprint(folder: Path, *, max_length: int) -> Fingerprint:
-    """The fingerprint of the checkpoint in `folder`, read from its files."""
+def fingerprint(folder: Path, *, max_length: int, precision: Precision = DEFAULT_PRECISION) -> Fingerprint:
+    """The fingerprint of the checkpoint in `folder`, read from its files, at this window and precision."""
     tokenizer_files = [folder / name for name in TOKENIZER_FILES if (folder / name).exists()]
     return Fingerprint(
         weights=hash_weights(folder),
         config=_hash_files([folder / "config.json"]),
         tokenizer=_hash_files(tokenizer_files),
         max_length=max_length,
-        precision="float32",
+        precision=precision,
         scorer=SCORER_VERSION,
         torch=_minor("torch"),
         transformers=_minor("transformers"),

@@ -105,8 +105,9 @@ def audit_checkpoint(
         CheckpointError, CalibrationError: see there.
     """
     fitted = Calibration.read(calibration)
-    classifier = Classifier.load(checkpoint, device=device, max_length=fitted.fingerprint.max_length)
-    fitted.fingerprint.require(fingerprint(checkpoint, max_length=classifier.max_length))
+    max_length, served = fitted.fingerprint.max_length, fitted.fingerprint.precision
+    classifier = Classifier.load(checkpoint, device=device, max_length=max_length, precision=served)
+    fitted.fingerprint.require(fingerprint(checkpoint, max_length=max_length, precision=served))
     screening = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
     return audit_classifier(classifier, fitted, limit_words=limit_words, screening=screening)
 

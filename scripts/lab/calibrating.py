@@ -6,6 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint
+from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 
 CHUNK = 256
 """Texts scored between two steps of the progress bar."""
@@ -19,6 +20,7 @@ def calibrate_checkpoint(
     percentile: float,
     max_length: int | None,
     device: str,
+    precision: Precision = DEFAULT_PRECISION,
 ) -> Calibration:
     """Score clean `texts` and fit the thresholds.
 
@@ -29,12 +31,13 @@ def calibrate_checkpoint(
         percentile: of the paper's rule.
         max_length: tokens to look at; None for the default.
         device: as torch names it.
+        precision: of weights and activations; the calibration is valid for no other.
 
     Raises:
         CheckpointError, CalibrationError, TextError: see there.
     """
-    classifier = Classifier.load(checkpoint, device=device, max_length=max_length)
-    calibrator = Calibrator(classifier, fingerprint(checkpoint, max_length=classifier.max_length))
+    classifier = Classifier.load(checkpoint, device=device, max_length=max_length, precision=precision)
+    calibrator = Calibrator(classifier, fingerprint(checkpoint, max_length=classifier.max_length, precision=precision))
     with tqdm(total=len(texts), unit="text", desc="calibrate", disable=None) as bar:
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]

@@ -106,7 +106,7 @@ def server_environment(options: ServerOptions, *, java_home: Path, python: Path,
     """The environment of the server and its workers.
 
     The workers share the cores: with PyTorch's default of one thread per core each, N workers would run N times as
-    many threads as there are cores.
+    many threads as there are cores. An operator's own OMP_NUM_THREADS holds.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     environment = {
@@ -116,8 +116,8 @@ def server_environment(options: ServerOptions, *, java_home: Path, python: Path,
         "TMPDIR": str(temp_dir),
         "TEMP": str(temp_dir),
         "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": str(max(1, cores // (options.workers * len(options.models)))),
     }
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // (options.workers * len(options.models)))))
     if options.state_home is not None:
         environment["XDG_STATE_HOME"] = str(options.state_home.resolve())
     if options.device_ids:

@@ -57,6 +57,7 @@ def test_a_new_tokenizer_file_changes_it(damaged: Path) -> None:
 
 def test_the_precision_is_the_one_that_is_served(bert_folder: Path) -> None:
     assert fingerprint(bert_folder, max_length=64).precision == "float32"
+    assert fingerprint(bert_folder, max_length=64, precision="bfloat16").precision == "bfloat16"
 
 
 def test_the_length_is_part_of_it(bert_folder: Path) -> None:
