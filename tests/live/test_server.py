@@ -93,6 +93,7 @@ def server(store: Path) -> Iterator[RunningServer]:
     command = [sys.executable, "-m", "scripts.serve", "start", "--models", "echo", "--workers", "2"]
     command += ["--model-store", str(store), "--state", str(state), "--port-base", str(free_base())]
     environment = {**os.environ, "MY_TOKEN": "a credential of the caller"}
+    environment.pop("OMP_NUM_THREADS", None)
     ended = subprocess.run(
         command, cwd=PROJECT, env=environment, check=False, capture_output=True, text=True, timeout=90
     )

@@ -93,7 +93,9 @@ def test_token_authorization_and_gpus_follow_the_options(options: ServerOptions)
     assert "number_of_gpu" not in free
 
 
-def test_workers_share_the_cores(options: ServerOptions) -> None:
+def test_workers_share_the_cores(options: ServerOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
     def threads(workers: int) -> int:
         wanted = replace(options, workers=workers, device="gpu", device_ids=(2, 0))
         environment = server_environment(
@@ -108,6 +110,8 @@ def test_workers_share_the_cores(options: ServerOptions) -> None:
     assert threads(1) >= 1
     assert threads(10_000) == 1
     assert threads(2) * 2 <= max(2, threads(1))
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert threads(2) == 7  # the operator's own
 
 
 def test_workers_remember_where_the_server_is_told(options: ServerOptions, monkeypatch: pytest.MonkeyPatch) -> None:
