@@ -5,6 +5,7 @@ the time of day into the file. So everything is staged in one private folder, th
 folder, and the result is rewritten with fixed times: same input, same bytes.
 """
 
+import json
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ import yaml
 import handler
 from handler.settings import SECTION, Settings
 from handler.xgraad.audit import AUDIT_FILE, Audit
-from handler.xgraad.calibration import FILE_NAME
+from handler.xgraad.calibration import FILE_NAME, Calibration
 from handler.xgraad.checkpoint import weight_files
 from handler.xgraad.errors import LabError
 from handler.xgraad.fingerprint import TOKENIZER_FILES
@@ -29,6 +30,7 @@ from scripts.lab.server_options import MODEL_NAME
 
 SOURCE = Path(handler.__file__).parent
 ENTRY = "xgraad_handler.py"
+UNDEFENDED = Path(__file__).with_name("undefended_handler.py")
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 MANIFEST = "MAR-INF/MANIFEST.json"
 
@@ -69,14 +71,32 @@ def build_archive(options: ArchiveOptions) -> Path:
         settings.load_defense(str(stage), device="cpu")
         config_file = Path(temporary, "model-config.yaml")
         config_file.write_text(yaml.safe_dump(model_config, sort_keys=False), encoding="utf-8")
-        packed = _run_archiver(options, stage=stage, config_file=config_file, temporary=Path(temporary))
-        options.model_store.mkdir(parents=True, exist_ok=True)
-        archive = options.model_store / f"{options.name}.mar"
-        _rewrite(packed, archive)
+        return _pack(options, stage=stage, config_file=config_file, entry=SOURCE / ENTRY)
+
+
+def build_undefended_archive(options: ArchiveOptions) -> Path:
+    """Pack the same checkpoint with a handler that defends nothing, to compare with; returns the archive."""
+    with tempfile.TemporaryDirectory(prefix="xgraad-archive-") as temporary:
+        stage = Path(temporary, "stage")
+        _stage_checkpoint(options, stage)
+        max_length = Calibration.read(options.calibration).fingerprint.max_length
+        (stage / "max_length.json").write_text(json.dumps(max_length), encoding="utf-8")
+        config_file = Path(temporary, "model-config.yaml")
+        model_config = {key: value for key, value in _model_config(options).items() if key != SECTION}
+        config_file.write_text(yaml.safe_dump(model_config, sort_keys=False), encoding="utf-8")
+        return _pack(options, stage=stage, config_file=config_file, entry=UNDEFENDED)
+
+
+def _pack(options: ArchiveOptions, *, stage: Path, config_file: Path, entry: Path) -> Path:
+    """What is staged, as an archive in the model store."""
+    packed = _run_archiver(options, stage=stage, config_file=config_file, entry=entry)
+    options.model_store.mkdir(parents=True, exist_ok=True)
+    archive = options.model_store / f"{options.name}.mar"
+    _rewrite(packed, archive)
     return archive
 
 
-def _stage(options: ArchiveOptions, stage: Path) -> None:
+def _stage_checkpoint(options: ArchiveOptions, stage: Path) -> None:
     """Copy only what serving needs: no pickles, no training state, no caches."""
     stage.mkdir()
     names = ["config.json", "model.safetensors.index.json", *TOKENIZER_FILES]
@@ -84,6 +104,11 @@ def _stage(options: ArchiveOptions, stage: Path) -> None:
     for source in sources:
         if source.is_file():
             shutil.copyfile(source, stage / source.name)
+
+
+def _stage(options: ArchiveOptions, stage: Path) -> None:
+    """The checkpoint, what was learned about it, and the handler."""
+    _stage_checkpoint(options, stage)
     shutil.copyfile(options.calibration, stage / FILE_NAME)
     if options.audit:
         (stage / AUDIT_FILE).write_text(options.audit.to_json(), encoding="utf-8")
@@ -96,13 +121,14 @@ def _model_config(options: ArchiveOptions) -> dict[str, Any]:
     return template | options.server | {SECTION: template[SECTION] | options.defense}
 
 
-def _run_archiver(options: ArchiveOptions, *, stage: Path, config_file: Path, temporary: Path) -> Path:
-    private, out = temporary / "tmp", temporary / "out"
+def _run_archiver(options: ArchiveOptions, *, stage: Path, config_file: Path, entry: Path) -> Path:
+    """Run it in the private folder that holds the stage."""
+    private, out = stage.parent / "tmp", stage.parent / "out"
     private.mkdir()
     out.mkdir()
     command = [sys.executable, "-m", "model_archiver.model_packaging", "--force"]
     command += ["--model-name", options.name, "--version", options.version]
-    command += ["--handler", str(SOURCE / ENTRY), "--extra-files", str(stage), "--config-file", str(config_file)]
+    command += ["--handler", str(entry), "--extra-files", str(stage), "--config-file", str(config_file)]
     command += ["--archive-format", "zip-store", "--export-path", str(out)]
     done = subprocess.run(
         command, env=os.environ | {"TMPDIR": str(private)}, capture_output=True, text=True, check=False

@@ -16,6 +16,7 @@ from scripts.lab.defense_tables import (
 )
 from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.lab.results import Row, markdown, read_rows
+from scripts.lab.speed_tables import cost_line, growth_table, load_table, memory_table, speed_table
 
 START, END = "<!-- table: {name} -->", "<!-- end -->"
 
@@ -74,6 +75,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "audit": audit_table,
     "candidates": partial(ablation_table, group="candidates"),
     "clean_models": clean_models_table,
+    "cost": cost_line,
     "decision": partial(ablation_table, group="decision"),
     "demo": _demo_table,
     "gate_share": partial(ablation_table, group="gate_share"),
@@ -81,7 +83,11 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "grid": grid_table,
     "grid_clean": grid_clean_table,
     "grid_summary": grid_summary_table,
+    "growth": growth_table,
+    "load": load_table,
+    "memory": memory_table,
     "neutralizer": partial(ablation_table, group="neutralizer"),
     "rules": rules_table,
+    "speed": speed_table,
     "targets": _targets_table,
 }

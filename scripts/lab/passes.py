@@ -1,0 +1,182 @@
+"""The passes that are compared: the plain model's, the defense's, and the official code's."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import cycle
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+
+from handler.xgraad import Calibration, Classifier, VerifiedOptions
+from handler.xgraad.checkpoint import load_tokenizer
+from handler.xgraad.classifier import Look
+from handler.xgraad.defense import DEFAULT_KEY, make_rule
+from handler.xgraad.encoding import Encoder, Encoding, collate
+from handler.xgraad.gate import Gate, GateScore, GateStatistics
+from handler.xgraad.neutralizer import make_neutralizer
+from handler.xgraad.precision import DTYPES
+from handler.xgraad.registry import MemoryRegistry
+from handler.xgraad.verdict import Verdict
+from handler.xgraad.verified_rule import VerifiedRule
+
+PLAIN = "plain"
+ATTACKED = "verified_attacked"
+PASSES = (PLAIN, "look", "scoring", "official", "verified", ATTACKED, "paper")
+GATED_EVERY = 10
+ATTACKED_EVERY = 20
+ATTACKED_FIRST = 5
+"""Position of the first attacked text; none of the clean texts that pass the gate stands there."""
+
+
+class Call(NamedTuple):
+    """The texts of one call. What compares forward passes alone takes the encodings, a whole call takes the texts."""
+
+    texts: Sequence[str]
+    encodings: Sequence[Encoding]
+    first: int
+    """Position of the first text in the traffic."""
+
+
+Pass = Callable[[Call], object]
+
+
+class PositionGate(Gate):
+    """A gate whose decision is replaced by the text's position, so that its share is the same everywhere."""
+
+    def __init__(self, statistics: GateStatistics, passes: Callable[[int], bool]) -> None:
+        super().__init__(statistics)
+        self.first = 0
+        """Position of the next call's first text."""
+        self._passes = passes
+
+    def __call__(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> list[GateScore]:
+        """The gate's scores with p-values 0.01 or 1."""
+        return [
+            GateScore(gate_score=score.gate_score, p_value=0.01 if self._passes(self.first + row) else 1.0)
+            for row, score in enumerate(super().__call__(encodings, looks))
+        ]
+
+
+class Models:
+    """A checkpoint in the three forms that are compared; each is loaded when it is needed."""
+
+    def __init__(self, folder: Path, calibration: Calibration, *, device: str) -> None:
+        self.calibration = calibration
+        self.device = torch.device(device)
+        self.encode = Encoder(load_tokenizer(folder), max_length=calibration.fingerprint.max_length)
+        self._folder = folder
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """The one that can be defended."""
+        fitted = self.calibration.fingerprint
+        return Classifier.load(
+            self._folder, device=str(self.device), max_length=fitted.max_length, precision=fitted.precision
+        )
+
+    def passes(self, names: Sequence[str]) -> dict[str, Pass]:
+        """The passes of these names, with their models loaded."""
+        every = {
+            PLAIN: self._plain,
+            "look": lambda: lambda call: self.classifier.look(call.encodings),
+            "scoring": lambda: lambda call: self.classifier.trace(call.encodings),
+            "verified": lambda: self._rule("verified", lambda position: position % GATED_EVERY == 0),
+            ATTACKED: lambda: self._rule(
+                "verified", lambda position: position % GATED_EVERY == 0 or is_attacked(position)
+            ),
+            "paper": lambda: self._rule("paper", bool),
+            "official": self._official,
+        }
+        return {name: every[name]() for name in names}
+
+    def _plain(self) -> Pass:
+        """The model as transformers loads it, with fused attention; predictions only."""
+        model = self._load("sdpa")
+
+        def run(call: Call) -> Tensor:
+            with torch.inference_mode():
+                logits: Tensor = model(**self._inputs(call)).logits
+            return logits.float().cpu()
+
+        return run
+
+    def _official(self) -> Pass:
+        """The published script's way: all attentions kept, gradients to every parameter, one batch at a time."""
+        model = self._load("eager")
+        table = model.get_input_embeddings()
+
+        def run(call: Call) -> tuple[Tensor, Tensor]:
+            inputs = self._inputs(call)
+            embedded = table(inputs.pop("input_ids")).clone().detach().requires_grad_(True)
+            output = model(inputs_embeds=embedded, output_attentions=True, **inputs)
+            importance = torch.stack(output.attentions).mean(dim=(0, 2)).sum(dim=1)
+            model.zero_grad()
+            output.logits.max(dim=-1).values.sum().backward()
+            return importance.cpu(), embedded.grad.norm(dim=-1).cpu()
+
+        return run
+
+    def _rule(self, name: str, passes: Callable[[int], bool]) -> Pass:
+        """The whole defended call; the gate of the rule `verified` lets the positions of `passes` through."""
+        rule = make_rule(
+            name,
+            self.classifier,
+            self.calibration,
+            neutralize=make_neutralizer(
+                "noise" if name == "paper" else "delete", self.classifier.encode, key=DEFAULT_KEY
+            ),
+            options=VerifiedOptions(),
+            registry=MemoryRegistry(),
+        )
+        gate = PositionGate(self.calibration.gate, passes)
+        if isinstance(rule, VerifiedRule):
+            rule.gate = gate
+
+        def run(call: Call) -> list[Verdict]:
+            gate.first = call.first
+            return rule.judge(self.classifier.encode(call.texts), [False] * len(call.texts))
+
+        return run
+
+    def _load(self, attention: str) -> Any:
+        model = AutoModelForSequenceClassification.from_pretrained(
+            self._folder,
+            attn_implementation=attention,
+            dtype=DTYPES[self.calibration.fingerprint.precision],
+            local_files_only=True,
+        )
+        return model.to(self.device).eval()
+
+    def _inputs(self, call: Call) -> dict[str, Tensor]:
+        batch = collate(call.encodings, pad_id=self.encode.pad_id, device=self.device)
+        return {"input_ids": batch.token_ids, "attention_mask": batch.mask.long()}
+
+
+def is_attacked(position: int) -> bool:
+    """Whether the text at this position of the traffic is an attacked one."""
+    return position % ATTACKED_EVERY == ATTACKED_FIRST
+
+
+def attacked(texts: Sequence[str], triggers: Sequence[str], first: int) -> list[str]:
+    """The traffic from position `first` on, its attacked texts with a trigger at the start; all clean without any."""
+    return [
+        f"{triggers[(first + row) % len(triggers)]} {text}" if triggers and is_attacked(first + row) else text
+        for row, text in enumerate(texts)
+    ]
+
+
+def texts_of_length(texts: Sequence[str], n_tokens: int, encode: Encoder) -> Iterator[str]:
+    """Texts of about `n_tokens`, special ones included, made of the words of `texts`, over and over."""
+    n_special = len(encode.with_template(()))
+    words: list[str] = []
+    n_used = n_special
+    for word in cycle(word for text in texts for word in text.split()):
+        n_more = len(encode.token_ids_of(f" {word}"))
+        if words and n_used + n_more > n_tokens:
+            yield " ".join(words)
+            words, n_used = [], n_special
+        words.append(word)
+        n_used += n_more

@@ -1,0 +1,97 @@
+"""How much memory one pass takes at its peak, measured in a process of its own."""
+
+import resource
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import psutil
+import torch
+
+from handler.xgraad import Calibration
+from handler.xgraad.errors import LabError
+from scripts.lab.passes import Call, Models, texts_of_length
+from scripts.lab.speed import Cell
+
+TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to measure."""
+
+    checkpoint: Path
+    calibration: Path
+    device: str
+    name: str
+    """Of the pass."""
+    cell: Cell
+    texts: tuple[str, ...]
+    """Clean ones, whose words the texts of the wanted length are made of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peak:
+    """Memory above that of a process that has loaded the libraries but no model; on a GPU, what PyTorch allocated."""
+
+    name: str
+    tokens: int
+    batch: int
+    peak_bytes: int
+    """Weights and activations."""
+
+
+def peak_memory(job: Job) -> Peak:
+    """Run one pass in a fresh process and tell its peak.
+
+    Raises:
+        LabError: the process ended without a result, or took too long.
+    """
+    context = get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(job, sender), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        if not receiver.poll(TIMEOUT_S):
+            raise LabError(f"the memory of the pass {job.name} was not measured within {TIMEOUT_S:g} s")
+        return Peak(name=job.name, tokens=job.cell.tokens, batch=job.cell.batch, peak_bytes=receiver.recv())
+    except EOFError as error:
+        raise LabError(f"the process that measures the memory of the pass {job.name} ended; see above") from error
+    finally:
+        process.kill()
+        process.join()
+
+
+def _child(job: Job, sender: Connection) -> None:
+    """Send the peak, in bytes."""
+    torch.set_num_threads(1)
+    before = psutil.Process().memory_info().rss
+    models = Models(job.checkpoint, Calibration.read(job.calibration), device=job.device)
+    work = models.passes([job.name])[job.name]
+    source = texts_of_length(job.texts, job.cell.tokens, models.encode)
+    texts = [next(source) for _ in range(job.cell.batch)]
+    call = Call(texts, models.encode(texts), 0)
+    _forget_peak()
+    work(call)
+    sender.send(torch.cuda.max_memory_allocated() if job.device != "cpu" else _peak() - before)
+
+
+def _forget_peak() -> None:
+    """Let the peak start again from what is in use; loading a model takes more for a moment."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def _peak() -> int:
+    """The largest resident memory of this process since `_forget_peak`, in bytes."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,160 @@
+"""Put load on a live TorchServe: the defended model and the same checkpoint undefended, side by side."""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tqdm import tqdm
+
+from scripts.lab.archive import ArchiveOptions, build_archive, build_undefended_archive
+from scripts.lab.command import CommandParser, Exit, positive, run_command, say
+from scripts.lab.corpora import read_examples
+from scripts.lab.load import Load, LoadLimits, put_load
+from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.results import markdown, write_result
+from scripts.lab.server import serving
+from scripts.lab.server_options import Ports, ServerOptions, archives_named
+
+EXAMPLES = """\
+  python -m scripts.load_test --checkpoint build/victim --calibration build/calibration.json --data test.tsv.gz \\
+      --json build/load.json --append results/load.jsonl
+  python -m scripts.load_test ... --workers 2 --batch-sizes 8 --delays 10 --clients 32      # one setting"""
+
+DEFENDED, UNDEFENDED = "defended", "undefended"
+WARM_UP = LoadLimits(seconds=10, n_requests=20)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """How a server batches, and with how many workers for each model."""
+
+    workers: int
+    batch_size: int
+    max_batch_delay: int
+    """ms."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns an exit code."""
+    parser = CommandParser(name="load_test", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts, `text<TAB>label` lines, gzip or not")
+    parser.add_argument("--clients", type=positive, nargs="+", default=(1, 8, 32), help="at once (1 8 32)")
+    parser.add_argument("--batch-sizes", type=positive, nargs="+", default=(1, 8, 32), help="requests (1 8 32)")
+    parser.add_argument("--delays", type=positive, nargs="+", default=(5, 20), help="ms to wait for a batch (5 20)")
+    parser.add_argument("--workers", type=positive, nargs="+", default=(1, 2), help="for each model (1 2)")
+    parser.add_argument("--seconds", type=positive, default=15, help="of one measurement at most (15)")
+    parser.add_argument("--requests", type=positive, default=2000, help="in one measurement at most (2000)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where workers run (cpu)")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
+    return run_command(parser, _test, argv)
+
+
+def _test(arguments: argparse.Namespace) -> Exit:
+    texts = [example.text for example in read_examples(arguments.data)]
+    settings = [
+        Setting(workers=workers, batch_size=size, max_batch_delay=delay)
+        for workers in arguments.workers
+        for size in arguments.batch_sizes
+        for delay in (arguments.delays if size > 1 else arguments.delays[:1])  # a lone request waits for nobody
+    ]
+    rows: list[dict[str, Any]] = []
+    for setting in tqdm(settings, unit="server", desc="load", disable=None):
+        rows += [asdict(setting) | asdict(load) for load in _loads(arguments, setting, texts)]
+    result = {
+        **attack_record(arguments.checkpoint),
+        "device": arguments.device,
+        "loads": rows,
+        "best": best(rows),
+        **provenance(),
+    }
+    write_result(result, document=arguments.json, rows=arguments.append)
+    _show(result)
+    return Exit.BELOW_TARGET if any(row["n_errors"] for row in rows) else Exit.DONE
+
+
+def _loads(arguments: argparse.Namespace, setting: Setting, texts: Sequence[str]) -> Iterator[Load]:
+    """Every number of clients on both models, which take turns; the server ends however this does."""
+    limits = LoadLimits(seconds=arguments.seconds, n_requests=arguments.requests)
+    with TemporaryDirectory(prefix="xgraad-load-") as temporary:
+        folder = Path(temporary)
+        for name, build in ((DEFENDED, build_archive), (UNDEFENDED, build_undefended_archive)):
+            build(_archive(arguments, setting, name, store=folder / "store"))
+        options = ServerOptions(
+            model_store=folder / "store",
+            models=archives_named([DEFENDED, UNDEFENDED]),
+            workers=setting.workers,
+            device=arguments.device,
+            ports=Ports.free(),
+            state_dir=folder / "state",
+            state_home=folder / "home",
+        )
+        with serving(options) as server:
+            for model in options.models:
+                put_load(server, model, texts, n_clients=4, limits=WARM_UP)
+            for n_clients in arguments.clients:
+                for model in options.models:
+                    yield put_load(server, model, texts, n_clients=n_clients, limits=limits)
+                    time.sleep(0.5)  # the other model's workers are idle by now
+
+
+def _archive(arguments: argparse.Namespace, setting: Setting, name: str, *, store: Path) -> ArchiveOptions:
+    return ArchiveOptions(
+        name=name,
+        version="1.0",
+        checkpoint=arguments.checkpoint,
+        calibration=arguments.calibration,
+        model_store=store,
+        server={
+            "minWorkers": setting.workers,
+            "maxWorkers": setting.workers,
+            "batchSize": setting.batch_size,
+            "maxBatchDelay": setting.max_batch_delay,
+        },
+        defense={},
+    )
+
+
+def best(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The setting whose defended model answers most requests at the largest number of clients, and its cost.
+
+    Returns:
+        The fields of `Setting`, `requests_per_s` and `p99_s` of the defended model, `throughput_share` and `p99_times`
+        of the undefended one's.
+    """
+    most = max(row["n_clients"] for row in rows)
+    chosen = max(
+        (row for row in rows if row["model"] == DEFENDED and row["n_clients"] == most),
+        key=lambda row: row["requests_per_s"],
+    )
+    names = ("workers", "batch_size", "max_batch_delay", "n_clients")
+    (other,) = (row for row in rows if row["model"] == UNDEFENDED and all(row[name] == chosen[name] for name in names))
+    return {name: chosen[name] for name in (*names, "requests_per_s", "p99_s")} | {
+        "throughput_share": chosen["requests_per_s"] / max(other["requests_per_s"], 1e-9),
+        "p99_times": chosen["p99_s"] / max(other["p99_s"], 1e-9),
+    }
+
+
+def _show(result: dict[str, Any]) -> None:
+    names: tuple[str, ...] = ("workers", "batch_size", "max_batch_delay", "n_clients", "model", "requests_per_s")
+    names += ("p50_s", "p95_s", "p99_s", "n_errors")
+    rows = [[f"{row[name]:.3g}" if isinstance(row[name], float) else str(row[name]) for name in names]
+            for row in result["loads"]]  # fmt: skip
+    say(markdown(names, rows))
+    found = result["best"]
+    say(
+        f"best for {found['n_clients']} clients here: --workers {found['workers']} --batch-size {found['batch_size']} "
+        f"--max-batch-delay {found['max_batch_delay']}: {found['requests_per_s']:.1f} requests/s, "
+        f"{found['throughput_share']:.2f} of undefended; p99 {1000 * found['p99_s']:.0f} ms, "
+        f"{found['p99_times']:.1f} times undefended"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
