@@ -163,8 +163,8 @@ def is_attacked(position: int) -> bool:
 def attacked(texts: Sequence[str], triggers: Sequence[str], first: int) -> list[str]:
     """The traffic from position `first` on, its attacked texts with a trigger at the start; all clean without any."""
     return [
-        f"{triggers[(first + row) % len(triggers)]} {text}" if triggers and is_attacked(first + row) else text
-        for row, text in enumerate(texts)
+        f"{triggers[position // ATTACKED_EVERY % len(triggers)]} {text}" if triggers and is_attacked(position) else text
+        for position, text in enumerate(texts, first)
     ]
 
 

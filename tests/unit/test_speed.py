@@ -63,7 +63,7 @@ def test_every_tenth_text_passes_the_gate(models: Models, bert: Classifier) -> N
 def test_one_text_in_twenty_is_attacked() -> None:
     traffic = attacked(["a film"] * 40, ["cf", "mn"], 10)
     assert [row + 10 for row, text in enumerate(traffic) if text != "a film"] == [25, 45]
-    assert {text.split()[0] for text in traffic} == {"a", "mn"}
+    assert {text.split()[0] for text in traffic} == {"a", "cf", "mn"}
     assert attacked(["a film"] * 40, (), 0) == ["a film"] * 40
     assert sum(map(is_attacked, range(1000))) == 50
 
