@@ -141,7 +141,8 @@ def _way(device: torch.device, n_tokens: int) -> Callable[[Heads, Add], Tensor]:
     """The way of a traced pass.
 
     On a CPU measured, forward and backward, in units of the plain fused kernel's: `keeping` 1.0 at 32 tokens, 1.7 at
-    128, 2.1 at 512; `recomputing` 1.2 at all three; `value_gradient` 1.4. A GPU's fused kernels want no tiles.
+    128, 2.1 at 512; `recomputing` 1.2 at all three; `value_gradient` 1.4. A GPU's fused kernels want no tiles; on one
+    nothing was measured yet.
     """
     if device.type == "cuda":
         return value_gradient

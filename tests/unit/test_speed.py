@@ -87,8 +87,8 @@ def test_a_cell_is_measured_round_by_round(models: Models) -> None:
         ("plain", 16, 8, 3),
         ("verified_attacked", 16, 8, 3),
     ]
-    assert [each.first for each in seen["plain"]] == [0, *range(0, 72, 8)]
-    assert sum(text.startswith("cf ") for each in seen["verified_attacked"][1:] for text in each.texts) == 4
+    assert [each.first for each in seen["plain"]] == [0, *range(0, 120, 8)]
+    assert sum(text.startswith("cf ") for each in seen["verified_attacked"][1:] for text in each.texts) == 6
     assert not any(text.startswith("cf ") for each in seen["plain"] for text in each.texts)
 
 
