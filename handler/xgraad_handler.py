@@ -1,6 +1,7 @@
 """TorchServe's entry file: life-cycle calls in, replies out. TorchServe wants exactly one class in here."""
 
 import os
+import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,11 @@ from typing import Any
 # TorchServe replaces an ImportError of this file by "No module named ts.torch_handler..."; keep the real reason.
 try:
     os.environ["HF_HUB_OFFLINE"] = "1"
+    if not __package__:  # the root of an archive: what differs from its list is refused before it is imported
+        sys.dont_write_bytecode = True
+        from handler.integrity import require_unchanged
+
+        require_unchanged(Path(__file__).parent)
     import torch
 
     from handler.answering import answer
@@ -20,6 +26,10 @@ try:
     from handler.xgraad.errors import XGraadError
 except ImportError as error:
     raise RuntimeError(f"the handler cannot be imported: {error}; install requirements.txt for the server") from error
+except RuntimeError:
+    raise
+except Exception as error:  # Broad on purpose: code that was damaged can fail in any way, and RuntimeErrors are shown.
+    raise RuntimeError(f"{Path(__file__).name}: cannot be run: {type(error).__name__}: {error}") from error
 
 Row = dict[str, Any]
 

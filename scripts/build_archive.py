@@ -10,6 +10,7 @@ from handler.xgraad import NEUTRALIZERS, RULES
 from handler.xgraad.audit import Audit
 from handler.xgraad.precision import DTYPES
 from scripts.lab.archive import ArchiveOptions, build_archive
+from scripts.lab.archive_check import archive_digest
 from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import CommandParser, positive, run_command, say
 
@@ -67,6 +68,7 @@ def _build(arguments: argparse.Namespace) -> None:
         )
     )
     say(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
+    say(f"sha256 {archive_digest(archive)}")
     say(f"serve it: python -m scripts.serve start --models {arguments.name} --model-store {arguments.model_store}")
 
 

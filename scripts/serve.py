@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from scripts.lab.command import CommandParser, Exit, positive, run_command, say
+from scripts.lab.archive_check import require_digest
+from scripts.lab.command import CommandParser, Exit, positive, run_command, say, sha256
 from scripts.lab.running_server import RunningServer, WorkerStatus
 from scripts.lab.server import server_status, start_server, stop_server
 from scripts.lab.server_options import LOOPBACK, Ports, ServerOptions, archives_named
@@ -38,6 +39,9 @@ def build_parser() -> CommandParser:
     start.add_argument("--model-store", type=Path, default=Path("model_store"))
     start.add_argument("--port-base", type=int, help="five ports from here up; default: 8080-8082, 7070, 7071")
     start.add_argument("--no-token", action="store_true", help="no token authorization: for tests on a closed machine")
+    start.add_argument(
+        "--sha256", type=sha256, nargs="+", metavar="DIGEST", help="of the archives, in the order of --models"
+    )
     start.add_argument("--batch-size", type=positive, help="default: what the archive says")
     start.add_argument("--max-batch-delay", type=positive, help="milliseconds; default: what the archive says")
     start.add_argument("--timeout", type=float, default=300.0, help="seconds to wait until all workers are ready")
@@ -58,6 +62,8 @@ def start(arguments: argparse.Namespace) -> Exit:
         state_dir=arguments.state,
         token_auth=not arguments.no_token,
     )
+    for model, digest in zip(options.models, arguments.sha256 or (), strict=False):
+        require_digest(options.archive(model), digest)
     server = start_server(options)
     ready = False
     try:
@@ -119,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work(arguments: argparse.Namespace) -> Exit:
         if arguments.action == "start" and not arguments.models:
             parser.error("start needs --models NAME...")
+        if arguments.sha256 and len(arguments.sha256) != len(set(arguments.models or ())):
+            parser.error("--sha256 needs one DIGEST for each of --models")
         return ACTIONS[arguments.action](arguments)
 
     return run_command(parser, work, argv)

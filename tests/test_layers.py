@@ -125,6 +125,7 @@ XGRAAD: dict[str, set[str]] = {
 """handler/xgraad: each module and the siblings it may import, which all stand before it."""
 
 HANDLER: dict[str, set[str]] = {
+    "integrity": set(),
     "xgraad": set(),
     "settings": {"xgraad"},
     "threads": set(),
@@ -134,7 +135,17 @@ HANDLER: dict[str, set[str]] = {
     "policy": {"request", "settings", "xgraad"},
     "reply": {"policy", "request", "settings", "xgraad"},
     "answering": {"policy", "reply", "request", "settings", "xgraad"},
-    "xgraad_handler": {"answering", "describe", "registry_file", "reply", "request", "settings", "threads", "xgraad"},
+    "xgraad_handler": {
+        "answering",
+        "describe",
+        "integrity",
+        "registry_file",
+        "reply",
+        "request",
+        "settings",
+        "threads",
+        "xgraad",
+    },
 }
 """handler: the same, with the folder xgraad as one."""
 

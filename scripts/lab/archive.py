@@ -2,13 +2,16 @@
 
 The archiver deletes `<tmp>/<model-name>` before it reads anything, flattens folders it is given one by one, and stamps
 the time of day into the file. So everything is staged in one private folder, the archiver gets a private temporary
-folder, and the result is rewritten with fixed times: same input, same bytes.
+folder, and the result is rewritten with fixed times: same input, same bytes. A list of checksums goes with it, see
+`handler.integrity`.
 """
 
+import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,6 +23,7 @@ from typing import Any
 import yaml
 
 import handler
+from handler.integrity import CHECKSUMS, format_checksums
 from handler.settings import SECTION, Settings
 from handler.xgraad.audit import AUDIT_FILE, Audit
 from handler.xgraad.calibration import FILE_NAME, Calibration
@@ -140,14 +144,20 @@ def _run_archiver(options: ArchiveOptions, *, stage: Path, config_file: Path, en
 
 
 def _rewrite(source: Path, target: Path) -> None:
-    """Copy a zip with sorted names and fixed times, under its name at once and whole."""
-    partial = target.with_suffix(".partial")
+    """Copy a zip with sorted names, fixed times and a list of checksums, under its name at once and whole."""
+    partial, digests = target.with_suffix(".partial"), {}
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as new:
         for name in sorted(old.namelist()):
             content = old.read(name)
             if name == MANIFEST:
                 content = re.sub(rb'"createdOn": "[^"]*"', b'"createdOn": "01/01/1980 00:00:00"', content)
-            info = zipfile.ZipInfo(name, date_time=FIXED_TIME)
-            info.external_attr = 0o644 << 16
-            new.writestr(info, content)
+            digests[name] = hashlib.sha256(content).hexdigest()
+            _write(new, name, content)
+        _write(new, CHECKSUMS, format_checksums(digests).encode())
     partial.replace(target)
+
+
+def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    info = zipfile.ZipInfo(name, date_time=FIXED_TIME)
+    info.external_attr = (stat.S_IFREG | 0o644) << 16
+    archive.writestr(info, content)

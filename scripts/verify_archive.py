@@ -1,0 +1,42 @@
+"""Compare an archive with its own checksums and look for members that are unsafe to unpack. Runs nothing of it.
+
+The checksums tell of damage and of a file that was exchanged. Whoever exchanges the list of checksums as well is found
+with --sha256 only: compare with the digest that build_archive printed. It is no signature.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.lab.archive_check import MAX_BYTES, check_archive
+from scripts.lab.command import CommandParser, Exit, positive, run_command, say, sha256
+
+EXAMPLES = """\
+  python -m scripts.verify_archive model_store/sst2.mar        exit code 1 when anything is wrong
+  python -m scripts.verify_archive model_store/sst2.mar --sha256 DIGEST"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns an exit code."""
+    parser = CommandParser(name="verify_archive", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("archive", type=Path, metavar="FILE", help="the .mar file")
+    parser.add_argument("--sha256", type=sha256, metavar="DIGEST", help="what the SHA-256 of the whole file must be")
+    parser.add_argument("--max-bytes", type=positive, default=MAX_BYTES, help="what it may unpack to (16 GiB)")
+    return run_command(parser, _verify, argv)
+
+
+def _verify(arguments: argparse.Namespace) -> Exit:
+    report = check_archive(arguments.archive, sha256=arguments.sha256, max_bytes=arguments.max_bytes)
+    for fault in report.faults:
+        say(f"FAULT  {fault}")
+    say(f"sha256 {report.digest}")
+    if report.faults:
+        say(f"{arguments.archive}: {len(report.faults)} fault(s): do not serve it")
+        return Exit.BELOW_TARGET
+    trusted = "the wanted archive" if arguments.sha256 else "whole; compare the digest with the builder's"
+    say(f"{arguments.archive}: {report.n_files} files, {report.n_bytes / 2**20:.1f} MiB, {trusted}")
+    return Exit.DONE
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,111 @@
+"""The archive as users get it refuses to be loaded once a bit of it has changed, and says in which file."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from handler.integrity import CHECKSUMS
+from scripts import build_archive, verify_archive
+from scripts.lab.archive_check import archive_digest
+from scripts.lab.command import Exit
+
+LOAD = """
+import sys
+from ts.model_loader import TsModelLoader
+TsModelLoader().load("toy", sys.argv[1], "xgraad_handler.py", None, 1)
+print("loaded")
+"""
+FLIPPED = [
+    "MAR-INF/MANIFEST.json",
+    "calibration.json",
+    "config.json",
+    "handler/__init__.py",
+    "handler/answering.py",
+    "handler/xgraad/gate.py",
+    "model-config.yaml",
+    "model.safetensors",
+    "tokenizer.json",
+]
+
+
+@pytest.fixture(scope="module")
+def archive(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("store")
+    paths = ["--checkpoint", str(checkpoints["bert"]), "--calibration", str(checkpoints["bert"] / "calibration.json")]
+    assert build_archive.main(["--name", "toy", *paths, "--model-store", str(store)]) == Exit.DONE
+    return store / "toy.mar"
+
+
+@pytest.fixture
+def unpacked(archive: Path, tmp_path: Path) -> Path:
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "toy")
+    return tmp_path / "toy"
+
+
+def load(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Have a process of its own load the model directory, as a worker does."""
+    environment = {"PYTHONPATH": str(folder), "PATH": "/usr/bin", "XDG_STATE_HOME": str(folder.parent)}
+    command = [sys.executable, "-c", LOAD, str(folder)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def flip(path: Path, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+def test_what_was_built_passes_the_check(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify_archive.main([str(archive), "--sha256", archive_digest(archive)]) == Exit.DONE
+    assert archive_digest(archive) in capsys.readouterr().out
+
+
+def test_sha256sum_agrees(unpacked: Path) -> None:
+    done = subprocess.run(["/usr/bin/sha256sum", "--check", "--quiet", CHECKSUMS], cwd=unpacked, check=False)
+    assert done.returncode == 0
+
+
+def test_the_list_names_every_file(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        listed = {line.split("  ", 1)[1] for line in packed.read(CHECKSUMS).decode().splitlines()}
+        assert listed == set(packed.namelist()) - {CHECKSUMS}
+    assert set(FLIPPED) < listed
+
+
+def test_a_worker_loads_it_again_and_again(unpacked: Path) -> None:
+    """Sanity arm; and what the first worker leaves behind does not keep the second from loading."""
+    for _ in range(2):
+        assert load(unpacked).stdout.endswith("loaded\n")
+    assert {path.name for path in unpacked.rglob("__pycache__")} <= {"__pycache__"}
+    assert not (unpacked / "handler" / "__pycache__").exists()
+
+
+@pytest.mark.parametrize("name", FLIPPED)
+def test_one_flipped_bit_is_refused_by_name(unpacked: Path, name: str) -> None:
+    flip(unpacked / name, 8 * ((unpacked / name).stat().st_size // 2) + 1)
+    done = load(unpacked)
+    assert "loaded" not in done.stdout
+    assert f"{name}: was changed after packing" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["handler/integrity.py", "xgraad_handler.py"])
+@pytest.mark.parametrize("place", range(7))
+def test_damage_to_what_does_the_checking_is_no_way_around_it(unpacked: Path, name: str, place: int) -> None:
+    """It may fail before it can compare; then Python's own error names the file."""
+    flip(unpacked / name, 8 * ((unpacked / name).stat().st_size * place // 7 + 40) + place)
+    done = load(unpacked)
+    assert "loaded" not in done.stdout
+    assert Path(name).name in done.stderr
+
+
+def test_files_added_or_gone_are_refused(unpacked: Path) -> None:
+    shutil.copyfile(unpacked / "config.json", unpacked / "adapter_config.json")
+    assert "adapter_config.json: is not on the list" in load(unpacked).stderr
+    (unpacked / "adapter_config.json").unlink()
+    (unpacked / CHECKSUMS).unlink()
+    assert "SHA256SUMS: missing" in load(unpacked).stderr
