@@ -16,7 +16,9 @@ from handler.policy import settle, undefended
 from handler.reply import Reply, refuse, reply
 from handler.request import Refusal, Request
 from handler.settings import Settings
-from handler.xgraad import Defense
+from handler.stopwatch import Stopwatch
+from handler.xgraad import Defense, Verdict
+from handler.xgraad.events import log_event
 from handler.xgraad.prediction import predict
 
 Result = TypeVar("Result")
@@ -26,28 +28,38 @@ FAILED = Refusal(
 )
 
 _PACKAGE = Path(__file__).parent
-_log = logging.getLogger(__name__)
 
 
-def answer(requests: Sequence[Request], defense: Defense, settings: Settings) -> list[Reply]:
+def answer(
+    requests: Sequence[Request], defense: Defense, settings: Settings, stopwatch: Stopwatch | None = None
+) -> list[Reply]:
     """One reply per request, in order. Raises nothing that a text or a model can cause."""
-    together = _tried(lambda: _judged(requests, defense, settings), f"a batch of {len(requests)} requests")
-    return [_alone(request, defense, settings) for request in requests] if together is None else together
+    watch = stopwatch or Stopwatch()
+    together = _tried(lambda: _judged(requests, defense, settings, watch), f"a batch of {len(requests)} requests")
+    return [_alone(request, defense, settings, watch) for request in requests] if together is None else together
 
 
-def _alone(request: Request, defense: Defense, settings: Settings) -> Reply:
-    found = _tried(lambda: _judged([request], defense, settings), "a request alone")
+def _alone(request: Request, defense: Defense, settings: Settings, stopwatch: Stopwatch) -> Reply:
+    found = _tried(lambda: _judged([request], defense, settings, stopwatch), "a request alone")
     if found is None and settings.on_error == "fail_open":
         found = _tried(lambda: [_plain(request, defense, settings)], "a request undefended")
     return found[0] if found else refuse(FAILED)
 
 
-def _judged(requests: Sequence[Request], defense: Defense, settings: Settings) -> list[Reply]:
+def _judged(requests: Sequence[Request], defense: Defense, settings: Settings, stopwatch: Stopwatch) -> list[Reply]:
     """The whole way from texts to bytes, so that a fault is caught wherever it happens."""
-    encodings = defense.encode([text for request in requests for text in request.texts])
-    verdicts = iter(defense.judge(encodings, [request.explain for request in requests for _ in request.texts]))
-    settled = (settle(request, list(islice(verdicts, len(request.texts))), settings.on_trigger) for request in requests)
-    return [reply(request, answers, settings.detail) for request, answers in zip(requests, settled, strict=True)]
+    with stopwatch("encode"):
+        encodings = defense.encode([text for request in requests for text in request.texts])
+    with stopwatch("judge"):
+        verdicts = iter(defense.judge(encodings, [request.explain for request in requests for _ in request.texts]))
+    with stopwatch("reply"):
+        each = [(request, list(islice(verdicts, len(request.texts)))) for request in requests]
+        return [_reply(request, own, settings) for request, own in each]
+
+
+def _reply(request: Request, verdicts: Sequence[Verdict], settings: Settings) -> Reply:
+    answers = settle(request, verdicts, settings.on_trigger)
+    return reply(request, answers, settings.detail)._replace(verdicts=tuple(verdicts))
 
 
 def _plain(request: Request, defense: Defense, settings: Settings) -> Reply:
@@ -71,7 +83,7 @@ def _tried(work: Callable[[], Result], what: str) -> Result | None:
     try:
         return work()
     except Exception as error:  # Broad on purpose, here only: whatever went wrong, the neighbors want their answers.
-        _log.error("judging failed for %s: %s at %s", what, type(error).__name__, _where(error))
+        log_event("judging_failed", level=logging.ERROR, judged=what, type=type(error).__name__, place=_where(error))
         return None
 
 

@@ -50,6 +50,10 @@ class Reply(NamedTuple):
     status: int
     """Of HTTP; gRPC clients see only the body."""
     body: bytes
+    answers: tuple[Answer | Refusal, ...] = ()
+    """What the body tells, text by text, or why the whole request is refused; for metrics and logs."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What the defense found in the texts, also in those that are refused for it; for metrics."""
 
 
 def reply(request: Request, answers: Sequence[Answer | Refusal], detail: Detail) -> Reply:
@@ -60,16 +64,18 @@ def reply(request: Request, answers: Sequence[Answer | Refusal], detail: Detail)
     refusals = [answer for answer in answers if isinstance(answer, Refusal)]
     status = refusals[0].status if len(refusals) == len(answers) else 200
     documents = [_document(answer, detail, explain=request.explain) for answer in answers]
+    return Reply(status, to_json(_in_shape(request, documents)), tuple(answers))
+
+
+def _in_shape(request: Request, documents: list[dict[str, Any]]) -> Any:
     if request.shape is Shape.ONE:
-        return Reply(status, to_json(documents[0]))
-    if request.shape is Shape.MANY:
-        return Reply(status, to_json(documents))
-    return Reply(status, to_json({_LISTS[request.explain]: documents}))
+        return documents[0]
+    return documents if request.shape is Shape.MANY else {_LISTS[request.explain]: documents}
 
 
 def refuse(refusal: Refusal) -> Reply:
     """The JSON answer to a request that cannot be served."""
-    return Reply(refusal.status, to_json(_error(refusal)))
+    return Reply(refusal.status, to_json(_error(refusal)), (refusal,))
 
 
 def to_json(document: Any) -> bytes:

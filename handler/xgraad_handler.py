@@ -4,6 +4,7 @@ import os
 import sys
 from http import HTTPStatus
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 # TorchServe replaces an ImportError of this file by "No module named ts.torch_handler..."; keep the real reason.
@@ -18,10 +19,13 @@ try:
 
     from handler.answering import answer
     from handler.describe import describe
+    from handler.metrics import Metrics
     from handler.registry_file import open_registry
     from handler.reply import Reply, refuse
     from handler.request import Refusal, Request, parse_row
+    from handler.request_log import log_load_failed, log_loaded, log_replies
     from handler.settings import Settings
+    from handler.stopwatch import Stopwatch
     from handler.threads import share_cores
     from handler.xgraad.errors import XGraadError
 except ImportError as error:
@@ -43,42 +47,57 @@ class XGraadHandler:
         Raises:
             RuntimeError: the model must not be served; TorchServe shows the message in its log.
         """
-        properties = context.system_properties
-        gpu_id = properties.get("gpu_id")
-        device = f"cuda:{gpu_id}" if gpu_id is not None and torch.cuda.is_available() else "cpu"
-        if device == "cpu":
-            share_cores(context.model_yaml_config)
+        self.metrics, model, start = Metrics.of(context), str(context.model_name), perf_counter()
         try:
-            self.settings = Settings.from_model_config(context.model_yaml_config)
-            registry = open_registry(self.settings, Path(properties["model_dir"]))
-            self.defense = self.settings.load_defense(properties["model_dir"], device=device, registry=registry)
-            self.defense.classifier.warm_up()
+            self._load(context)
         except XGraadError as error:
+            self.metrics.load_failed(error)
+            log_load_failed(error, model=model)
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
+        self.metrics.loaded(self.defense)
+        log_loaded(self.defense, model=model, seconds=perf_counter() - start)
 
     def handle(self, data: list[Row], context: Any) -> list[Any]:
         """Answer a batch."""
         headers = [_headers(context, index) for index in range(len(data))]
         if _is_describe(data, headers):
             return [describe(self.defense, self.settings)]
-        return self.postprocess(self.inference(self.preprocess(data, headers)), context)
+        stopwatch = Stopwatch()
+        with stopwatch("parse"):
+            requests = self.preprocess(data, headers)
+        replies = self.inference(requests, stopwatch)
+        self.metrics.answered(replies, stopwatch.seconds, self.defense)
+        log_replies(data, requests, replies, [context.get_request_id(index) for index in range(len(data))])
+        return self.postprocess(replies, context)
 
     def preprocess(self, data: list[Row], headers: list[dict[str, str]]) -> list[Request | Refusal]:
         """Parse every row."""
         return [parse_row(row, header, self.settings) for row, header in zip(data, headers, strict=True)]
 
-    def inference(self, rows: list[Request | Refusal]) -> list[Reply]:
+    def inference(self, rows: list[Request | Refusal], stopwatch: Stopwatch) -> list[Reply]:
         """Judge the texts of all good rows together, and build each row's reply."""
-        replies = iter(answer([row for row in rows if isinstance(row, Request)], self.defense, self.settings))
+        good = [row for row in rows if isinstance(row, Request)]
+        replies = iter(answer(good, self.defense, self.settings, stopwatch))
         return [refuse(row) if isinstance(row, Refusal) else next(replies) for row in rows]
 
     def postprocess(self, replies: list[Reply], context: Any) -> list[bytes]:
         """Set each reply's status and content type."""
-        for index, (status, _) in enumerate(replies):
+        for index, reply in enumerate(replies):
             context.set_response_content_type(index, "application/json")
-            if status != HTTPStatus.OK:
-                context.set_response_status(status, HTTPStatus(status).phrase, index)
-        return [body for _, body in replies]
+            if reply.status != HTTPStatus.OK:
+                context.set_response_status(reply.status, HTTPStatus(reply.status).phrase, index)
+        return [reply.body for reply in replies]
+
+    def _load(self, context: Any) -> None:
+        properties = context.system_properties
+        gpu_id = properties.get("gpu_id")
+        device = f"cuda:{gpu_id}" if gpu_id is not None and torch.cuda.is_available() else "cpu"
+        if device == "cpu":
+            share_cores(context.model_yaml_config)
+        self.settings = Settings.from_model_config(context.model_yaml_config)
+        registry = open_registry(self.settings, Path(properties["model_dir"]))
+        self.defense = self.settings.load_defense(properties["model_dir"], device=device, registry=registry)
+        self.defense.classifier.warm_up()
 
 
 def _headers(context: Any, index: int) -> dict[str, str]:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from handler.xgraad.errors import RegistryError
+from handler.xgraad.events import log_event
 from handler.xgraad.registry import MAX_ENTRIES, MemoryRegistry, Origin, Trigger, TriggerIndex
 from handler.xgraad.text import Word
 from handler.xgraad.trigger_file import BUSY_S, TriggerFile
-
-_log = logging.getLogger("xgraad")
 
 
 class SqliteRegistry:
@@ -121,7 +120,8 @@ class SqliteRegistry:
         try:
             action()
         except RegistryError as error:
-            _log.warning("trigger registry: %s; this worker remembers in memory until it is restarted", error)
+            consequence = "this worker remembers in memory until it is restarted"
+            log_event("registry_failed", level=logging.WARNING, message=str(error), consequence=consequence)
             self._fallback = MemoryRegistry(max_entries=self._max_entries)
             self._fallback.add(self._triggers)
             self._seen.clear()

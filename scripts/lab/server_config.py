@@ -80,6 +80,7 @@ def overrides(options: ServerOptions) -> dict[str, str]:
         "grpc_inference_port": str(ports.grpc_inference),
         "grpc_management_port": str(ports.grpc_management),
         "model_store": str(store),
+        "metrics_config": str(PROJECT / "handler" / "metrics.yaml"),
         "allowed_urls": f"file://{re.escape(str(store))}/.*",
         "load_models": ",".join(f"{name}={file}" for name, file in options.models.items()),
         "models": json.dumps(model_settings(options)),
@@ -92,12 +93,8 @@ def overrides(options: ServerOptions) -> dict[str, str]:
 
 def render_config(options: ServerOptions, *, profile: str) -> str:
     """The text of config.properties for one server: `profile` with this server's properties in place of its own."""
-    metrics = PROJECT / "handler" / "metrics.yaml"
     properties = overrides(options)
-    if metrics.is_file():
-        properties["metrics_config"] = str(metrics)
-    replaced = {*properties, "metrics_config"}
-    kept = [line for line in profile.splitlines() if line.partition("=")[0].strip() not in replaced]
+    kept = [line for line in profile.splitlines() if line.partition("=")[0].strip() not in properties]
     added = [f"{key}={value.replace(chr(92), chr(92) * 2)}" for key, value in properties.items()]
     return "\n".join([*kept, "", "# This server", *added, ""])
 

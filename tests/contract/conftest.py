@@ -22,8 +22,19 @@ def torchserve() -> SimpleNamespace:
         metrics = MetricsCacheYamlImpl(str(Path(ts.__file__).parent / "configs" / "metrics.yaml"))
 
     def make(name: str, folder: str, manifest: dict[str, Any], entry_point: Callable[..., Any]) -> Any:
+        return make_with(metrics, name, folder, manifest, entry_point)
+
+    def make_with(cache: Any, name: str, folder: str, manifest: dict[str, Any], entry_point: Callable[..., Any]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Service(name, folder, manifest, entry_point, None, 8, True, metrics)
+            return Service(name, folder, manifest, entry_point, None, 8, True, cache)
 
-    return SimpleNamespace(make=make, read=_retrieve_inference_msg)
+    def read_metrics(path: Path) -> Any:
+        """TorchServe's cache of the metrics that a file declares."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cache = MetricsCacheYamlImpl(str(path))
+            cache.initialize_cache()
+        return cache
+
+    return SimpleNamespace(make=make, make_with=make_with, read=_retrieve_inference_msg, read_metrics=read_metrics)

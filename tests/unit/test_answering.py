@@ -111,8 +111,10 @@ def test_the_log_tells_type_and_place_and_no_text(
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
     for line, what in zip(lines, ("a batch of 2 requests", "a request alone"), strict=True):
-        assert line.startswith(f"judging failed for {what}: {kind.__name__} at answering.py:")
-        assert "test_answering.py:" in line
+        event = json.loads(line)
+        assert (event["event"], event["judged"], event["type"]) == ("judging_failed", what, kind.__name__)
+        assert event["place"].startswith("answering.py:")
+        assert "test_answering.py:" in event["place"]
         assert "\n" not in line
     assert SECRET not in caplog.text
 

@@ -68,7 +68,7 @@ def test_abstain_gives_no_label(rule: str) -> None:
 @every_rule
 @every_detail
 def test_block_is_an_error_that_holds_no_word_of_the_text(rule: str, detail: Detail) -> None:
-    status, body = ask("block", a_verdict(acted=True, rule=rule), detail=detail)
+    status, body, *_ = ask("block", a_verdict(acted=True, rule=rule), detail=detail)
     found = json.loads(body)
     assert (status, found["status"], found["error"]["code"]) == (422, "error", 422)
     assert found["error"]["type"] == "trigger_blocked"
@@ -103,7 +103,7 @@ def test_a_flag_that_is_not_verified_is_reported_and_changes_nothing(on_trigger:
 @pytest.mark.parametrize("shape", [Shape.MANY, Shape.INSTANCES])
 def test_a_blocked_text_leaves_its_neighbors_their_answers(shape: Shape) -> None:
     bad, good = a_verdict(acted=True), a_verdict()
-    status, body = ask("block", good, bad, good, shape=shape)
+    status, body, *_ = ask("block", good, bad, good, shape=shape)
     found = json.loads(body) if shape is Shape.MANY else json.loads(body)["predictions"]
     assert status == 200
     assert found[0] == found[2] == document("neutralize", good)
@@ -113,7 +113,7 @@ def test_a_blocked_text_leaves_its_neighbors_their_answers(shape: Shape) -> None
 
 @pytest.mark.parametrize("shape", [Shape.MANY, Shape.INSTANCES])
 def test_when_every_text_is_blocked_so_is_the_request(shape: Shape) -> None:
-    status, body = ask("block", a_verdict(acted=True), a_verdict(acted=True), shape=shape)
+    status, body, *_ = ask("block", a_verdict(acted=True), a_verdict(acted=True), shape=shape)
     found = json.loads(body) if shape is Shape.MANY else json.loads(body)["predictions"]
     assert status == 422
     assert [entry["error"]["code"] for entry in found] == [422, 422]
@@ -148,7 +148,7 @@ def test_a_score_that_is_no_number_is_a_fault_at_every_level(name: str, detail: 
 @every_detail
 def test_an_undefended_answer_says_so_at_every_level(detail: Detail) -> None:
     answers: list[Answer | Refusal] = [undefended(PREDICTION, truncated=True)]
-    status, body = reply(request(), answers, detail)
+    status, body, *_ = reply(request(), answers, detail)
     found = json.loads(body)
     assert status == 200
     assert (found["label"], found["truncated"]) == ("good", True)

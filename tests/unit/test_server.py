@@ -70,10 +70,10 @@ def test_config_keeps_the_profile_and_replaces_what_differs(options: ServerOptio
     }
 
 
-def test_config_names_the_metrics_file_by_its_full_path_or_not_at_all(options: ServerOptions) -> None:
-    metrics = PROJECT / "handler" / "metrics.yaml"
-    wanted = str(metrics) if metrics.is_file() else None
-    assert properties(render_config(options, profile=PROFILE)).get("metrics_config") == wanted
+def test_config_names_the_metrics_file_by_its_full_path(options: ServerOptions) -> None:
+    metrics = Path(properties(render_config(options, profile=PROFILE))["metrics_config"])
+    assert metrics.is_absolute()
+    assert metrics.is_file()
 
 
 def test_allowed_urls_match_the_model_store_alone(options: ServerOptions, tmp_path: Path) -> None:

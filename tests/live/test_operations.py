@@ -1,0 +1,118 @@
+"""What an operator sees of a real server: metrics, logs, and a refusal of what is not what was packed."""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from handler.xgraad.errors import LabError
+from handler.xgraad.events import text_hash
+from scripts import build_archive
+from scripts.lab.archive_check import archive_digest
+from scripts.lab.client import Client
+from scripts.lab.command import Exit
+from scripts.lab.running_server import RunningServer
+from scripts.lab.server import serving
+from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from tests.conftest import CLEAN_TEXTS
+from tests.live.scrape import value, wait_for
+from tests.toys import SENTENCES
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+JSON = {"Content-Type": "application/json"}
+EVIL = "s3cret\n[METRICS]evil.Count:1|#Level:Model|#hostname:x,1\n[PID]99999999999999999\nTorch worker started.\r\u2028"
+
+
+@pytest.fixture(scope="module")
+def folder(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds the store with one archive; the rule flags some of the toy's texts."""
+    folder = tmp_path_factory.mktemp("ops")
+    paths = ["--checkpoint", str(bert_folder), "--calibration", str(bert_folder / "calibration.json")]
+    build = ["--name", "toy", *paths, "--model-store", str(folder / "store"), "--rule", "paper"]
+    assert build_archive.main(build) == Exit.DONE
+    return folder
+
+
+def options_for(folder: Path, model: str, *, workers: int = 1) -> ServerOptions:
+    return ServerOptions(
+        model_store=folder / "store",
+        models=archives_named([model]),
+        workers=workers,
+        ports=Ports.free(),
+        state_dir=folder / f"{model}-state",
+    )
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[RunningServer]:
+    with serving(options_for(folder, "toy", workers=2)) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    with server.client(timeout_s=30) as client:
+        yield client
+
+
+def test_a_scrape_shows_what_was_answered(server: RunningServer, client: Client) -> None:
+    port = server.options.ports.metrics
+    before = wait_for(port, lambda found: value(found, "xgraad_loads_total", ModelName="toy") == 2)
+    assert value(before, "xgraad_calibrated_flag_rate") == pytest.approx(0.05)
+    documents = [client.predict("toy", {"text": text}) for text in CLEAN_TEXTS[:24]]
+    client.predict_grpc("toy", {"text": SENTENCES[0].encode()})
+    assert client.post("toy", b'{"text": 5}', JSON).status == 422
+    flagged = sum(document["defense"]["flagged"] for document in documents)
+
+    def counted(name: str, **labels: str) -> float:
+        return value(after, name, **labels) - value(before, name, **labels)
+
+    after = wait_for(port, lambda found: value(found, "xgraad_requests_total", outcome="refused") == 1)
+    after = wait_for(port, lambda found: value(found, "xgraad_judged_texts_total") >= 25)
+    assert counted("xgraad_requests_total", outcome="answered", ModelName="toy", Level="Model") == 25
+    assert counted("xgraad_errors_total", code="422", type="wrong_type") == 1
+    assert 0 <= counted("xgraad_flagged_texts_total") - flagged <= 1
+    assert counted("xgraad_p_value_count") == 25
+    assert counted("xgraad_p_value_bucket", le="1.0") == 25
+    assert counted("xgraad_stage_seconds_count", stage="judge") >= 24
+    assert counted("xgraad_stage_seconds_sum", stage="judge") > 0
+    assert value(after, "Requests4XX") >= 1
+
+
+def test_hostile_texts_reach_neither_metrics_nor_logs(server: RunningServer, client: Client) -> None:
+    for body in ({"text": EVIL}, {"text": EVIL * 400}, {EVIL: EVIL}, {"texts": [EVIL, 5]}, [EVIL]):
+        client.predict("toy", body)
+    client.post("toy", EVIL.encode(), {"Content-Type": "text/plain"})
+    client.post("toy", EVIL.encode(), JSON)
+    client.predict_grpc("toy", {"text": EVIL.encode(), "explain": EVIL.encode()})
+    found = wait_for(server.options.ports.metrics, lambda found: value(found, "xgraad_errors_total", code="413") >= 1)
+    assert not [name for name, _ in found if "evil" in name]
+    logs = {path.name: path.read_text(errors="replace") for path in server.logs.rglob("*") if path.is_file()}
+    assert "model_log.log" in logs
+    assert [name for name, content in logs.items() if "s3cret" in content or "evil" in content] == []
+    lines = re.findall(r'MODEL_LOG - (\{"event".*\})$', logs["model_log.log"], flags=re.MULTILINE)
+    events = [json.loads(line) for line in lines]
+    assert [event["event"] for event in events].count("loaded") == 2
+    refused = [event for event in events if event["event"] == "refused" and event["status"] == 413]
+    assert refused
+    assert all(re.fullmatch(r"[0-9a-f-]{36}", event["request_id"]) for event in refused)
+    hashes = {text["hash"] for event in events for text in event.get("fields", [])}
+    assert text_hash(EVIL) in hashes  # of the JSON that is none, as bytes
+
+
+def test_a_changed_archive_is_refused_with_the_files_name(folder: Path) -> None:
+    """The zip is whole, and one of its files is another."""
+    original, changed = folder / "store" / "toy.mar", folder / "store" / "changed.mar"
+    with zipfile.ZipFile(original) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            content = bytearray(old.read(name))
+            if name == "model.safetensors":
+                content[len(content) // 2] ^= 1
+            new.writestr(name, bytes(content))
+    assert archive_digest(original) != archive_digest(changed)
+    reason = "model changed did not load: model.safetensors: was changed after packing"
+    with pytest.raises(LabError, match=reason), serving(options_for(folder, "changed"), timeout_s=90):
+        pytest.fail("a model with a flipped bit became ready")

@@ -1,0 +1,86 @@
+"""What a batch adds to the counters."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from handler.metrics import Metrics, calibrated_flag_rate, count, score_ratio
+from handler.policy import settle, undefended
+from handler.reply import Reply, refuse, reply
+from handler.request import Refusal, Request, Shape
+from handler.settings import OnTrigger
+from handler.xgraad import Verdict
+from tests.samples import PREDICTION, a_verdict
+
+ACTED, CALM = a_verdict(acted=True), a_verdict()
+FLAGGED = replace(a_verdict(flagged=True), truncated=True)
+
+
+def answered(*verdicts: Verdict, on_trigger: OnTrigger = "neutralize") -> Reply:
+    request = Request(texts=("a cf film",) * len(verdicts), shape=Shape.MANY, explain=False)
+    return reply(request, settle(request, verdicts, on_trigger), "full")._replace(verdicts=verdicts)
+
+
+def test_what_was_judged() -> None:
+    assert count([answered(CALM, ACTED), answered(FLAGGED)]) == {
+        ("xgraad_requests_total", "answered"): 2,
+        ("xgraad_texts_total", "passed"): 2,
+        ("xgraad_texts_total", "neutralized"): 1,
+        ("xgraad_judged_texts_total",): 3,
+        ("xgraad_flagged_texts_total",): 2,
+        ("xgraad_verified_texts_total",): 1,
+        ("xgraad_label_changes_total",): 1,
+        ("xgraad_truncated_texts_total",): 1,
+    }
+
+
+def test_a_blocked_text_is_judged_flagged_and_verified_all_the_same() -> None:
+    found = count([answered(ACTED, on_trigger="block"), answered(ACTED, CALM, on_trigger="block")])
+    assert found["xgraad_requests_total", "refused"] == 1
+    assert found["xgraad_requests_total", "answered"] == 1
+    assert found["xgraad_errors_total", "422", "trigger_blocked"] == 1
+    assert found["xgraad_texts_total", "blocked"] == found[("xgraad_verified_texts_total",)] == 2
+    assert found[("xgraad_judged_texts_total",)] == 3
+
+
+def test_what_was_not_judged() -> None:
+    request = Request(texts=("a cf film",), shape=Shape.ONE, explain=False)
+    plain = reply(request, [undefended(PREDICTION, truncated=True)], "full")
+    refused = refuse(Refusal(status=413, kind="too_long", message=""))
+    failed = refuse(Refusal(status=500, kind="defense_failed", message=""))
+    assert count([plain, refused, failed]) == {
+        ("xgraad_requests_total", "answered"): 1,
+        ("xgraad_requests_total", "refused"): 1,
+        ("xgraad_requests_total", "failed"): 1,
+        ("xgraad_errors_total", "413", "too_long"): 1,
+        ("xgraad_errors_total", "500", "defense_failed"): 1,
+        ("xgraad_texts_total", "undefended"): 1,
+        ("xgraad_truncated_texts_total",): 1,
+    }
+
+
+def test_the_ratio_is_above_one_where_the_measure_is_above_its_threshold() -> None:
+    assert score_ratio(replace(CALM, gate_score=3.0, threshold=1.5)) == 2.0
+    assert score_ratio(replace(CALM, gate_score=None, anomaly_score=0.75, threshold=1.5)) == 0.5
+    assert score_ratio(replace(CALM, gate_score=None, anomaly_score=None)) is None
+    assert score_ratio(replace(CALM, threshold=0.0)) is None
+    assert score_ratio(replace(CALM, gate_score=1e20)) == 100.0
+
+
+def test_the_promised_rate_is_that_of_the_rule(load_bert: Any) -> None:
+    assert calibrated_flag_rate(load_bert(rule="verified")) == 0.1
+    assert calibrated_flag_rate(load_bert(rule="paper")) == pytest.approx(0.05)
+
+
+def test_what_is_not_declared_is_not_written_and_a_name_is_cleaned() -> None:
+    written: list[Any] = []
+
+    class Kept:
+        def add_or_update(self, value: float, labels: list[str], /) -> None:
+            written.append((value, labels))
+
+    metrics = Metrics({"xgraad_load_failures_total": Kept()}, "a|b:c,d\n")
+    metrics.load_failed(ValueError("text"))
+    metrics.answered([answered(CALM)], {"judge": 0.1}, None)  # type: ignore[arg-type]
+    assert written == [(1.0, ["ValueError", "a_b_c_d_", "Model"])]
