@@ -25,6 +25,18 @@ Count = tuple[str, ...]
 """A counter's name, then its own labels' values in the order of metrics.yaml."""
 
 
+BEGIN: tuple[Count, ...] = (
+    *(("xgraad_requests_total", outcome) for outcome in ("answered", "refused", "failed")),
+    *(("xgraad_texts_total", action) for action in (*map(str, Outcome), BLOCKED)),
+    ("xgraad_judged_texts_total",),
+    ("xgraad_flagged_texts_total",),
+    ("xgraad_verified_texts_total",),
+    ("xgraad_label_changes_total",),
+    ("xgraad_truncated_texts_total",),
+)
+"""Counters whose labels are all known from the start."""
+
+
 class Metric(Protocol):
     """One of TorchServe's."""
 
@@ -53,7 +65,9 @@ class Metrics:
         return cls(declared, str(context.model_name))
 
     def loaded(self, defense: Defense) -> None:
-        """A model is ready to be served."""
+        """A model is ready to be served. Counters begin at zero: from nothing to one is no rise to Prometheus."""
+        for name, *labels in BEGIN:
+            self._write(name, 0, *labels)
         self._write("xgraad_loads_total", 1)
         self._write("xgraad_calibrated_flag_rate", calibrated_flag_rate(defense))
         self._write("xgraad_remembered_triggers", len(defense.registry))

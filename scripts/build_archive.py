@@ -12,12 +12,12 @@ from handler.xgraad.precision import DTYPES
 from scripts.lab.archive import ArchiveOptions, build_archive
 from scripts.lab.archive_check import archive_digest
 from scripts.lab.auditing import audit_checkpoint
-from scripts.lab.command import CommandParser, positive, run_command, say
+from scripts.lab.command import CommandParser, device_ids, positive, run_command, say
 
 EXAMPLES = """\
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json \\
-      --device gpu --device-ids 0,1 --workers 2 --batch-size 32 --max-batch-delay 20
+      --device-ids 0,1 --workers-per-device 2 --batch-size 32 --max-batch-delay 20
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json --audit"""
 
 
@@ -29,9 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
     parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder for NAME.mar")
     parser.add_argument("--version", default="1.0", help="the model's version (1.0)")
-    parser.add_argument("--workers", type=positive, help="worker processes, over all devices (1)")
+    count = parser.add_mutually_exclusive_group()
+    count.add_argument("--workers", type=positive, help="worker processes, over all devices (1)")
+    count.add_argument("--workers-per-device", type=positive, help="the same for each GPU of --device-ids")
     parser.add_argument("--device", choices=("cpu", "gpu"), help="where workers run (gpu where there is one)")
-    parser.add_argument("--device-ids", help="GPUs to spread the workers over, such as 0,1 (all)")
+    parser.add_argument(
+        "--device-ids", type=device_ids, metavar="0,1", help="GPUs to spread the workers over, such as 0,1 (all)"
+    )
     parser.add_argument("--batch-size", type=positive, help="requests judged together at most (8)")
     parser.add_argument("--max-batch-delay", type=positive, help="ms that a lone request waits for company (10)")
     parser.add_argument("--rule", choices=sorted(RULES), help="when a text is flagged")
@@ -45,7 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--registry-file", metavar="PATH", help="where workers remember triggers (the user's state)")
     parser.add_argument("--precision", choices=DTYPES, help="of the model, as it was calibrated (float32)")
     _add_policies(parser)
-    return run_command(parser, _build, argv)
+
+    def work(arguments: argparse.Namespace) -> None:
+        if arguments.workers_per_device and not arguments.device_ids:
+            parser.error("--workers-per-device needs --device-ids")
+        _build(arguments)
+
+    return run_command(parser, work, argv)
 
 
 def _add_policies(parser: CommandParser) -> None:
@@ -95,12 +105,14 @@ def _audit(arguments: argparse.Namespace) -> Audit:
 
 def _server(arguments: argparse.Namespace) -> dict[str, Any]:
     """TorchServe's keys for the options that were given."""
-    device_ids = [int(part) for part in arguments.device_ids.split(",")] if arguments.device_ids else None
+    ids, workers = arguments.device_ids, arguments.workers
+    if arguments.workers_per_device:
+        workers = arguments.workers_per_device * len(ids)
     return _given(
-        minWorkers=arguments.workers,
-        maxWorkers=arguments.workers,
-        deviceType=arguments.device,
-        deviceIds=device_ids,
+        minWorkers=workers,
+        maxWorkers=workers,
+        deviceType=arguments.device or ("gpu" if ids else None),
+        deviceIds=list(ids) if ids else None,
         batchSize=arguments.batch_size,
         maxBatchDelay=arguments.max_batch_delay,
     )

@@ -8,22 +8,15 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.lab.archive_check import require_digest
-from scripts.lab.command import CommandParser, Exit, positive, run_command, say, sha256
+from scripts.lab.command import CommandParser, Exit, device_ids, positive, run_command, say, sha256
 from scripts.lab.running_server import RunningServer, WorkerStatus
 from scripts.lab.server import server_status, start_server, stop_server
-from scripts.lab.server_options import LOOPBACK, Ports, ServerOptions, archives_named
+from scripts.lab.server_options import LOOPBACK, PROFILES, Ports, ServerOptions, archives_named
 
 EXAMPLES = """  python -m scripts.serve start --models xgraad-sst2 --workers 2 --device cpu
-  python -m scripts.serve start --models a b --device gpu --device-ids 0,1 --port-base 18080
+  python -m scripts.serve start --models a b --device gpu --device-ids 0,1 --workers-per-device 2 --port-base 18080
   python -m scripts.serve status        exit code 1 when it does not run or is not ready
   python -m scripts.serve stop"""
-
-
-def device_ids(text: str) -> tuple[int, ...]:
-    """Argument type: CUDA device numbers with commas between them."""
-    if not all(part.isdecimal() for part in text.split(",")):
-        raise argparse.ArgumentTypeError(f"must be numbers like 0,1, got {text!r}")
-    return tuple(int(part) for part in text.split(","))
 
 
 def build_parser() -> CommandParser:
@@ -33,9 +26,14 @@ def build_parser() -> CommandParser:
     parser.add_argument("--state", type=Path, default=Path("build/serve"), help="the server's own folder")
     start = parser.add_argument_group("options of start")
     start.add_argument("--models", nargs="+", metavar="NAME", help="archives NAME.mar of the model store")
-    start.add_argument("--workers", type=positive, default=1, help="workers per model")
+    count = start.add_mutually_exclusive_group()
+    count.add_argument("--workers", type=positive, default=1, help="workers per model, over all devices")
+    count.add_argument("--workers-per-device", type=positive, help="the same for each GPU of --device-ids")
     start.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     start.add_argument("--device-ids", type=device_ids, default=(), metavar="0,1", help="default: all devices")
+    start.add_argument(
+        "--profile", choices=sorted(PROFILES), default="hardened", help="development: no tokens, models over the API"
+    )
     start.add_argument("--model-store", type=Path, default=Path("model_store"))
     start.add_argument("--port-base", type=int, help="five ports from here up; default: 8080-8082, 7070, 7071")
     start.add_argument("--no-token", action="store_true", help="no token authorization: for tests on a closed machine")
@@ -50,17 +48,19 @@ def build_parser() -> CommandParser:
 
 def start(arguments: argparse.Namespace) -> Exit:
     """Start a server and wait for its workers; a server that does not become ready is stopped again."""
+    per_device = arguments.workers_per_device
     options = ServerOptions(
         model_store=arguments.model_store,
         models=archives_named(arguments.models or ()),
-        workers=arguments.workers,
+        workers=arguments.workers if per_device is None else per_device * len(arguments.device_ids),
         device=arguments.device,
         device_ids=arguments.device_ids,
         ports=Ports() if arguments.port_base is None else Ports.from_base(arguments.port_base),
         batch_size=arguments.batch_size,
         max_batch_delay=arguments.max_batch_delay,
         state_dir=arguments.state,
-        token_auth=not arguments.no_token,
+        token_auth=not arguments.no_token and arguments.profile != "development",
+        profile=arguments.profile,
     )
     for model, digest in zip(options.models, arguments.sha256 or (), strict=False):
         require_digest(options.archive(model), digest)
@@ -125,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work(arguments: argparse.Namespace) -> Exit:
         if arguments.action == "start" and not arguments.models:
             parser.error("start needs --models NAME...")
+        if arguments.workers_per_device and not arguments.device_ids:
+            parser.error("--workers-per-device needs --device-ids")
         if arguments.sha256 and len(arguments.sha256) != len(set(arguments.models or ())):
             parser.error("--sha256 needs one DIGEST for each of --models")
         return ACTIONS[arguments.action](arguments)

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from handler.xgraad.errors import LabError
 from scripts.lab.client import Client
+from scripts.lab.readiness import Probe
 from scripts.lab.server_options import LOOPBACK, ServerOptions
 from scripts.lab.worker_log import last_lines, load_failure
 
@@ -91,6 +92,16 @@ class RunningServer:
             timeout_s=timeout_s,
         )
 
+    def probe(self, *, timeout_s: float = 10.0) -> Probe:
+        """What tells whether this server is ready."""
+        ports = self.options.ports
+        return Probe(
+            inference=f"http://{LOOPBACK}:{ports.inference}",
+            management=f"http://{LOOPBACK}:{ports.management}",
+            key_file=self.key_file,
+            timeout_s=timeout_s,
+        )
+
     def process(self) -> psutil.Process | None:
         """The server's own process, or None when it has ended."""
         try:
@@ -119,7 +130,11 @@ class RunningServer:
         )
 
     def wait_until_ready(self, timeout_s: float = 300.0) -> None:
-        """Return when every model has its workers; raise `LabError` with the reason as soon as that cannot be."""
+        """Return when every model has its workers and answers a canary.
+
+        Raises:
+            LabError: with the reason, as soon as that cannot be.
+        """
         deadline = time.monotonic() + timeout_s
         with self.client(timeout_s=10.0) as client:
             while not (self.answers(client) and self._settled(client)):
@@ -128,6 +143,9 @@ class RunningServer:
                     raise LabError(f"workers are not ready after {timeout_s:g} s; the logs are in {self.logs}")
                 time.sleep(POLL_S)
             self._refuse_wrong_device(self.workers(client))
+        reasons = self.probe(timeout_s=max(1.0, deadline - time.monotonic())).not_ready(list(self.options.models))
+        if reasons:
+            raise LabError(f"workers are READY, and yet: {'; '.join(reasons)}; the logs are in {self.logs}")
 
     def answers(self, client: Client) -> bool:
         """Whether the API is open; TorchServe writes its keys before it listens."""

@@ -20,8 +20,8 @@ import psutil
 
 from handler.xgraad.errors import LabError
 from scripts.lab.running_server import POLL_S, RunningServer, WorkerStatus, record_file, still_runs
-from scripts.lab.server_config import PROJECT, refuse_conflicts, render_config, server_environment
-from scripts.lab.server_options import ServerOptions
+from scripts.lab.server_config import refuse_conflicts, render_config, server_environment
+from scripts.lab.server_options import PROFILES, ServerOptions
 from scripts.lab.worker_log import last_lines
 
 STOP_S = 20.0
@@ -132,7 +132,7 @@ def _private_temp(state_dir: Path) -> Path:
 def _launch(options: ServerOptions, *, temp_dir: Path) -> psutil.Process:
     """Run TorchServe's launcher and return the Java process that it leaves behind."""
     config, console = options.state_dir / "config.properties", options.state_dir / "logs" / "console.log"
-    profile = (PROJECT / "config.properties").read_text(encoding="utf-8")
+    profile = PROFILES[options.profile].read_text(encoding="utf-8")
     config.write_text(render_config(options, profile=profile), encoding="utf-8")
     environment = server_environment(options, java_home=java_home(), python=Path(sys.executable), temp_dir=temp_dir)
     command = [sys.executable, "-P", "-m", "ts.model_server", "--start", "--ncs", "--ts-config", str(config)]

@@ -12,9 +12,18 @@ from typing import Any
 import yaml
 
 from handler.xgraad.errors import LabError
-from scripts.lab.server_options import LOOPBACK, ServerOptions
+from scripts.lab.server_options import LOOPBACK, PROJECT, ServerOptions
 
-PROJECT = Path(__file__).resolve().parents[2]
+__all__ = [
+    "PROJECT",
+    "ArchiveSettings",
+    "model_settings",
+    "overrides",
+    "read_archive_settings",
+    "refuse_conflicts",
+    "render_config",
+    "server_environment",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +62,17 @@ def refuse_conflicts(options: ServerOptions) -> None:
                     f"{options.archive(model)} fixes {key}: {settings[key]}, wanted {value}; "
                     "TorchServe follows the archive, so build it again with the wanted value"
                 )
+        _refuse_absent_devices(options, model, settings)
+
+
+def _refuse_absent_devices(options: ServerOptions, model: str, settings: Mapping[str, Any]) -> None:
+    """An archive numbers the devices that the server may see, from 0 on."""
+    fixed = settings.get("deviceIds") or []
+    if options.device_ids and not set(fixed) <= set(range(len(options.device_ids))):
+        raise LabError(
+            f"{options.archive(model)} fixes deviceIds: {fixed}, and the server sees {len(options.device_ids)} "
+            "device(s), which it numbers from 0; build it again without --device-ids, or with these numbers"
+        )
 
 
 def model_settings(options: ServerOptions) -> dict[str, dict[str, dict[str, Any]]]:

@@ -11,6 +11,11 @@ from typing import Literal, Self
 from handler.xgraad.errors import LabError
 
 LOOPBACK = "127.0.0.1"
+PROJECT = Path(__file__).resolve().parents[2]
+PROFILES = {
+    "hardened": PROJECT / "config.properties",
+    "development": PROJECT / "deploy" / "development.properties",
+}
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.]*")
 
 
@@ -80,6 +85,8 @@ class ServerOptions:
     max_batch_delay: int | None = None
     state_dir: Path = Path("build/serve")
     token_auth: bool = True
+    profile: str = "hardened"
+    """The config.properties to start from, one of `PROFILES`."""
     state_home: Path | None = None
     """Where the workers remember triggers unless an archive says otherwise; None is the user's own XDG_STATE_HOME."""
 
@@ -89,6 +96,8 @@ class ServerOptions:
         for name in self.models:
             if not MODEL_NAME.fullmatch(name):
                 raise LabError(f"model name must be letters, digits, '_', '-' and '.', got {name!r}")
+        if self.profile not in PROFILES:
+            raise LabError(f"profile must be one of {', '.join(PROFILES)}, got {self.profile!r}")
         if self.workers < 1:
             raise LabError(f"workers must be 1 or more, got {self.workers}")
         if self.device_ids and self.device != "gpu":

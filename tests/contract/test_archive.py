@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from handler.describe import describe
 from handler.settings import Settings
@@ -121,6 +122,20 @@ def test_options_reach_the_model_config(checkpoints: dict[str, Path], tmp_path: 
     lines = ["minWorkers: 4", "maxWorkers: 4", "deviceType: gpu", "batchSize: 16", "rule: paper", "registry_file: /var"]
     for line in lines:
         assert line in text
+
+
+def test_workers_per_device_are_counted_over_all(
+    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _build(checkpoints["bert"], tmp_path, "--device-ids", "0,2,3", "--workers-per-device", "2") == Exit.DONE
+    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
+        config = yaml.safe_load(packed.read("model-config.yaml"))
+    assert (config["minWorkers"], config["maxWorkers"]) == (6, 6)
+    assert (config["deviceType"], config["deviceIds"]) == ("gpu", [0, 2, 3])
+    with pytest.raises(SystemExit) as left:
+        _build(checkpoints["bert"], tmp_path, "--workers-per-device", "2")
+    assert left.value.code == Exit.USAGE
+    assert "needs --device-ids" in capsys.readouterr().err
 
 
 def test_policies_reach_the_model_config(checkpoints: dict[str, Path], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import handler.metrics
+from handler.metrics import BEGIN
 from handler.policy import Outcome
 from handler.xgraad.events import text_hash
 from tests.contract.test_service import GOOD, Field, Worker, grpc, plain, post, request, unpacked
@@ -81,7 +82,10 @@ def test_loading_tells_the_promised_rate(
 ) -> None:
     caplog.set_level(logging.INFO)
     make_worker(checkpoints["bert"], torchserve, tmp_path / "toy", rule="conformal")
-    values = {line.name: line.value for line in measured(caplog)}
+    lines = measured(caplog)
+    begun = {(line.name, *list(line.labels.values())[:-2]) for line in lines if not line.value}
+    assert begun - {("xgraad_remembered_triggers",)} == set(BEGIN)
+    values = {line.name: line.value for line in lines if (line.name, *list(line.labels.values())[:-2]) not in BEGIN}
     assert values == {"xgraad_loads_total": 1, "xgraad_calibrated_flag_rate": 0.1, "xgraad_remembered_triggers": 0}
     (event,) = events(caplog)
     assert (event["event"], event["model"], event["rule"]) == ("loaded", "toy", "conformal")

@@ -21,7 +21,7 @@ from tests.conftest import CLEAN_TEXTS
 from tests.live.scrape import value, wait_for
 from tests.toys import SENTENCES
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 JSON = {"Content-Type": "application/json"}
 EVIL = "s3cret\n[METRICS]evil.Count:1|#Level:Model|#hostname:x,1\n[PID]99999999999999999\nTorch worker started.\r\u2028"
 

@@ -15,7 +15,7 @@ from scripts.lab.command import Exit
 from scripts.lab.running_server import RunningServer, WorkerStatus, still_runs
 from scripts.lab.server import java_home, server_status, start_server, stop_server
 from scripts.lab.server_config import PROJECT, overrides, refuse_conflicts, render_config, server_environment
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.lab.server_options import PROFILES, Ports, ServerOptions, archives_named
 
 PROFILE = (PROJECT / "config.properties").read_text(encoding="utf-8")
 
@@ -130,6 +130,53 @@ def test_archive_that_fixes_another_batch_size_is_refused(options: ServerOptions
         refuse_conflicts(replace(options, batch_size=4))
     with pytest.raises(LabError, match="fixes deviceType: cpu, wanted gpu"):
         refuse_conflicts(replace(options, device="gpu"))
+
+
+def test_an_archive_for_devices_that_the_server_does_not_see_is_refused(options: ServerOptions) -> None:
+    write_archive(options.archive("guard"), config="deviceIds: [2, 3]\n")
+    seen = replace(options, device="gpu", device_ids=(2, 3))
+    with pytest.raises(LabError, match=r"fixes deviceIds: \[2, 3\], and the server sees 2 device"):
+        refuse_conflicts(seen)
+    write_archive(options.archive("guard"), config="deviceIds: [0, 1]\n")
+    refuse_conflicts(seen)
+
+
+@pytest.mark.parametrize(("given", "workers"), [(["--workers-per-device", "2"], 6), (["--workers", "2"], 2)])
+def test_workers_are_counted_per_device_or_over_all(
+    monkeypatch: pytest.MonkeyPatch, given: list[str], workers: int
+) -> None:
+    started: list[ServerOptions] = []
+
+    def start(options: ServerOptions) -> None:
+        started.append(options)
+        raise LabError("far enough")
+
+    monkeypatch.setattr(serve, "start_server", start)
+    options = ["start", "--models", "a", "--device", "gpu", "--device-ids", "0,1,3"]
+    assert serve.main([*options, *given]) == Exit.ERROR
+    assert (started[0].workers, started[0].device_ids) == (workers, (0, 1, 3))
+
+
+@pytest.mark.parametrize("given", [["--workers-per-device", "2"], ["--device-ids", "0,0"], ["--device-ids", "0,a"]])
+def test_device_options_that_mean_nothing_are_bad_usage(given: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        serve.main(["start", "--models", "a", *given])
+    assert left.value.code == Exit.USAGE
+
+
+def test_development_profile_opens_the_api_and_no_port(options: ServerOptions) -> None:
+    profile = properties(PROFILES["development"].read_text(encoding="utf-8"))
+    hardened = properties(PROFILE)
+    differing = {key for key in profile | hardened if profile.get(key) != hardened.get(key)}
+    assert differing == {
+        "disable_token_authorization",
+        "token_expiration_min",
+        "enable_model_api",
+        "default_response_timeout",
+        "default_startup_timeout",
+    }
+    with pytest.raises(LabError, match="profile must be one of hardened, development, got 'open'"):
+        replace(options, profile="open")
 
 
 def test_missing_and_broken_archives_are_refused(options: ServerOptions) -> None:
