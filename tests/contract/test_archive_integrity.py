@@ -96,11 +96,11 @@ def test_one_flipped_bit_is_refused_by_name(unpacked: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["handler/integrity.py", "xgraad_handler.py"])
 @pytest.mark.parametrize("place", range(7))
 def test_damage_to_what_does_the_checking_is_no_way_around_it(unpacked: Path, name: str, place: int) -> None:
-    """It may fail before it can compare; then Python's own error names the file."""
+    """It may fail before it can compare; then Python's own error names the file, but for a zero byte."""
     flip(unpacked / name, 8 * ((unpacked / name).stat().st_size * place // 7 + 40) + place)
     done = load(unpacked)
     assert "loaded" not in done.stdout
-    assert Path(name).name in done.stderr
+    assert Path(name).name in done.stderr or "source code string cannot contain null bytes" in done.stderr
 
 
 def test_files_added_or_gone_are_refused(unpacked: Path) -> None:
