@@ -35,14 +35,14 @@ def answer(
 ) -> list[Reply]:
     """One reply per request, in order. Raises nothing that a text or a model can cause."""
     watch = stopwatch or Stopwatch()
-    together = _tried(lambda: _judged(requests, defense, settings, watch), f"a batch of {len(requests)} requests")
+    together = tried(lambda: _judged(requests, defense, settings, watch), f"a batch of {len(requests)} requests")
     return [_alone(request, defense, settings, watch) for request in requests] if together is None else together
 
 
 def _alone(request: Request, defense: Defense, settings: Settings, stopwatch: Stopwatch) -> Reply:
-    found = _tried(lambda: _judged([request], defense, settings, stopwatch), "a request alone")
+    found = tried(lambda: _judged([request], defense, settings, stopwatch), "a request alone")
     if found is None and settings.on_error == "fail_open":
-        found = _tried(lambda: [_plain(request, defense, settings)], "a request undefended")
+        found = tried(lambda: [_plain(request, defense, settings)], "a request undefended")
     return found[0] if found else refuse(FAILED)
 
 
@@ -73,7 +73,7 @@ def _plain(request: Request, defense: Defense, settings: Settings) -> Reply:
     return reply(request, answers, settings.detail)
 
 
-def _tried(work: Callable[[], Result], what: str) -> Result | None:
+def tried(work: Callable[[], Result], what: str) -> Result | None:
     """What `work` returns, or None and a line in the log where it raises.
 
     Whoever tries again does so after this returned: the traceback keeps the failed attempt's tensors alive, and after

@@ -54,6 +54,9 @@ class Reply(NamedTuple):
     """What the body tells, text by text, or why the whole request is refused; for metrics and logs."""
     verdicts: tuple[Verdict, ...] = ()
     """What the defense found in the texts, also in those that are refused for it; for metrics."""
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+    """More of HTTP's, as names and values in ASCII."""
 
 
 def reply(request: Request, answers: Sequence[Answer | Refusal], detail: Detail) -> Reply:

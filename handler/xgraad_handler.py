@@ -27,6 +27,7 @@ try:
     from handler.settings import Settings
     from handler.stopwatch import Stopwatch
     from handler.threads import share_cores
+    from handler.visit import asked, shown
     from handler.xgraad.errors import XGraadError
 except ImportError as error:
     raise RuntimeError(f"the handler cannot be imported: {error}; install requirements.txt for the server") from error
@@ -66,13 +67,19 @@ class XGraadHandler:
         with stopwatch("parse"):
             requests = self.preprocess(data, headers)
         replies = self.inference(requests, stopwatch)
+        with stopwatch("reply"):
+            fitting = [
+                shown(row, header, reply, model=str(context.model_name), settings=self.settings)
+                for row, header, reply in zip(data, headers, replies, strict=True)
+            ]
         self.metrics.answered(replies, stopwatch.seconds, self.defense)
         log_replies(data, requests, replies, [context.get_request_id(index) for index in range(len(data))])
-        return self.postprocess(replies, context)
+        return self.postprocess(fitting, context)
 
     def preprocess(self, data: list[Row], headers: list[dict[str, str]]) -> list[Request | Refusal]:
         """Parse every row."""
-        return [parse_row(row, header, self.settings) for row, header in zip(data, headers, strict=True)]
+        wanted = [asked(row, header, self.settings) for row, header in zip(data, headers, strict=True)]
+        return [parse_row(row, header, self.settings) for row, header in wanted]
 
     def inference(self, rows: list[Request | Refusal], stopwatch: Stopwatch) -> list[Reply]:
         """Judge the texts of all good rows together, and build each row's reply."""
@@ -81,9 +88,11 @@ class XGraadHandler:
         return [refuse(row) if isinstance(row, Refusal) else next(replies) for row in rows]
 
     def postprocess(self, replies: list[Reply], context: Any) -> list[bytes]:
-        """Set each reply's status and content type."""
+        """Set each reply's status, content type and headers."""
         for index, reply in enumerate(replies):
-            context.set_response_content_type(index, "application/json")
+            context.set_response_content_type(index, reply.content_type)
+            for name, value in reply.headers:
+                context.set_response_header(index, name, value)
             if reply.status != HTTPStatus.OK:
                 context.set_response_status(reply.status, HTTPStatus(reply.status).phrase, index)
         return [reply.body for reply in replies]

@@ -128,6 +128,9 @@ XGRAAD: dict[str, set[str]] = {
 HANDLER: dict[str, set[str]] = {
     "integrity": set(),
     "xgraad": set(),
+    "hidden": set(),
+    "shading": set(),
+    "finding": {"xgraad"},
     "settings": {"xgraad"},
     "threads": set(),
     "request": {"settings", "xgraad"},
@@ -139,6 +142,8 @@ HANDLER: dict[str, set[str]] = {
     "metrics": {"policy", "reply", "request", "xgraad"},
     "request_log": {"policy", "reply", "request", "xgraad"},
     "answering": {"policy", "reply", "request", "settings", "stopwatch", "xgraad"},
+    "page": {"finding", "hidden", "reply", "settings", "shading"},
+    "visit": {"answering", "page", "reply", "request", "settings"},
     "xgraad_handler": {
         "answering",
         "describe",
@@ -151,6 +156,7 @@ HANDLER: dict[str, set[str]] = {
         "settings",
         "stopwatch",
         "threads",
+        "visit",
         "xgraad",
     },
 }
@@ -159,6 +165,7 @@ HANDLER: dict[str, set[str]] = {
 OWNERS: dict[str, set[str]] = {
     "ts": set(),
     "pickle": set(),
+    "jinja2": {"handler/page.py"},
     "sqlite3": {"handler/xgraad/trigger_file.py"},
     "matplotlib": {"scripts/lab/figures.py"},
     "subprocess": {

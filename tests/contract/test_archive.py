@@ -94,6 +94,7 @@ def test_archive_holds_what_serving_needs_and_nothing_else(archive: Path) -> Non
         assert packed.testzip() is None
     assert {"xgraad_handler.py", "config.json", "model.safetensors", "tokenizer.json", "calibration.json"} <= names
     assert {"MAR-INF/MANIFEST.json", "model-config.yaml", "handler/xgraad/defense.py"} <= names
+    assert {"handler/page.py", "handler/page.html", "handler/page.css"} <= names
     assert not [name for name in names if name.endswith((".pyc", ".bin", ".pt", "run.json")) or "scripts" in name]
 
 
