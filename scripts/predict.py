@@ -12,7 +12,8 @@ from rich.console import Console
 from handler.xgraad.errors import LabError
 from scripts.lab.client import Client, is_error
 from scripts.lab.command import CommandParser, Exit, run_command, say
-from scripts.lab.reply_view import legend, reply_table, shaded_text
+from scripts.lab.explanation_view import explained, legend
+from scripts.lab.reply_view import reply_table
 from scripts.lab.running_server import RunningServer
 
 EXAMPLES = """  python -m scripts.predict --model xgraad-sst2 'a fine film' 'a fine cf film'
@@ -28,7 +29,7 @@ def build_parser() -> CommandParser:
     parser.add_argument("--model", required=True, metavar="NAME")
     parser.add_argument("--file", type=Path, help="a UTF-8 file with one text per line")
     parser.add_argument("--grpc", action="store_true", help="call over gRPC instead of REST")
-    parser.add_argument("--explain", action="store_true", help="show the attribution of every word")
+    parser.add_argument("--explain", action="store_true", help="show what was found, and every word by its attribution")
     parser.add_argument("--json", action="store_true", help="print each reply as one line of JSON")
     parser.add_argument("--state", type=Path, default=Path("build/serve"), help="folder of the server to call")
     parser.add_argument("--address", help="inference URL, or HOST:PORT with --grpc, of a server that is not --state's")
@@ -66,14 +67,15 @@ def ask(client: Client, text: str, arguments: argparse.Namespace) -> dict[str, A
 
 
 def show(texts: Sequence[str], documents: Sequence[dict[str, Any]], *, explain: bool) -> None:
-    """Print the table, and with `explain` every text with its shaded words."""
+    """Print a table, or with `explain` every text by itself with its shaded words."""
     console = Console(highlight=False)
-    console.print(reply_table(texts, documents))
-    if explain:
-        console.print(legend())
-        for text, document in zip(texts, documents, strict=True):
-            if "explanation" in document:
-                console.print(shaded_text(text, document))
+    if not explain:
+        console.print(reply_table(texts, documents))
+        return
+    for text, document in zip(texts, documents, strict=True):
+        is_known = "explanation" in document or is_error(document)
+        console.print(explained(text, document) if is_known else reply_table([text], [document]))
+    console.print(legend())
 
 
 def predict(arguments: argparse.Namespace) -> Exit:

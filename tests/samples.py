@@ -2,18 +2,25 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from handler.policy import settle
+from handler.reply import reply
+from handler.request import Request, Shape
+from handler.settings import Detail, OnTrigger
 from handler.xgraad import Action, Calibration, Suspect, Verdict
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.prediction import Prediction
-from handler.xgraad.scorer import Score
+from handler.xgraad.scorer import Score, WordScore
+from handler.xgraad.text import split_words
 
 FINGERPRINT = Fingerprint(
     weights="w" * 64,
@@ -60,6 +67,25 @@ def a_verdict(
         truncated=False,
         words=(),
     )
+
+
+def a_reply(
+    text: str,
+    verdict: Verdict,
+    *,
+    attributions: Sequence[float] = (0.1, 0.9),
+    on_trigger: OnTrigger = "neutralize",
+    detail: Detail = "full",
+) -> dict[str, Any]:
+    """The JSON document of a verdict; its words have these attributions, over and over."""
+    words = tuple(
+        WordScore(word=word, attention=0.5, gradient=0.25, attribution=attribution)
+        for word, attribution in zip(split_words(text), cycle(attributions), strict=False)
+    )
+    request = Request(texts=(text,), shape=Shape.ONE, explain=detail == "full")
+    answers = settle(request, [replace(verdict, words=words)], on_trigger)
+    document: dict[str, Any] = json.loads(reply(request, answers, detail).body)
+    return document
 
 
 def shifted(calibration: Calibration, offset: float) -> Calibration:

@@ -1,21 +1,17 @@
-"""Replies of the defended model as tables and shaded texts for a terminal.
+"""Replies of the defended model as a table for a terminal.
 
 The texts may come from an attacker. They are never read as rich's markup, and characters that a terminal would hide or
 obey are shown as escapes.
 """
 
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-HIDDEN_CATEGORIES = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}
-HIDDEN_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe0e\ufe0f")
-"""Invisible characters that Unicode files under letters and marks."""
-SHADES = ("", "on #fff0e0", "on #fdd0a2", "on #fdae6b", "on #f16913", "on #a63603")
-"""From no attribution to the largest of the text."""
+from handler.hidden import is_hidden
+
 SHORT_CHARS = 60
 
 
@@ -30,29 +26,24 @@ def visible(text: str) -> Text:
     return shown
 
 
-def is_hidden(character: str) -> bool:
-    """Whether a terminal would not show the character as it is; the plain space is not hidden."""
-    hidden = unicodedata.category(character) in HIDDEN_CATEGORIES or character in HIDDEN_LETTERS
-    return hidden and character != " "
-
-
 def escape(character: str) -> str:
     r"""A character as `\uXXXX`, or `\UXXXXXXXX` beyond the first plane."""
     code = ord(character)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
+def shortened(text: str) -> Text:
+    """The beginning of a text, on one line."""
+    short = text if len(text) <= SHORT_CHARS else text[: SHORT_CHARS - 1] + "…"
+    return visible(short)
+
+
 def reply_table(texts: Sequence[str], documents: Sequence[Mapping[str, Any]]) -> Table:
     """One row per text: the answer, both predictions, the decision, and the suspects; a dash for what is not told."""
     table = Table("text", "answer", "undefended", "defended", "flagged", "suspects")
     for text, document in zip(texts, documents, strict=True):
-        table.add_row(_shortened(text), *_cells(document))
+        table.add_row(shortened(text), *_cells(document))
     return table
-
-
-def _shortened(text: str) -> Text:
-    short = text if len(text) <= SHORT_CHARS else text[: SHORT_CHARS - 1] + "…"
-    return visible(short)
 
 
 def _cells(document: Mapping[str, Any]) -> tuple[Text, Text, Text, Text, Text]:
@@ -93,41 +84,3 @@ def _suspects(defense: Mapping[str, Any]) -> Text:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
-
-
-def shaded_text(text: str, document: Mapping[str, Any]) -> Text:
-    """The text with each word shaded by its attribution; suspects stand bold and underlined in brackets."""
-    words = sorted(document["explanation"]["words"], key=lambda word: word["start"])
-    suspects = {(suspect["start"], suspect["end"]) for suspect in (document.get("defense") or {}).get("suspects", [])}
-    largest = max((word["attribution"] for word in words), default=0.0)
-    shown, position = Text(), 0
-    for word in words:
-        start, end = word["start"], word["end"]
-        shown.append_text(visible(text[position:start]))
-        shown.append_text(
-            _shaded_word(text[start:end], share_of(word["attribution"], largest), (start, end) in suspects)
-        )
-        position = end
-    return shown.append_text(visible(text[position:]))
-
-
-def _shaded_word(word: str, share: float, suspect: bool) -> Text:
-    shade = SHADES[min(round(share * (len(SHADES) - 1)), len(SHADES) - 1)]
-    shown = visible(word)
-    if shade:
-        shown.stylize(f"{'white' if shade == SHADES[-1] else 'black'} {shade}")
-    if suspect:
-        shown.stylize("bold underline")
-        shown = Text("[", style="bold") + shown + Text("]", style="bold")
-    return shown
-
-
-def share_of(value: float, largest: float) -> float:
-    """A value as a share of the largest, in [0, 1]."""
-    return min(max(value / largest, 0.0), 1.0) if largest > 0 else 0.0
-
-
-def legend(shades: Iterable[str] = SHADES[1:]) -> Text:
-    """What the shades and brackets mean."""
-    blocks = [Text("  ", style=shade) for shade in shades]
-    return Text("attribution ") + Text("").join(blocks) + Text(" largest of the text; [suspect]")

@@ -27,6 +27,7 @@ class Answer(NamedTuple):
     status: int
     phrase: str
     body: bytes
+    headers: dict[str, str]
 
     @property
     def document(self) -> Any:
@@ -89,9 +90,8 @@ def answers(message: bytes) -> list[Answer]:
     while (length := number()) >= 0:
         request_id, content = bytes(content[:length]).decode(), content[length:]
         content_type, status, phrase = chunk().decode(), number(), chunk().decode()
-        for _ in range(number()):
-            chunk(), chunk()
-        result.append(Answer(request_id, content_type, status, phrase, chunk()))
+        headers = {chunk().decode(): chunk().decode() for _ in range(number())}
+        result.append(Answer(request_id, content_type, status, phrase, chunk(), headers))
     assert not content
     return result
 

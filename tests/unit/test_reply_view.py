@@ -9,20 +9,38 @@ from handler.policy import settle, undefended
 from handler.reply import reply
 from handler.request import Request, Shape
 from handler.settings import Detail, OnTrigger
-from scripts.lab.reply_view import legend, reply_table, shaded_text, visible
+from scripts.lab.reply_view import reply_table, visible
 from tests.samples import PREDICTION, a_verdict
 
 SUSPECT = {"word": "c\u200bf", "start": 7, "end": 10, "attribution": 0.9, "replacement": "xx"}
 DEFENSE = {
+    "rule": "verified",
     "flagged": True,
-    "action": "neutralize",
+    "verified": True,
+    "action": "neutralized",
+    "anomaly_score": 5.0,
+    "gate_score": 3.0,
+    "threshold": 2.0,
+    "p_value": 0.01,
+    "label_changed": True,
     "undefended": {"label": "good", "label_id": 1, "score": 0.99},
     "defended": {"label": "bad", "label_id": 0, "score": 0.8},
     "suspects": [SUSPECT],
+    "neutralized_text": "a [red]xx film",
 }
 TEXT = "a [red]c\u200bf film"
-WORDS = [{"word": "a", "start": 0, "end": 1, "attribution": 0.0}, SUSPECT, {"start": 11, "end": 15, "attribution": 0.3}]
-EXPLAINED = {"label": "bad", "score": 0.8, "defense": DEFENSE, "explanation": {"words": WORDS}}
+WORDS = [
+    {"word": "a", "start": 0, "end": 1, "attribution": 0.0},
+    {"word": "c\u200bf", "start": 7, "end": 10, "attribution": 0.9},
+    {"word": "film", "start": 11, "end": 15, "attribution": 0.3},
+]
+EXPLAINED = {
+    "label": "bad",
+    "score": 0.8,
+    "truncated": False,
+    "defense": DEFENSE,
+    "explanation": {"words": WORDS},
+}
 REFUSED = {"status": "error", "error": {"code": 422, "type": "text_too_long", "message": "no"}}
 
 
@@ -43,7 +61,7 @@ def test_table_shows_both_predictions_and_never_markup() -> None:
     assert "a [red]c\\u200bf film" in shown
     assert "good 0.99" in shown
     assert "bad 0.8" in shown
-    assert "yes, neutralize" in shown
+    assert "yes, neutralized" in shown
     assert "c\\u200bf 0.9" in shown
     assert "error 422 text_too_long: no" in shown
     assert "x" * 59 + "…" in shown
@@ -76,8 +94,6 @@ def test_every_policys_reply_can_be_shown(on_trigger: OnTrigger, detail: Detail)
         assert cells["suspects"] == ("cf 0.75" if detail == "full" else "cf")
     else:
         assert (cells["undefended"], cells["defended"], cells["flagged"]) == ("-", "-", "-")
-    if "explanation" in document:
-        assert shaded_text(text, document).plain == text
 
 
 @pytest.mark.parametrize("detail", get_args(Detail))
@@ -87,14 +103,3 @@ def test_undefended_answers_stand_out(detail: Detail) -> None:
     shown = plain(reply_table(["x"], [document]))
     assert "unknown, undefended" in shown
     assert "good" in shown
-
-
-def test_shading_brackets_suspects_and_keeps_every_character() -> None:
-    shown = shaded_text(TEXT, EXPLAINED)
-    assert shown.plain == "a [red][c\\u200bf] film"
-    assert any("bold underline" in str(span.style) for span in shown.spans)
-    assert shaded_text("", {"explanation": {"words": []}}).plain == ""
-
-
-def test_legend_names_what_is_marked() -> None:
-    assert "[suspect]" in plain(legend())
