@@ -15,6 +15,8 @@ Document = Mapping[str, Any]
 
 MAX_NAMED = 3
 """Words to blame that the headline names."""
+NAME_CHARS = 200
+"""Shown of a word or a label: a checkpoint's labels come from strangers, too."""
 
 _DONE = {
     "passed": "Nothing was changed: the answer is the plain model’s.",
@@ -154,6 +156,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share >= 0.01 else f"{100 * share:.2g} %"
 
 
+def short(name: str) -> str:
+    """A name, cut where it is too long to be read."""
+    return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
+
+
 def _refused(error: Document) -> Finding:
     """The message names the rule that was broken, and never holds the text."""
     message = str(error["message"])
@@ -195,7 +202,7 @@ def _verdict(defense: Document, *, n_words: int) -> tuple[Tone, str, str]:
 
 
 def _effect(defense: Document, *, n_words: int) -> str:
-    before, after = defense["undefended"]["label"], defense["defended"]["label"]
+    before, after = short(defense["undefended"]["label"]), short(defense["defended"]["label"])
     it, is_it = ("them", "they are") if n_words > 1 else ("it", "it is")
     if defense["label_changed"]:
         return f"With {it} the model says {before}, without {it} {after}."
@@ -212,10 +219,10 @@ def _verified(defense: Document) -> str:
 
 def _measure(defense: Document) -> Measure | None:
     """What the rule compared; None where scores are not told."""
-    if defense.get("threshold") is None:
+    gate = defense.get("gate_score")
+    name, value = ("anomaly score", defense.get("anomaly_score")) if gate is None else ("gate score", gate)
+    if value is None:
         return None
-    gate = defense["gate_score"]
-    name, value = ("anomaly score", defense["anomaly_score"]) if gate is None else ("gate score", gate)
     return Measure(name=name, value=value, threshold=defense["threshold"], p_value=defense["p_value"])
 
 

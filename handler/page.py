@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from handler.finding import Document, find
+from handler.finding import Document, find, short
 from handler.hidden import Run, runs
 from handler.reply import MAX_SUSPECTS
 from handler.settings import Settings
@@ -23,8 +23,6 @@ SHOWN_CHARS = 6_000
 """Of a judged text. A model's window ends long before; every character may become a mark of a hundred bytes."""
 KEPT_CHARS = 100_000
 """Of a typed text, in the box: the longest that settings may allow."""
-LABEL_CHARS = 200
-"""Of any other string: labels and words come from strangers, too."""
 LISTED = 20
 """Rows of a list or table."""
 
@@ -99,10 +97,6 @@ def _runs(text: str) -> list[Run]:
     return runs(text, keep="\n")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LABEL_CHARS else text[: LABEL_CHARS - 1] + "…"
-
-
 def _environment() -> Environment:
     environment = Environment(
         autoescape=True,
@@ -111,7 +105,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         loader=FileSystemLoader(FOLDER),
     )
-    environment.filters |= {"runs": _runs, "short": _short}
+    environment.filters |= {"runs": _runs, "short": short}
     environment.globals |= {
         "style": Markup(STYLE),  # noqa: S704 - our own file
         "levels": LEVELS,

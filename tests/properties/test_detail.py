@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handler.page import page
 from handler.policy import Answer, settle, undefended
 from handler.reply import reply
 from handler.request import Refusal, Request, Shape
-from handler.settings import Detail, OnTrigger
+from handler.settings import Detail, OnTrigger, Settings
 from handler.xgraad import RULES, Action, Suspect, Verdict
 from handler.xgraad.prediction import Prediction
 from handler.xgraad.scorer import WordScore
@@ -20,6 +21,8 @@ from tests.documents import floats
 # A mark that no text below can hold, so that a score written as a string is found, too.
 scores = st.floats(0.001, 0.999).map(lambda value: value + 12_340)
 texts = st.text(st.characters(categories=["L", "Zs", "P"]), max_size=8)
+MARKS_ON_A_PAGE = (b"1234", b"1.23e+04", b"over 99.9 %", b"<svg")
+"""How such a score is written there, as a number, a share or a bar."""
 places = st.integers(0, 500)
 predictions = st.builds(
     Prediction, label=texts, label_id=st.integers(0, 9), score=scores, probabilities=st.dictionaries(texts, scores)
@@ -61,6 +64,13 @@ def body(found: tuple[list[Verdict], Shape], on_trigger: OnTrigger, detail: Deta
     return reply(request, settle(request, judged, on_trigger), detail).body
 
 
+def visited(verdict: Verdict, on_trigger: OnTrigger, detail: Detail) -> bytes:
+    """The page about a verdict, its style left out."""
+    request = Request(texts=("x",), shape=Shape.ONE, explain=detail == "full")
+    document = json.loads(reply(request, settle(request, [verdict], on_trigger), detail).body)
+    return page("x", document, model="toy", settings=Settings(detail=detail)).split(b"</style>")[1]
+
+
 policies = st.sampled_from(get_args(OnTrigger))
 
 
@@ -71,6 +81,14 @@ def test_no_float_below_full(found: tuple[list[Verdict], Shape], on_trigger: Any
     told = body(found, on_trigger, detail, explain=explain)
     assert floats(json.loads(told)) == []
     assert b"1234" not in told
+
+
+@pytest.mark.parametrize("detail", ["verdict", "label"])
+@settings(max_examples=50)
+@given(verdict=verdicts, on_trigger=policies)
+def test_no_float_on_the_page_below_full(verdict: Verdict, on_trigger: Any, detail: Any) -> None:
+    told = visited(verdict, on_trigger, detail)
+    assert not [mark for mark in MARKS_ON_A_PAGE if mark in told]
 
 
 @pytest.mark.parametrize("detail", ["verdict", "label"])
@@ -89,3 +107,4 @@ def test_full_has_them(found: tuple[list[Verdict], Shape]) -> None:
     told = body(found, "neutralize", "full", explain=True)
     assert floats(json.loads(told))
     assert b"1234" in told
+    assert [mark for mark in MARKS_ON_A_PAGE if mark in visited(found[0][0], "neutralize", "full")]
