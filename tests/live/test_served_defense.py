@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
 
+from handler.page import HEADERS
 from handler.xgraad import DEFAULT_RULE, RULES, Defense, Verdict
 from scripts import build_archive
 from scripts.lab.client import Client, Reply, is_error
@@ -17,6 +19,7 @@ from scripts.lab.served_defense import ServedDefense
 from scripts.lab.server import serving
 from scripts.lab.server_options import Ports, ServerOptions, archives_named
 from tests.conftest import CLEAN_TEXTS
+from tests.pages import ReadPage
 
 pytestmark = pytest.mark.live
 JSON = {"Content-Type": "application/json"}
@@ -128,6 +131,47 @@ def test_every_shape_of_request(client: Client, data: bytes, headers: dict[str, 
     reply = client.post("toy", data, headers)
     assert reply.status == status, reply.body
     assert is_error(reply.document()) == (status != 200)
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def test_a_browser_gets_a_page(client: Client, offline: dict[str, Verdict]) -> None:
+    """Opened, and with a text that came by its form; its headers reach the browser."""
+    url = f"{client.inference}/explanations/toy"
+    opened = requests.get(url, headers=BROWSER | {"Authorization": f"Bearer {client.key('inference')}"}, timeout=30)
+    typed = urlencode({"text": f"{CLEAN_TEXTS[0]} <script>"}).encode()
+    posted = client.post("toy", typed, BROWSER | FORM, explain=True)
+    for status, headers, body in (
+        (opened.status_code, opened.headers, opened.content),
+        (posted.status, posted.headers, posted.body),
+    ):
+        assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert {name: headers[name] for name, _ in HEADERS} == dict(HEADERS)
+        assert "no-store" in headers["Cache-Control"]
+        assert "textarea" in ReadPage(body).tags
+    assert ReadPage(posted.body).text == f"{CLEAN_TEXTS[0]} <script>"
+    assert offline[CLEAN_TEXTS[0]].label in ReadPage(posted.body).words
+
+
+def test_the_page_has_the_status_of_its_error(client: Client) -> None:
+    for data in (b"text=", b"text=+++"):
+        refused = client.post("toy", data, BROWSER | FORM, explain=True)
+        assert refused.status == 422
+        assert "(Status 422, empty)" in ReadPage(refused.body).words
+
+
+def test_the_page_tells_no_more_than_the_json(client: Client) -> None:
+    page = ReadPage(client.post(STRICT, b"text=a+plot", BROWSER | FORM, explain=True).body)
+    assert "tells the label alone" in page.words
+    assert "%" not in page.words
+
+
+def test_the_same_form_gives_json_to_everybody_else(client: Client) -> None:
+    reply = client.post("toy", b"text=a+plot", FORM, explain=True)
+    assert "explanation" in reply.document()
+    assert client.post("toy", b'{"text": "a plot"}', BROWSER | JSON, explain=True).document()["label"]
 
 
 def test_blocked_texts_get_422_and_the_others_a_label(client: Client, bert_folder: Path) -> None:
