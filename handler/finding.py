@@ -109,9 +109,9 @@ class Finding:
     tone: Tone
     headline: str
     words: tuple[str, ...] = ()
-    """The first of the words to blame."""
+    """What the headline names: the first of the words to blame, or the label where nothing but it is told."""
     n_more: int = 0
-    """How many more there are."""
+    """How many more there are to blame."""
     meaning: str
     answer: Told | None = None
     """None where it is withheld."""
@@ -135,9 +135,11 @@ def find(document: Document) -> Finding:
     answer = _told(document)
     truncated = bool(document["truncated"])
     if defense is None:
-        headline = "There is an answer" if answer else "There is no answer"
+        headline, words = ("The answer", (answer.label,)) if answer else ("There is no answer", ())
         meaning = "This server tells the label alone, and not how it came about."
-        return Finding(tone=Tone.PLAIN, headline=headline, meaning=meaning, answer=answer, truncated=truncated)
+        return Finding(
+            tone=Tone.PLAIN, headline=headline, words=words, meaning=meaning, answer=answer, truncated=truncated
+        )
     if defense.get("flagged") is None:
         meaning = "The defense failed on this text: nobody knows what this answer is worth."
         headline, done = "The text could not be judged", _DONE["undefended"]

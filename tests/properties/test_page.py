@@ -40,7 +40,7 @@ ATTRIBUTES = {
     "lang", "charset", "name", "content", "class", "id", "aria-labelledby", "aria-describedby", "aria-hidden",
     "viewbox",
     "preserveaspectratio", "focusable", "width", "height", "x", "y", "title", "data-code", "data-times", "dir", "scope",
-    "method", "accept-charset", "for", "rows", "required", "spellcheck", "type",
+    "method", "accept-charset", "for", "rows", "required", "spellcheck", "type", "role", "tabindex",
 }  # fmt: skip
 
 

@@ -100,12 +100,13 @@ def test_below_full_there_is_no_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_trigger", "headline"), [("neutralize", "There is an answer"), ("abstain", "There is no answer")]
+    ("on_trigger", "headline", "words"),
+    [("neutralize", "The answer", ("bad",)), ("abstain", "There is no answer", ())],
 )
-def test_the_label_alone(on_trigger: str, headline: str) -> None:
+def test_the_label_alone(on_trigger: str, headline: str, words: tuple[str, ...]) -> None:
     finding = find(a_reply(TEXT, a_verdict(acted=True), detail="label", on_trigger=on_trigger))  # type: ignore[arg-type]
-    assert finding.headline == headline
-    assert (finding.before, finding.after, finding.words, finding.verified) == (None, None, (), "")
+    assert (finding.headline, finding.words) == (headline, words)
+    assert (finding.before, finding.after, finding.verified) == (None, None, "")
 
 
 @pytest.mark.parametrize("detail", get_args(Detail))
