@@ -42,6 +42,8 @@ def check_folder(folder: Path) -> None:
             )
     if config.get("model_type") not in SUPPORTED:
         raise CheckpointError(f"config.json: model_type must be one of {', '.join(SUPPORTED)}")
+    if config.get("problem_type") not in (None, "single_label_classification"):
+        raise CheckpointError("config.json: problem_type must be single_label_classification: one label for each text")
     _check_labels(config.get("id2label"))
     _check_weights(folder)
 

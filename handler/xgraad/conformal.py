@@ -6,11 +6,25 @@ probability at most max_fpr. `np.percentile` promises nothing for small n.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator
 
 Floats = NDArray[np.float64]
+
+
+def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
+    """P-values are found by bisection: out of order they would be wrong, and nobody would know."""
+    if any(first > second for first, second in pairwise(values)):
+        raise ValueError("must be in ascending order")
+    return values
+
+
+Ascending = Annotated[tuple[float, ...], AfterValidator(_ascending)]
+"""Clean scores of a calibration file."""
 
 
 def texts_needed(max_fpr: float) -> int:

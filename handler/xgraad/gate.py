@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from handler.xgraad.array_json import ArrayJson
 from handler.xgraad.classifier import Look
-from handler.xgraad.conformal import Floats, cross_fitted_residuals, linear_trend, p_values
+from handler.xgraad.conformal import Ascending, Floats, cross_fitted_residuals, linear_trend, p_values
 from handler.xgraad.encoding import NO_WORD, Encoding
 
 N_DIRECTIONS = 64
@@ -89,13 +89,13 @@ class GateStatistics(BaseModel):
     distance_mean: tuple[float, ...]
     """Per layer, of the clean log distances."""
     distance_std: tuple[float, ...]
-    distances: tuple[float, ...]
+    distances: Ascending
     """The clean texts' feature distances, ascending."""
     attention_intercept: float
     attention_slope: float
-    attentions: tuple[float, ...]
+    attentions: Ascending
     """The clean texts' attention residuals, ascending."""
-    fisher: tuple[float, ...]
+    fisher: Ascending
     """The clean texts' gate scores, ascending."""
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from handler.xgraad.conformal import conformal_threshold, cross_fitted_residuals, linear_trend, p_value
+from handler.xgraad.conformal import Ascending, conformal_threshold, cross_fitted_residuals, linear_trend, p_value
 from handler.xgraad.scorer import Score
 
 PAPER_PERCENTILE = 95.0
@@ -25,7 +25,7 @@ class PaperThreshold(BaseModel):
 
     percentile: Annotated[float, Field(gt=0, lt=100)]
     threshold: float
-    scores: tuple[float, ...]
+    scores: Ascending
     """The clean anomaly scores, ascending."""
 
     @classmethod
@@ -56,7 +56,7 @@ class LengthConditionalThreshold(BaseModel):
     slope: float
     offset: float
     """A residual above this is out of line: the conformal quantile for `max_fpr`."""
-    residuals: tuple[float, ...]
+    residuals: Ascending
     """The clean texts' residuals, cross-fitted, ascending."""
 
     @classmethod

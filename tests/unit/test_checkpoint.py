@@ -74,6 +74,13 @@ def test_an_adapter_beside_the_weights_is_refused(damaged: Path) -> None:
     assert "adapter_config.json" in refusal(damaged)
 
 
+@pytest.mark.parametrize("problem_type", ["multi_label_classification", "regression", 5])
+def test_models_whose_labels_do_not_exclude_one_another_are_refused(damaged: Path, problem_type: object) -> None:
+    """A softmax over them would be served as if it meant something."""
+    edit_json(damaged / "config.json", problem_type=problem_type)
+    assert "problem_type must be single_label_classification" in refusal(damaged)
+
+
 @pytest.mark.parametrize("model_type", ["gpt2", "xlnet", "", None, 5, ["bert"]])
 def test_unsupported_kinds_are_refused_with_the_list(damaged: Path, model_type: object) -> None:
     edit_json(damaged / "config.json", model_type=model_type)

@@ -1,9 +1,11 @@
 """Thresholds hold the wanted false-positive rate, at every length where they say so."""
 
+import json
 import math
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from handler.xgraad.scorer import Score
 from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
@@ -93,3 +95,16 @@ def test_scores_that_are_no_numbers_make_no_threshold() -> None:
         PaperThreshold.fit(scores, percentile=95)
     with pytest.raises(ValueError, match="finite number"):
         LengthConditionalThreshold.fit(scores, max_fpr=0.1)
+
+
+@pytest.mark.parametrize("field", ["scores", "residuals"])
+def test_values_out_of_order_are_refused(
+    paper: PaperThreshold, conformal: LengthConditionalThreshold, field: str
+) -> None:
+    """P-values are looked up by bisection, which would give any."""
+    threshold = paper if field == "scores" else conformal
+    swapped = threshold.model_dump()
+    swapped[field] = [*swapped[field][1:], swapped[field][0]]
+    with pytest.raises(ValidationError, match="must be in ascending order"):
+        type(threshold).model_validate_json(json.dumps(swapped))
+    assert type(threshold).model_validate_json(threshold.model_dump_json()) == threshold
