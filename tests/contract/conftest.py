@@ -20,6 +20,7 @@ def torchserve() -> SimpleNamespace:
         from ts.service import Service
 
         metrics = MetricsCacheYamlImpl(str(Path(ts.__file__).parent / "configs" / "metrics.yaml"))
+        metrics.model_name = "toy"  # as the worker process sets it; the first one's name sticks, in a default argument
 
     def make(name: str, folder: str, manifest: dict[str, Any], entry_point: Callable[..., Any]) -> Any:
         return make_with(metrics, name, folder, manifest, entry_point)
@@ -35,6 +36,7 @@ def torchserve() -> SimpleNamespace:
             warnings.simplefilter("ignore")
             cache = MetricsCacheYamlImpl(str(path))
             cache.initialize_cache()
+            cache.model_name = "toy"
         return cache
 
     return SimpleNamespace(make=make, make_with=make_with, read=_retrieve_inference_msg, read_metrics=read_metrics)

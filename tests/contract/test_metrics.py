@@ -71,9 +71,7 @@ def worker(
 
 def make_worker(source: Path, torchserve: SimpleNamespace, folder: Path, **section: Any) -> Worker:
     """A worker of a server that was given our metrics.yaml."""
-    cache = torchserve.read_metrics(METRICS)
-    cache.model_name = "toy"  # as the worker process sets it
-    make = partial(torchserve.make_with, cache)
+    make = partial(torchserve.make_with, torchserve.read_metrics(METRICS))
     return Worker(unpacked(source, folder, **section), SimpleNamespace(make=make, read=torchserve.read))
 
 

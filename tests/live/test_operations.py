@@ -60,7 +60,10 @@ def client(server: RunningServer) -> Iterator[Client]:
 
 def test_a_scrape_shows_what_was_answered(server: RunningServer, client: Client) -> None:
     port = server.options.ports.metrics
-    before = wait_for(port, lambda found: value(found, "xgraad_loads_total", ModelName="toy") == 2)
+    # Both workers have loaded, and one has answered the canary, before the server counts as ready.
+    before = wait_for(port, lambda found: value(found, "xgraad_judged_texts_total", ModelName="toy") == 1)
+    assert value(before, "xgraad_loads_total", ModelName="toy") == 2
+    assert value(before, "xgraad_verified_texts_total") == 0
     assert value(before, "xgraad_calibrated_flag_rate") == pytest.approx(0.05)
     documents = [client.predict("toy", {"text": text}) for text in CLEAN_TEXTS[:24]]
     client.predict_grpc("toy", {"text": SENTENCES[0].encode()})
@@ -71,7 +74,7 @@ def test_a_scrape_shows_what_was_answered(server: RunningServer, client: Client)
         return value(after, name, **labels) - value(before, name, **labels)
 
     after = wait_for(port, lambda found: value(found, "xgraad_requests_total", outcome="refused") == 1)
-    after = wait_for(port, lambda found: value(found, "xgraad_judged_texts_total") >= 25)
+    after = wait_for(port, lambda found: value(found, "xgraad_judged_texts_total") >= 26)
     assert counted("xgraad_requests_total", outcome="answered", ModelName="toy", Level="Model") == 25
     assert counted("xgraad_errors_total", code="422", type="wrong_type") == 1
     assert 0 <= counted("xgraad_flagged_texts_total") - flagged <= 1
