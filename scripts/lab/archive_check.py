@@ -23,6 +23,7 @@ from handler.xgraad.errors import LabError
 ENTRY = "xgraad_handler.py"
 SAFE_SUFFIXES = (".json", ".model", ".safetensors", ".txt", ".yaml")
 """Of data that build_archive packs; spiece.model is a table of pieces."""
+PAGE_FILES = ("handler/page.css", "handler/page.html")
 MAX_MEMBERS = 4096
 MAX_BYTES = 16 * 2**30
 """Of all members together, unpacked."""
@@ -132,7 +133,7 @@ def _unsafe(member: zipfile.ZipInfo) -> Iterator[str]:
 def _is_known(path: PurePosixPath) -> bool:
     if path.suffix == ".py":
         return str(path) == ENTRY or path.parts[0] == "handler"
-    return path.suffix in SAFE_SUFFIXES or str(path) == CHECKSUMS
+    return path.suffix in SAFE_SUFFIXES or str(path) in (CHECKSUMS, *PAGE_FILES)
 
 
 def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> list[str]:
