@@ -2,10 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from handler.xgraad import Verdict
@@ -39,7 +40,10 @@ def evaluate(
     clean_verdicts = _judge_all(judge, [example.text for example in clean], "clean")
     clean_seconds = time.perf_counter() - start
     triggered_verdicts = _judge_all(judge, [example.text for example in attacked], "triggered")
-    keep = _right_when_clean(judge, attacked, clean, clean_verdicts)
+    predicted = {example.text: v.undefended.label_id for example, v in zip(clean, clean_verdicts, strict=True)}
+    keep = right_when_clean(
+        attacked, clean, predicted, lambda texts: [v.undefended.label_id for v in _judge_all(judge, texts, "twins")]
+    )
     figures = {
         "rule": clean_verdicts[0].rule,
         "n_clean": len(clean),
@@ -90,17 +94,26 @@ def _judge_all(judge: Judge, texts: Sequence[str], name: str) -> list[Verdict]:
     return verdicts
 
 
-def _right_when_clean(
-    judge: Judge, attacked: Sequence[TriggeredExample], clean: Sequence[Example], verdicts: Sequence[Verdict]
-) -> np.ndarray | None:
-    """For each attacked text whether the undefended model has its twin right; None where a twin is unknown."""
+def right_when_clean(
+    attacked: Sequence[TriggeredExample],
+    clean: Sequence[Example],
+    predicted: Mapping[str, int],
+    predict: Callable[[Sequence[str]], Iterable[int]],
+) -> NDArray[np.bool_] | None:
+    """For each attacked text whether the undefended model has its twin right; None where a twin is unknown.
+
+    Args:
+        attacked: with their clean texts where known.
+        clean: test texts with their true labels.
+        predicted: what is known of the plain model's answers, by text.
+        predict: the plain model, asked about the twins that are missing there.
+    """
     if any(example.clean_text is None for example in attacked):
         return None
-    predicted = {example.text: verdict.undefended.label_id for example, verdict in zip(clean, verdicts, strict=True)}
     missing = [str(example.clean_text) for example in attacked if example.clean_text not in predicted]
-    predicted |= zip(missing, (v.undefended.label_id for v in _judge_all(judge, missing, "twins")), strict=True)
+    answers = {**predicted, **dict(zip(missing, predict(missing), strict=True))}
     labels = {example.text: example.label for example in clean}
-    return np.array([predicted[str(row.clean_text)] == labels.get(str(row.clean_text), row.label) for row in attacked])
+    return np.array([answers[str(row.clean_text)] == labels.get(str(row.clean_text), row.label) for row in attacked])
 
 
 def _clean_figures(verdicts: Sequence[Verdict], clean: Sequence[Example]) -> dict[str, float]:
@@ -121,7 +134,7 @@ def _took_a_second_pass(verdict: Verdict) -> bool:
     )
 
 
-def _attack_figures(verdicts: Sequence[Verdict], target_label: int, keep: np.ndarray | None) -> dict[str, Any]:
+def _attack_figures(verdicts: Sequence[Verdict], target_label: int, keep: NDArray[np.bool_] | None) -> dict[str, Any]:
     figures: dict[str, Any] = {"asr_over": "all" if keep is None else "right_when_clean"}
     for name in ("undefended", "defended"):
         predicted = [getattr(verdict, name).label_id for verdict in verdicts]
