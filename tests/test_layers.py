@@ -167,7 +167,13 @@ OWNERS: dict[str, set[str]] = {
     "pickle": set(),
     "jinja2": {"handler/page.py"},
     "sqlite3": {"handler/xgraad/trigger_file.py"},
-    "matplotlib": {"scripts/lab/figures.py"},
+    "matplotlib": {
+        "scripts/lab/report/ablation_figure.py",
+        "scripts/lab/report/drawing.py",
+        "scripts/lab/report/figures.py",
+        "scripts/lab/report/style.py",
+    },
+    "jinja2": {"scripts/lab/report/page.py"},
     "subprocess": {
         "scripts/lab/archive.py",
         "scripts/lab/fresh_clone.py",
@@ -177,7 +183,7 @@ OWNERS: dict[str, set[str]] = {
 }
 """Modules that only these files may import."""
 
-NOT_SERVED = {"matplotlib", "tqdm", "rich", "requests", "grpc", "scripts", "tests", "subprocess", "ts"}
+NOT_SERVED = {"matplotlib", "jinja2", "tqdm", "rich", "requests", "grpc", "scripts", "tests", "subprocess", "ts"}
 """What the archive must do without."""
 
 

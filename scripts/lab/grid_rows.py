@@ -1,4 +1,4 @@
-"""Rows of `results/grid.jsonl`: one a cell of architecture, data set, attack, rule and seed; the latest counts."""
+"""Rows of `results/grid.jsonl`, the latest of each cell of architecture, data set, attack, rule and seed."""
 
 from collections.abc import Iterable
 from pathlib import Path

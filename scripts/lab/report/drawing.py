@@ -1,0 +1,131 @@
+"""Rows of results to the page and its figures, as files."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+
+from scripts.lab.grid_rows import read_cells
+from scripts.lab.report.ablation_figure import ablation_figure, ablation_title
+from scripts.lab.report.figures import score_figure, score_title, sweep_figure, sweep_title, word_figure, word_title
+from scripts.lab.report.page import Picture, VictimSection, render_page
+from scripts.lab.report.style import styled, svg_of, write_png
+from scripts.lab.results import Row, read_rows
+
+PAGE = "report.html"
+SCORES = (
+    "Figure 2: how the scores of {n_clean} clean and {n_triggered} attacked test texts are distributed. The dashed "
+    "line is percentile 95 of clean calibration texts; higher = more suspicious."
+)
+SWEEP = (
+    "Figure 3: the rule paper at percentiles 45 to 99 of the clean calibration scores. The dotted line is the "
+    "undefended model; the accuracy axis does not begin at 0."
+)
+WORDS = (
+    "Figure 5: planted triggers are hatched, their names bold. Left the first attacked text that is flagged and has 8 "
+    "words or more, at most 22 words of it; right the words seen 3 times or more."
+)
+ABLATION = (
+    "Figure 4: each signal alone and their product, each with percentile 95 of its own clean scores as the threshold; "
+    "the top word of the signal is changed. The accuracy axis does not begin at 0."
+)
+
+
+class Kind(NamedTuple):
+    """A figure that every victim gets."""
+
+    name: str
+    draw: Callable[[Row], Figure]
+    title: Callable[[Row], str]
+    caption: str
+    """With names of a row's fields in braces."""
+
+
+KINDS = (
+    Kind("figure-2", score_figure, score_title, SCORES),
+    Kind("figure-3", sweep_figure, sweep_title, SWEEP),
+    Kind("figure-5", word_figure, word_title, WORDS),
+)
+
+
+def draw_report(results: Path, out: Path, *, origin: Mapping[str, Any]) -> Path:
+    """Write the page and each figure as SVG and PNG; returns the page.
+
+    Args:
+        results: folder with `grid.jsonl` and `signals.jsonl`; what is not there yet stays empty.
+        out: folder to write to, made where needed.
+        origin: commit, versions and time of the drawing.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    rows = latest_signals(results / "signals.jsonl")
+    sections, overall = [], []
+    with styled():
+        for name, row in rows.items():
+            sections.append(VictimSection(name=victim_name(row), note=_note(row), pictures=_pictures(name, row, out)))
+        if rows:
+            over_all = list(rows.values())
+            figure = ablation_figure(over_all, [_short_name(row) for row in over_all])
+            overall.append(_keep(figure, "figure-4", ablation_title(over_all), ABLATION, out))
+    page = out / PAGE
+    cells = read_cells(results / "grid.jsonl")
+    page.write_text(render_page(cells, victims=sections, overall=overall, origin=origin), encoding="utf-8")
+    return page
+
+
+def latest_signals(path: Path) -> dict[str, Row]:
+    """The last row of each victim, by the name of its files, in order of that name."""
+    latest = {
+        (row["architecture"], row["dataset"], row["attack"], tuple(row.get("triggers", ())), row.get("seed")): row
+        for row in read_rows(path)
+    }
+    found: dict[str, Row] = {}
+    for key in sorted(latest, key=str):
+        architecture, dataset, attack, triggers, seed = key
+        stem = _file_name(architecture, dataset, attack, *triggers, seed)
+        name, number = stem, 2
+        while name in found:
+            name, number = f"{stem}-{number}", number + 1
+        found[name] = latest[key]
+    return found
+
+
+def victim_name(row: Row) -> str:
+    """A victim in words."""
+    triggers = row.get("triggers", ())
+    planted = f"; triggers: {', '.join(triggers)}" if triggers else ""
+    return f"{row['attack']} on {row['dataset']}, {row['architecture']}, seed {row.get('seed')}{planted}"
+
+
+def _note(row: Row) -> str:
+    over = "texts right when clean" if row["asr_over"] == "right_when_clean" else "all attacked texts"
+    commit = str(row.get("commit", ""))[:8] + (" with uncommitted changes" if row.get("dirty") else "")
+    return (
+        f"Measured here: base {row.get('base', 'unknown')}, {row['n_clean']} clean and {row['n_triggered']} attacked "
+        f"test texts, calibrated on {row['calibration']['n_texts']}; ASR over {over}; commit {commit}, "
+        f"{row.get('time', '')}."
+    )
+
+
+def _short_name(row: Row) -> str:
+    return f"{row['attack']}\n{row['dataset']}, {row['architecture']}\nseed {row.get('seed')}"
+
+
+def _pictures(name: str, row: Row, out: Path) -> list[Picture]:
+    return [
+        _keep(kind.draw(row), f"{kind.name}-{name}", kind.title(row), kind.caption.format(**row), out) for kind in KINDS
+    ]
+
+
+def _keep(figure: Figure, name: str, title: str, caption: str, out: Path) -> Picture:
+    """Write a figure as SVG and PNG and return it for the page."""
+    svg = svg_of(figure, name)
+    (out / f"{name}.svg").write_text(svg, encoding="utf-8")
+    write_png(figure, out / f"{name}.png")
+    return Picture(name=name, title=title, caption=caption, svg=svg)
+
+
+def _file_name(*parts: object) -> str:
+    """Letters, digits and dashes of the parts."""
+    return re.sub(r"[^a-z0-9_]+", "-", "-".join(map(str, parts)).lower()).strip("-")[:100]

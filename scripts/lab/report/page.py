@@ -1,0 +1,94 @@
+"""One self-contained page: styles and figures inside, no script, nothing fetched; every text is escaped."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED
+from scripts.lab.report.published import source
+from scripts.lab.report.style import inline
+from scripts.lab.report.tables import (
+    Table,
+    all_methods,
+    beside_the_paper,
+    clean_models,
+    every_cell,
+    other_attacks,
+)
+from scripts.lab.results import Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure and what is said of it."""
+
+    name: str
+    """Of its files, without an ending."""
+    title: str
+    """What one sees."""
+    caption: str
+    svg: str
+
+    @property
+    def element(self) -> Markup:
+        """The figure as an element; matplotlib has escaped its texts."""
+        return Markup(inline(self.svg))  # noqa: S704
+
+
+@dataclass(frozen=True, kw_only=True)
+class VictimSection:
+    """The figures of one victim."""
+
+    name: str
+    note: str
+    pictures: Sequence[Picture]
+
+
+def render_page(
+    cells: Sequence[Row], *, victims: Sequence[VictimSection], overall: Sequence[Picture], origin: Mapping[str, Any]
+) -> str:
+    """The page.
+
+    Args:
+        cells: rows of the grid, the latest of each cell.
+        victims: figures of each victim.
+        overall: figures over all victims.
+        origin: commit, versions and time of the drawing.
+    """
+    environment = Environment(
+        loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    compared = [(beside_the_paper(number, cells), all_methods(number)) for number in (1, 2, 3)]
+    own: dict[str, Table] = {"other": other_attacks(cells), "clean": clean_models(cells), "every": every_cell(cells)}
+    return environment.get_template("report.html").render(
+        compared=compared, own=own, victims=victims, overall=overall, origin=origin, source=source(),
+        summary=summarize(cells, [ours for ours, _ in compared]), bases=bases_of(cells),
+    )  # fmt: skip
+
+
+def summarize(cells: Sequence[Row], tables: Sequence[Table]) -> dict[str, int]:
+    """How much of the paper's tables was run: settings of model, data and attack, by what became of them."""
+    asr_lines = [line for table in tables for line in table.lines if line.headings[-1].text == "ASR"]
+    groups = [line.entries[start : start + 4] for line in asr_lines for start in range(0, len(line.entries), 4)]
+    kinds = [{entry.kind for entry in ours} for _, *ours in groups]
+    return {
+        "settings": len(kinds),
+        "measured": sum("measured" in found for found in kinds),
+        "failed": sum("failed" in found and "measured" not in found for found in kinds),
+        "empty": sum(found == {"empty"} for found in kinds),
+        "cells": len(cells),
+        "cells_measured": sum(row["status"] == MEASURED for row in cells),
+        "cells_failed": sum(row["status"] == ATTACK_FAILED for row in cells),
+    }
+
+
+def bases_of(cells: Sequence[Row]) -> dict[str, str]:
+    """For each architecture the weights its victims were trained from."""
+    found: dict[str, set[str]] = {}
+    for row in cells:
+        found.setdefault(str(row["architecture"]), set()).add(str(row.get("base", "unknown")))
+    return {architecture: ", ".join(sorted(names)) for architecture, names in sorted(found.items())}

@@ -1,0 +1,215 @@
+"""The report's tables: the paper's own beside ours, the adaptive attacks, and the models without a backdoor."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple, TypeVar
+
+from scripts.lab.grid_rows import KEY, NO_ATTACK, one_per_victim, select
+from scripts.lab.report.entries import (
+    Entry,
+    cacc_change,
+    defended,
+    of_attacks,
+    of_paper,
+    of_rows,
+    of_victims,
+    undefended,
+)
+from scripts.lab.report.published import ARCHITECTURES, ATTACKS, DATASETS, METHODS, X_GRAAD, printed, records
+from scripts.lab.results import Row
+
+Key = TypeVar("Key")
+
+RULES = ("paper", "verified")
+HERE = "measured here"
+PAPER = "the paper"
+DATASET_NAMES = {ours: theirs for theirs, ours in DATASETS.items()}
+ARCHITECTURE_NAMES = {ours: theirs for theirs, ours in ARCHITECTURES.items()}
+
+
+class Column(NamedTuple):
+    """The head of one column."""
+
+    group: str
+    """What stands above several columns."""
+    origin: str
+    """`the paper` or `measured here`."""
+    name: str
+
+
+class Heading(NamedTuple):
+    """The head of one row or of several."""
+
+    text: str
+    n_rows: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One row of a table."""
+
+    headings: tuple[Heading, ...]
+    """Those that begin here."""
+    entries: tuple[Entry, ...]
+    begins: bool = False
+    """Whether a new block of rows begins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What the page draws as one table."""
+
+    title: str
+    labels: tuple[str, ...]
+    """Names of the columns of row heads."""
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+
+    def groups(self) -> list[tuple[str, int]]:
+        """The upper row of the head: text and number of columns."""
+        return _runs(column.group for column in self.columns)
+
+    def origins(self) -> list[tuple[str, int]]:
+        """The middle row of the head: runs within each group."""
+        return [(key[1], n) for key, n in _runs((column.group, column.origin) for column in self.columns)]
+
+
+def beside_the_paper(number: int, rows: Sequence[Row]) -> Table:
+    """Table 1, 2 or 3: the paper's X-GRAAD, and here no defense and both rules."""
+    datasets = list(dict.fromkeys(record["dataset"] for record in records(number)))
+    columns = tuple(
+        Column(dataset, origin, name)
+        for dataset in datasets
+        for origin, name in ((PAPER, X_GRAAD), (HERE, "undefended"), *((HERE, f"rule {rule}") for rule in RULES))
+    )
+    lines = [
+        Line(
+            headings=(*headings, Heading(figure)),
+            begins=len(headings) == 2,
+            entries=tuple(
+                entry
+                for dataset in datasets
+                for entry in _beside(number, rows, model=model, attack=attack, figure=figure, dataset=dataset)
+            ),
+        )
+        for headings, (model, attack, figure) in _with_spans(number)
+    ]
+    title = f"Table {number}: X-GRAAD in the paper and here"
+    return Table(title=title, labels=("model", "attack", "figure"), columns=columns, lines=tuple(lines))
+
+
+def all_methods(number: int) -> Table:
+    """Table 1, 2 or 3 with all its methods, nothing of ours."""
+    datasets = list(dict.fromkeys(record["dataset"] for record in records(number)))
+    lines = [
+        Line(
+            headings=(*headings, Heading(figure)),
+            begins=len(headings) == 2,
+            entries=tuple(
+                of_paper(printed(number, method=method, model=model, attack=attack, figure=figure, dataset=dataset))
+                for dataset in datasets
+                for method in METHODS
+            ),
+        )
+        for headings, (model, attack, figure) in _with_spans(number)
+    ]
+    columns = tuple(Column(dataset, PAPER, method) for dataset in datasets for method in METHODS)
+    title = f"Table {number} of the paper, all methods"
+    return Table(title=title, labels=("model", "attack", "figure"), columns=columns, lines=tuple(lines))
+
+
+def other_attacks(rows: Sequence[Row]) -> Table:
+    """Every attack that the paper does not have, adaptive ones among them."""
+    known = {*ATTACKS.values(), NO_ATTACK}
+    cells = dict.fromkeys(_cell(row) for row in rows if row["attack"] not in known)
+    columns = [Column("ASR", HERE, name) for name in ("undefended", "rule paper", "rule verified")]
+    columns += [Column("CACC change", HERE, f"rule {rule}") for rule in RULES]
+    lines = []
+    for attack, dataset, architecture in sorted(cells):
+        found = select(rows, attack=attack, dataset=dataset, architecture=architecture)
+        by_rule = [select(found, rule=rule) for rule in RULES]
+        entries = (
+            of_attacks(one_per_victim(found)),
+            *(of_rows(seeds, defended("asr")) for seeds in by_rule),
+            *(of_rows(seeds, cacc_change, sign="+") for seeds in by_rule),
+        )
+        names = (attack, DATASET_NAMES.get(dataset, dataset), ARCHITECTURE_NAMES.get(architecture, architecture))
+        lines.append(Line(headings=tuple(map(Heading, names)), entries=entries))
+    title = "Attacks that the paper does not have"
+    return Table(title=title, labels=("attack", "data", "model"), columns=tuple(columns), lines=tuple(lines))
+
+
+def clean_models(rows: Sequence[Row]) -> Table:
+    """Clean accuracy of every base on every data set, before and behind each rule."""
+    clean = [row for row in rows if row["attack"] == NO_ATTACK]
+    columns = [Column(name, HERE, kind) for name in DATASETS for kind in ("undefended", "rule paper", "rule verified")]
+    lines = []
+    for name, architecture in ARCHITECTURES.items():
+        entries: list[Entry] = []
+        for dataset in DATASETS.values():
+            found = select(clean, architecture=architecture, dataset=dataset)
+            entries.append(of_victims(one_per_victim(found), undefended("cacc")))
+            entries += [of_rows(select(found, rule=rule), defended("cacc")) for rule in RULES]
+        lines.append(Line(headings=(Heading(name),), entries=tuple(entries)))
+    title = "Clean accuracy of models without a backdoor"
+    return Table(title=title, labels=("model",), columns=tuple(columns), lines=tuple(lines))
+
+
+def every_cell(rows: Sequence[Row]) -> Table:
+    """What was measured, cell by cell, and where from."""
+    figures = ("cacc_undefended", "cacc_defended", "asr_undefended", "asr_defended", "auroc", "second_pass_share")
+    counts = ("n_clean", "n_triggered", "seconds")
+    origin = ("base", "commit", "time")
+    columns = [Column("cell", HERE, "status")]
+    columns += [Column("figures", HERE, name) for name in (*figures, *counts)]
+    columns += [Column("origin", HERE, name) for name in origin]
+    lines = []
+    for row in sorted(rows, key=lambda row: [str(row[name]) for name in KEY]):
+        texts = [str(row["status"]), *(_number(row.get(name)) for name in (*figures, *counts))]
+        texts += [str(row.get("base", "")), _commit(row), str(row.get("time", ""))]
+        headings = tuple(Heading(str(row[name])) for name in KEY)
+        lines.append(Line(headings=headings, entries=tuple(Entry(text, "measured") for text in texts)))
+    return Table(title="Every cell measured", labels=KEY, columns=tuple(columns), lines=tuple(lines))
+
+
+def _beside(number: int, rows: Sequence[Row], **place: str) -> list[Entry]:
+    """The paper's figure, then ours undefended and behind each rule."""
+    name = place["figure"].lower()
+    attack = ATTACKS[place["attack"]]
+    dataset, architecture = DATASETS[place["dataset"]], ARCHITECTURES[place["model"]]
+    found = select(rows, attack=attack, dataset=dataset, architecture=architecture)
+    victims = one_per_victim(found)
+    plain = of_attacks(victims) if name == "asr" else of_victims(victims, undefended(name))
+    ours = [of_rows(select(found, rule=rule), defended(name)) for rule in RULES]
+    return [of_paper(printed(number, **place)), plain, *ours]
+
+
+def _with_spans(number: int) -> list[tuple[tuple[Heading, ...], tuple[str, str, str]]]:
+    """The rows of a table of the paper, each with the heads of the blocks that begin there."""
+    keys = list(dict.fromkeys((row["model"], row["attack"], row["figure"]) for row in records(number)))
+    found: list[tuple[tuple[Heading, ...], tuple[str, str, str]]] = []
+    for row, key in enumerate(keys):
+        starts = [n for n in (1, 2) if row == 0 or keys[row - 1][:n] != key[:n]]
+        heads = tuple(Heading(key[n - 1], sum(other[:n] == key[:n] for other in keys)) for n in starts)
+        found.append((heads, key))
+    return found
+
+
+def _cell(row: Row) -> tuple[str, str, str]:
+    return str(row["attack"]), str(row["dataset"]), str(row["architecture"])
+
+
+def _commit(row: Row) -> str:
+    return str(row.get("commit", ""))[:8] + (" + changes" if row.get("dirty") else "")
+
+
+def _number(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 10 else f"{value:.0f}"
+    return "" if value is None else str(value)
+
+
+def _runs(keys: Iterable[Key]) -> list[tuple[Key, int]]:
+    """Equal neighbors, counted."""
+    return [(key, len(list(run))) for key, run in groupby(keys)]
