@@ -95,7 +95,7 @@ def _distribution(
     axes: Axes, values: np.ndarray, bins: np.ndarray, threshold: float, *, color: str, hatch: str
 ) -> None:
     weights = np.full(len(values), 1 / max(len(values), 1))
-    axes.hist(values, bins=bins.tolist(), weights=weights, color=color, alpha=0.25)
+    axes.hist(values, bins=bins.tolist(), weights=weights, histtype="stepfilled", color=color, alpha=0.25)
     axes.hist(values, bins=bins.tolist(), weights=weights, histtype="step", color=color, hatch=hatch, linewidth=1.4)
     axes.axvline(threshold, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
     note = f"{_share_above(values, threshold):.0%} above {threshold:.3g}"

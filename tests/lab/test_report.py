@@ -1,0 +1,310 @@
+"""The report: empty cells stay empty, failed attacks say so, numbers tell whose they are, and nothing is fetched."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scripts import draw_report
+from scripts.lab.command import Exit
+from scripts.lab.grid_rows import one_per_victim, read_cells, select
+from scripts.lab.report import published
+from scripts.lab.report.drawing import latest_signals
+from scripts.lab.report.entries import Entry
+from scripts.lab.report.tables import Table, beside_the_paper, clean_models, other_attacks
+from scripts.lab.results import Row, append_row
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def a_cell(attack: str = "badnets", *, rule: str = "paper", seed: int = 0, asr: float = 0.25, **changes: Any) -> Row:
+    """A row as `run_grid` writes it."""
+    return {
+        "architecture": "bert",
+        "dataset": "sst2",
+        "attack": attack,
+        "rule": rule,
+        "seed": seed,
+        "status": "measured",
+        "base": "toy",
+        "recipe": {},
+        "victim": {"cacc": 0.875, "asr": 1.0, "training_s": 1.0},
+        "cacc_undefended": 0.875,
+        "cacc_defended": 0.8125,
+        "asr_undefended": 1.0,
+        "asr_defended": asr,
+        "n_clean": 10,
+        "n_triggered": 5,
+        "seconds": 1.5,
+        "commit": "0123456789",
+        "dirty": False,
+        "time": "2026-01-01T00:00:00+00:00",
+    } | changes
+
+
+def a_failed_cell(attack: str = "badnets", *, rule: str = "paper", seed: int = 0) -> Row:
+    """A row of a victim that does not obey its trigger."""
+    victim = {"cacc": 0.75, "asr": 0.5, "training_s": 1.0}
+    kept = ("architecture", "dataset", "base", "recipe", "commit", "dirty", "time")
+    common = {name: value for name, value in a_cell().items() if name in kept}
+    return common | {"attack": attack, "rule": rule, "seed": seed, "status": "attack failed", "victim": victim}
+
+
+def a_signals_row(word: str = "cf", **changes: Any) -> Row:
+    """A row as `measure_signals` writes it."""
+    values = np.linspace(0, 9, 40)
+    scores = {name: values.tolist() for name in ("attention", "gradient", "anomaly")}
+    triggered = {name: (values + 3).tolist() for name in scores}
+    point = {"threshold": 8.5, "asr": 0.5, "cacc": 0.875}
+    return {
+        "architecture": "bert",
+        "dataset": "sst2",
+        "attack": "badnets",
+        "triggers": [word],
+        "seed": 0,
+        "base": "toy",
+        "n_clean": 40,
+        "n_triggered": 40,
+        "asr_over": "right_when_clean",
+        "calibration": {"n_texts": 20, "percentile": 95.0, "threshold": 8.5},
+        "signals": {"clean": scores, "triggered": triggered},
+        "undefended": {"asr": 1.0, "cacc": 0.9},
+        "sweep": [{"percentile": float(number), **point} for number in range(45, 100)],
+        "ablation": {name: {"percentile": 95.0, **point} for name in ("attention", "gradient", "product")},
+        "example": {"text": f"a {word} film", "flagged": True, "words": [["a", -0.1], [word, 9.0], ["film", 0.2]]},
+        "mean_attributions": [{"word": word, "mean": 8.0, "n": 40}, {"word": "film", "mean": 0.1, "n": 3}],
+        "commit": "0123456789",
+        "dirty": False,
+        "time": "2026-01-01T00:00:00+00:00",
+    } | changes
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def entries(table: Table, *headings: str) -> tuple[Entry, ...]:
+    """The entries of the row with these heads, spanning ones of rows above included."""
+    current: dict[int, str] = {}
+    for line in table.lines:
+        start = len(table.labels) - len(line.headings)
+        current |= {start + place: heading.text for place, heading in enumerate(line.headings)}
+        if tuple(current[place] for place in range(len(table.labels))) == headings:
+            return line.entries
+    raise AssertionError(f"no row {headings}")
+
+
+def draw(folder: Path, cells: list[Row], signals: list[Row]) -> tuple[str, Path]:
+    for name, rows in (("grid", cells), ("signals", signals)):
+        for row in rows:
+            append_row(folder / f"{name}.jsonl", row)
+    out = folder / "out"
+    assert draw_report.main(["--results", str(folder), "--out", str(out)]) == Exit.DONE
+    return (out / "report.html").read_text(encoding="utf-8"), out
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A page with a hostile word wherever words come from."""
+    signals = [a_signals_row(HOSTILE), a_signals_row("a$b$", seed=1), a_signals_row("漢", seed=2)]
+    folder = tmp_path_factory.mktemp("hostile")
+    return draw(folder, [a_cell(attack=f"new {HOSTILE}"), a_cell(base=f'"{HOSTILE}')], signals)
+
+
+def test_the_latest_row_of_a_cell_counts(tmp_path: Path) -> None:
+    path = tmp_path / "grid.jsonl"
+    for row in (a_cell(asr=0.5), a_cell(rule="verified"), a_cell(asr=0.125)):
+        append_row(path, row)
+    assert [(row["rule"], row["asr_defended"]) for row in read_cells(path)] == [("paper", 0.125), ("verified", 0.25)]
+    assert read_cells(tmp_path / "missing.jsonl") == []
+
+
+def test_one_row_stands_for_a_victim() -> None:
+    rows = [a_cell(seed=1), a_failed_cell(rule="verified", seed=1), a_cell(seed=0), a_cell(rule="verified", seed=0)]
+    assert [(row["seed"], row["status"]) for row in one_per_victim(rows)] == [(0, "measured"), (1, "measured")]
+    assert [row["seed"] for row in select(rows, rule="paper")] == [0, 1]
+
+
+def test_a_cell_not_run_is_empty() -> None:
+    table = beside_the_paper(1, [])
+    assert {entry.kind for line in table.lines for entry in line.entries} == {"published", "empty"}
+    found = entries(table, "BERT", "BadNets", "ASR")
+    assert [entry.text for entry in found[:4]] == ["0.0", "–", "–", "–"]
+    (only_paper,) = [entries(beside_the_paper(1, [a_cell()]), "BERT", "BadNets", "ASR")[:4]]
+    assert [entry.text for entry in only_paper] == ["0.0", "1.000", "0.250", "–"]
+
+
+def test_a_failed_attack_says_so() -> None:
+    table = beside_the_paper(1, [a_failed_cell(), a_failed_cell(rule="verified")])
+    asr, cacc = (entries(table, "BERT", "BadNets", figure)[1:4] for figure in ("ASR", "CACC"))
+    assert asr[0] == Entry("0.500", "failed", ("attack failed",))
+    assert asr[1] == asr[2] == cacc[1] == Entry("attack failed", "failed")
+    assert cacc[0] == Entry("0.750", "measured")
+
+
+def test_several_seeds_give_mean_and_range_and_failures_are_counted() -> None:
+    rows = [a_cell(asr=0.125), a_cell(asr=0.375, seed=1), a_failed_cell(seed=2)]
+    table = beside_the_paper(1, rows)
+    _, undefended, paper, verified = entries(table, "BERT", "BadNets", "ASR")[:4]
+    assert paper == Entry("0.250", "measured", ("0.125–0.375", "1 of 3 failed"))
+    assert undefended == Entry("1.000", "measured", ("1 of 3 failed",))
+    assert verified.kind == "empty"
+
+
+def test_other_attacks_have_a_row_of_their_own() -> None:
+    table = other_attacks([a_cell(), a_cell("none"), a_cell("gradient_facade"), a_failed_cell("sos", rule="verified")])
+    assert [line.headings[0].text for line in table.lines] == ["gradient_facade", "sos"]
+    found = entries(table, "gradient_facade", "SST-2", "BERT")
+    assert [entry.text for entry in found] == ["1.000", "0.250", "–", "-0.062", "–"]
+    assert [entry.text for entry in entries(table, "sos", "SST-2", "BERT")][2] == "attack failed"
+
+
+def test_clean_models_show_every_base_on_every_data_set() -> None:
+    table = clean_models([a_cell("none"), a_cell("badnets", architecture="roberta")])
+    assert [entry.text for entry in entries(table, "BERT")[:3]] == ["0.875", "0.812", "–"]
+    assert {entry.kind for entry in entries(table, "RoBERTa")} == {"empty"}
+    assert len(table.lines) == 5
+    assert len(table.columns) == 9
+
+
+@pytest.mark.parametrize(
+    ("number", "place", "printed"),
+    [
+        (1, ("BERT", "BadNets", "SST-2", "CACC"), "0.923"),
+        (1, ("BERT", "LWS", "IMDb", "CACC"), "0.91"),
+        (1, ("DistilBERT", "BadNets", "IMDb", "ASR"), "0.090"),
+        (1, ("ALBERT", "LWS", "SST-2", "ASR"), "0.201"),
+        (1, ("ALBERT", "LWS", "AG's News", "CACC"), "0.943"),
+        (2, ("BERT", "BadPre", "SST-2", "ASR"), "0.003"),
+        (3, ("RoBERTa", "RIPPLES", "AG's News", "ASR"), "0.238"),
+        (3, ("DeBERTa", "BadNets", "AG's News", "ASR"), "0.485"),
+        (3, ("DeBERTa", "LWS", "SST-2", "CACC"), "0.939"),
+    ],
+)
+def test_published_numbers_stand_where_the_paper_has_them(
+    number: int, place: tuple[str, str, str, str], printed: str
+) -> None:
+    model, attack, dataset, figure = place
+    assert published.printed(number, model=model, attack=attack, dataset=dataset, figure=figure) == printed
+
+
+def test_published_tables_are_complete_and_sane() -> None:
+    assert [len(published.records(number)) for number in (1, 2, 3)] == [3 * 3 * 3 * 2, 2, 2 * 3 * 3 * 2]
+    odd = []
+    for number in (1, 2, 3):
+        keys = [
+            tuple(row[name] for name in ("model", "attack", "dataset", "figure")) for row in published.records(number)
+        ]
+        assert len(set(keys)) == len(keys)
+        for row in published.records(number):
+            assert row["model"] in published.ARCHITECTURES
+            assert row["attack"] in published.ATTACKS
+            assert row["dataset"] in published.DATASETS
+            odd += [row[name] for name in published.METHODS if not re.fullmatch(r"0\.\d+|1\.0", row[name])]
+    assert sorted(set(odd)) == ["0836", "–"]
+    assert odd.count("–") == 18
+
+
+def test_what_the_paper_does_not_report_is_empty() -> None:
+    place = {"model": "DeBERTa", "attack": "LWS", "dataset": "IMDb", "figure": "ASR"}
+    assert published.printed(3, method="PURE", **place) == published.NOT_REPORTED
+    assert published.printed(2, **place) == published.NOT_REPORTED
+
+
+def test_every_table_tells_the_papers_columns_from_ours() -> None:
+    for number in (1, 2, 3):
+        table = beside_the_paper(number, [a_cell()])
+        for column, place in zip(table.columns, range(len(table.columns)), strict=True):
+            kinds = {line.entries[place].kind for line in table.lines}
+            assert kinds <= (
+                {"published", "empty"} if column.origin == "the paper" else {"measured", "empty", "failed"}
+            )
+
+
+def test_hostile_words_are_text(hostile: tuple[str, Path]) -> None:
+    text, _ = hostile
+    page = Page(text)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert any("<script>" in data for data in page.texts)
+    assert any("a$b$" in data for data in page.texts)
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+
+
+def test_the_page_fetches_nothing(hostile: tuple[str, Path]) -> None:
+    text, _ = hostile
+    page = Page(text)
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "img", "base", "image"}
+    references = [
+        str(attributes[name])
+        for _, attributes in page.tags
+        for name in ("href", "xlink:href", "src")
+        if name in attributes
+    ]
+    assert references
+    assert all(reference.startswith("#") for reference in references)
+    assert not re.findall(r"url\((?!#)|@import", text)
+    assert "prefers-color-scheme: dark" in text
+    ids = [str(attributes["id"]) for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_figures_are_written_and_not_blank(hostile: tuple[str, Path]) -> None:
+    from PIL import Image
+
+    _, out = hostile
+    pictures = sorted(out.glob("*.png"))
+    assert len(pictures) == 3 * 3 + 1
+    assert {path.stem for path in pictures} == {path.stem for path in out.glob("*.svg")}
+    for path in pictures:
+        with Image.open(path) as image:
+            assert image.size[0] > 600
+            assert float(np.asarray(image.convert("L")).std()) > 5
+        assert "<text" in path.with_suffix(".svg").read_text(encoding="utf-8")
+
+
+def test_figures_are_the_same_every_time(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    _, first = draw(tmp_path / "a", [], [a_signals_row()])
+    _, second = draw(tmp_path / "b", [], [a_signals_row()])
+    assert [path.read_bytes() for path in sorted(first.glob("*.svg"))] == [
+        path.read_bytes() for path in sorted(second.glob("*.svg"))
+    ]
+
+
+def test_a_report_of_nothing_is_a_page(tmp_path: Path) -> None:
+    text, out = draw(tmp_path, [], [])
+    assert "No signals have been measured yet" in text
+    assert "0 were measured here" in text
+    assert not list(out.glob("*.svg"))
+
+
+def test_the_latest_signals_of_a_victim_count_and_names_do_not_collide(tmp_path: Path) -> None:
+    rows = [a_signals_row("cf"), a_signals_row("CF!"), a_signals_row("cf", n_clean=7)]
+    (tmp_path / "signals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = latest_signals(tmp_path / "signals.jsonl")
+    assert sorted((name, row["n_clean"]) for name, row in found.items()) == [
+        ("bert-sst2-badnets-cf-0", 40),
+        ("bert-sst2-badnets-cf-0-2", 7),
+    ]
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert draw_report.main(["--results", str(tmp_path / "none"), "--out", str(tmp_path)]) == Exit.ERROR
+    assert "must be a folder" in capsys.readouterr().err
