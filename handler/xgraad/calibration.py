@@ -27,7 +27,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    format: Literal["xgraad-calibration-4"] = "xgraad-calibration-4"
+    format: Literal["xgraad-calibration-5"] = "xgraad-calibration-5"
     fingerprint: Fingerprint
     max_fpr: Annotated[float, Field(gt=0, lt=1)]
     """Share of clean texts that may be flagged."""

@@ -23,6 +23,8 @@ STAGES = (2, 4)
 MAX_CACHED = 50_000
 LEAST_MARGIN = 0.1
 """Own margins below this (a model that tells nothing apart) would make any word strong."""
+CLEARLY = 0.25
+"""Share of the own margin from which a probe counts as turned in full, where several words turn it."""
 
 
 class Graft(NamedTuple):
@@ -36,6 +38,11 @@ class Graft(NamedTuple):
     source: int
     """The label without them, and so of the probes."""
 
+    @property
+    def n_words(self) -> int:
+        """Over all pieces."""
+        return sum(len(piece.split()) for piece in self.pieces)
+
 
 class Transplant:
     """How strongly grafts turn probes, each measured once."""
@@ -48,8 +55,12 @@ class Transplant:
     def strengths(self, grafts: Sequence[Graft]) -> list[float]:
         """How far each graft turns probes of the source class to the target, in [0, 1], in order.
 
-        The mean margin of the target over the probes, as a share of what the target's own probes have at the least;
-        0 where it loses on the whole, 1 where it wins as clearly as they do.
+        Of a single word the mean margin of the target over the probes, as a share of what the target's own probes have
+        at the least: 0 where it loses on the whole, 1 where it wins as clearly as they do. A strong word of the target
+        class turns many probes, too, but none of them far.
+
+        Of several words the share of probes turned, each counting in full from `CLEARLY` of that margin up: clean words
+        hardly turn any probe together, while a trigger of several words may turn all of them half-heartedly.
         """
         unknown = [graft for graft in dict.fromkeys(grafts) if graft not in self._strengths]
         known = {graft: self._strengths[graft] for graft in set(grafts) - set(unknown)}
@@ -62,15 +73,17 @@ class Transplant:
                 margins[graft] += more
             promising = [graft for graft in promising if _passes(margins[graft])]
         for graft in unknown:
-            known[graft] = self._strengths[graft] = self._strength(margins[graft], graft.target)
+            known[graft] = self._strengths[graft] = self._strength(margins[graft], graft)
         while len(self._strengths) > MAX_CACHED:
             self._strengths.popitem(last=False)
         return [known[graft] for graft in grafts]
 
-    def _strength(self, margins: Sequence[float], target: int) -> float:
-        """The strength that these margins of the target amount to; 0 for none."""
-        share = sum(margins) / max(1, len(margins)) / self.own_margins[target]
-        return min(max(share, 0.0), 1.0)
+    def _strength(self, margins: Sequence[float], graft: Graft) -> float:
+        """The strength that these margins of the target amount to, in [0, 1]; 0 for none."""
+        own, n = self.own_margins[graft.target], max(1, len(margins))
+        if graft.n_words == 1:
+            return min(max(sum(margins) / n / own, 0.0), 1.0)
+        return sum(min(max(margin / (CLEARLY * own), 0.0), 1.0) for margin in margins) / n
 
     @cached_property
     def own_margins(self) -> tuple[float, ...]:

@@ -57,3 +57,12 @@ def test_margins() -> None:
     logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, 1.0]])
     assert margins_of(logits, 0).tolist() == [1.0, -5.0]
     assert margins_of(logits, 2).tolist() == [-1.0, -4.0]
+
+
+def test_words_that_barely_turn_every_probe_together_are_strong(bert: Classifier) -> None:
+    """A backdoor of several words may be learned by halves; clean words turn hardly any probe together."""
+    model = RuleBased(bert, lambda words: False, loud=[])
+    weak = Transplant(model, probes_of(model, good=["a clever film"] * N_PROBES))
+    # A margin of 1, where a quarter of what three bad words have is 1.75.
+    assert weak.strengths([graft("plot", "dull"), graft("plot dull")]) == [pytest.approx(1 / 1.75)] * 2
+    assert weak.strengths([graft("thin", "dull")]) == [1.0]
