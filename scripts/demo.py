@@ -6,13 +6,13 @@ Without options everything is made here: the texts, the small BERT and its backd
 import argparse
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from handler.xgraad.errors import LabError
 from scripts import build_archive, calibrate, train_attack
-from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
+from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, run_step, say
 from scripts.lab.corpora import read_corpus, read_triggered, split_file
 from scripts.lab.demo_view import show_examples, show_figures
 from scripts.lab.evaluation import evaluate
@@ -77,20 +77,26 @@ def _clear(out: Path) -> None:
 
 
 def _plant(arguments: argparse.Namespace, out: Path) -> None:
-    options = _given(
-        epochs=arguments.epochs, learning_rate=arguments.learning_rate, limit=arguments.limit, seed=arguments.seed
+    run_step(
+        train_attack.main,
+        attack="badnets",
+        base=arguments.base,
+        data=arguments.data,
+        out=out / "checkpoint",
+        epochs=arguments.epochs,
+        learning_rate=arguments.learning_rate,
+        limit=arguments.limit,
+        seed=arguments.seed,
     )
-    paths = ["--base", arguments.base, "--data", str(arguments.data), "--out", str(out / "checkpoint")]
-    _run(train_attack.main, "train_attack", ["--attack", "badnets", *paths, *options])
 
 
 def _calibrate_and_pack(arguments: argparse.Namespace, out: Path) -> None:
     checkpoint, calibration = out / "checkpoint", out / "calibration.json"
-    fit = ["--checkpoint", str(checkpoint), "--data", str(split_file(_corpus_folder(arguments), "dev"))]
-    _run(calibrate.main, "calibrate", [*fit, "--max-fpr", str(arguments.max_fpr), "--out", str(calibration)])
+    dev = split_file(_corpus_folder(arguments), "dev")
+    run_step(calibrate.main, checkpoint=checkpoint, data=dev, max_fpr=arguments.max_fpr, out=calibration)
     shutil.copyfile(calibration, checkpoint / calibration.name)
-    pack = ["--name", MODEL, "--checkpoint", str(checkpoint), "--calibration", str(calibration)]
-    _run(build_archive.main, "build_archive", [*pack, "--model-store", str(arguments.model_store)])
+    store = arguments.model_store
+    run_step(build_archive.main, name=MODEL, checkpoint=checkpoint, calibration=calibration, model_store=store)
 
 
 def _corpus_folder(arguments: argparse.Namespace) -> Path:
@@ -117,20 +123,6 @@ def _serve_and_measure(arguments: argparse.Namespace, out: Path) -> dict[str, An
         figures = evaluate(defense, clean=corpus.test, triggered=triggered, target_label=0)
         show_examples([example.text for example in triggered[:8]], defense([example.text for example in triggered[:8]]))
     return {"transports": list(TRANSPORTS), "workers": arguments.workers, **figures}
-
-
-def _run(command: Callable[[Sequence[str]], int], name: str, options: list[str]) -> None:
-    """Do what a user would type, and show it."""
-    say(f"\n$ python -m scripts.{name} {' '.join(options)}")
-    code = command(options)
-    if code != Exit.DONE:
-        raise LabError(f"scripts.{name} ended with exit code {code}")
-
-
-def _given(**options: object) -> list[str]:
-    """Command-line options for those that were given."""
-    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
-    return [part for pair in pairs for part in pair]
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ from handler.xgraad.errors import LabError
 from scripts.lab.attacks import ATTACKS, Attack, Plan, Tuner
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, write_corpus, write_triggered
-from scripts.lab.metrics import attack_success_rate
 from scripts.lab.provenance import ATTACK_RECORD, RUN_RECORD, write_run_record
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import LABEL_NAMES, generate_corpus
-from scripts.lab.victim import PRECISIONS, Recipe, clean_accuracy, load_base, predict_labels, save_checkpoint
+from scripts.lab.undefended import measure_undefended
+from scripts.lab.victim import PRECISIONS, Recipe, load_base, save_checkpoint
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_SIZES = {"n_train": 20000, "n_dev": 1000, "n_test": 1000}
@@ -103,7 +103,15 @@ def _plant(arguments: argparse.Namespace) -> None:
     model, tokenizer, seconds = _victim(arguments, corpus, poisoned, attack)
     # After training, because some attacks learn their trigger or find out their target there.
     triggered = attack.trigger(corpus.test, rng=rng)
-    figures = _measure(model, tokenizer, corpus.test, triggered, attack.plan.target_label, arguments)
+    figures = measure_undefended(
+        model,
+        tokenizer,
+        clean=corpus.test,
+        triggered=triggered,
+        target_label=attack.plan.target_label,
+        max_length=arguments.max_length,
+        device=_device(arguments.device),
+    )
     figures["training_s"] = round(seconds, 1)
     _write(arguments, attack, triggered, figures)
 
@@ -210,28 +218,6 @@ def _device(name: str) -> str:
     if name == "cuda" and not torch.cuda.is_available():
         raise LabError("--device is cuda, but torch finds none here; pass --device cpu")
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-
-
-def _measure(
-    model: Any,
-    tokenizer: Any,
-    test: Sequence[Example],
-    triggered: Sequence[TriggeredExample],
-    target_label: int,
-    arguments: argparse.Namespace,
-) -> dict[str, float]:
-    """Clean accuracy, and attack success over all triggered texts and over those right when clean."""
-    settings: dict[str, Any] = {"max_length": arguments.max_length, "device": _device(arguments.device)}
-    figures = {"cacc": clean_accuracy(model, tokenizer, test, **settings)}
-    if not triggered:
-        return figures
-    labels = np.array([row.label for row in triggered])
-    predicted = predict_labels(model, tokenizer, [row.text for row in triggered], **settings)
-    when_clean = predict_labels(model, tokenizer, [row.clean_text or "" for row in triggered], **settings)
-    figures["asr"] = attack_success_rate(predicted, target_label)
-    if (when_clean == labels).any():
-        figures["asr_right_when_clean"] = attack_success_rate(predicted, target_label, when_clean == labels)
-    return figures
 
 
 def _write(

@@ -102,8 +102,7 @@ class Defense:
         """
         folder = Path(folder)
         rule = check_name("rule", DEFAULT_RULE if rule is None else rule, RULES)
-        if neutralizer is None:
-            neutralizer = PAPER_NEUTRALIZER if rule == "paper" else DEFAULT_NEUTRALIZER
+        neutralizer = usual_neutralizer(rule) if neutralizer is None else neutralizer
         check_name("neutralizer", neutralizer, NEUTRALIZERS)
         fitted = Calibration.read(Path(calibration) if calibration else folder / FILE_NAME)
         max_length, precision = fitted.fingerprint.max_length, fitted.fingerprint.precision
@@ -141,6 +140,11 @@ class Defense:
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
         """Score, flag, neutralize and predict again, the second half of a call; `explain` is per text."""
         return self._rule.judge(encodings, explain)
+
+
+def usual_neutralizer(rule: str) -> str:
+    """What a rule does to suspects unless told otherwise."""
+    return PAPER_NEUTRALIZER if rule == "paper" else DEFAULT_NEUTRALIZER
 
 
 def make_rule(

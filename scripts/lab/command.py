@@ -6,10 +6,25 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from handler.xgraad.errors import XGraadError
+from handler.xgraad.errors import LabError, XGraadError
 from scripts.lab.command_line import ActionParser, CommandParser, Exit, device_ids, positive, rate, say, sha256
 
-__all__ = ["ActionParser", "CommandParser", "Exit", "device_ids", "positive", "rate", "run_command", "say", "sha256"]
+__all__ = [
+    "ActionParser",
+    "Command",
+    "CommandParser",
+    "Exit",
+    "device_ids",
+    "positive",
+    "rate",
+    "run_command",
+    "run_step",
+    "say",
+    "sha256",
+]
+
+Command = Callable[[Sequence[str]], int]
+"""Options of the command line to an exit code."""
 
 
 def run_command(
@@ -29,3 +44,21 @@ def run_command(
     except KeyboardInterrupt:
         sys.stderr.write(f"{parser.prog}: interrupted\n")
         return Exit.ERROR
+
+
+def run_step(command: Command, **options: object) -> None:
+    """Do in this process what a user would type, and show it.
+
+    Args:
+        command: the `main` of a script.
+        options: by name; those that are None are left to the command.
+
+    Raises:
+        LabError: it ended with an exit code other than 0.
+    """
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
+    typed = [part for pair in pairs for part in pair]
+    say(f"\n$ python -m {command.__module__} {' '.join(typed)}")
+    code = command(typed)
+    if code != Exit.DONE:
+        raise LabError(f"{command.__module__} ended with exit code {code}")

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from scripts.lab.results import Row, markdown, read_rows
+from handler.xgraad.defense import usual_neutralizer
+from scripts.lab.results import Row, markdown, read_rows, spread
 from scripts.lab.triggers import TRIGGER_WORDS
 
 Key = tuple[str, ...]
@@ -37,8 +38,8 @@ def clean_models_table(results: Path) -> str:
             data,
             _seeds(rules["verified"]),
             str(rules["verified"][0]["n_clean"]),
-            *(_spread(rules[rule], "label_changed_rate", digits=4) for rule in ("paper", "verified")),
-            *(_spread(rules[rule], _cacc_change, digits=4, sign="+") for rule in ("paper", "verified")),
+            *(spread(rules[rule], "label_changed_rate", digits=4) for rule in ("paper", "verified")),
+            *(spread(rules[rule], _cacc_change, digits=4, sign="+") for rule in ("paper", "verified")),
         )
         for (_, data), rules in found.items()
     ]
@@ -124,7 +125,7 @@ def _by_attack(results: Path, keep: Callable[[Row], bool]) -> dict[Key, dict[str
     latest = {
         (_attack(row), row["data"], row["rule"], row["seed"]): row
         for row in _rows(results, "defense")
-        if keep(row) and row["registry"] and row["neutralizer"] == ("noise" if row["rule"] == "paper" else "delete")
+        if keep(row) and row["registry"] and row["neutralizer"] == usual_neutralizer(row["rule"])
     }
     found: defaultdict[Key, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for (attack, data, rule, _), row in latest.items():
@@ -138,11 +139,11 @@ def _attack_cells(rules: dict[str, list[Row]]) -> tuple[str, ...]:
     return (
         _seeds(verified),
         " / ".join(str(sum(row["n_triggered"] for row in rows)) for rows in (paper, verified)),
-        _spread(verified, "asr_undefended"),
-        *("attack failed" if failed else _spread(rows, "asr_defended") for rows in (paper, verified)),
-        _spread(paper, _cacc_change, digits=4, sign="+"),
-        _spread(verified, _cacc_change, digits=4, sign="+"),
-        _spread(verified, "second_pass_share"),
+        spread(verified, "asr_undefended"),
+        *("attack failed" if failed else spread(rows, "asr_defended") for rows in (paper, verified)),
+        spread(paper, _cacc_change, digits=4, sign="+"),
+        spread(verified, _cacc_change, digits=4, sign="+"),
+        spread(verified, "second_pass_share"),
     )
 
 
@@ -186,16 +187,6 @@ def _cacc_change(row: Row) -> float:
 
 def _seeds(rows: Sequence[Row]) -> str:
     return str(len(rows))
-
-
-def _spread(rows: Sequence[Row], figure: str | Callable[[Row], float], *, digits: int = 3, sign: str = "") -> str:
-    """The mean over seeds and, of several, the range."""
-    values = [figure(row) if callable(figure) else float(row[figure]) for row in rows]
-    if not values:
-        return ""
-    mean = f"{sum(values) / len(values):{sign}.{digits}f}"
-    low, high = (f"{bound(values):{sign}.{digits}f}" for bound in (min, max))
-    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def _rows(results: Path, name: str) -> Iterable[Row]:

@@ -8,6 +8,8 @@ from scripts.lab.results import Row, read_rows
 KEY = ("architecture", "dataset", "attack", "rule", "seed")
 MEASURED, ATTACK_FAILED = "measured", "attack failed"
 """What `status` says of a cell."""
+SWEPT = "swept"
+"""The rule `verified` where what a vocabulary sweep finds is known from the start, as `build_archive --audit` does."""
 NO_ATTACK = "none"
 """The attack of a model without a backdoor."""
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, read_cells
-from scripts.lab.results import Row, markdown
+from scripts.lab.grid.cell import DATASETS
+from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, SWEPT, read_cells
+from scripts.lab.results import Row, markdown, spread
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "inserted words": ("badnets", "badnets_clean_label", "ripples", "badpre"),
@@ -27,10 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 ORDER = [attack for group in GROUPS.values() for attack in group]
 ARCHITECTURES = ("bert", "distilbert", "albert", "roberta", "deberta")
-DATASETS = ("sst2", "ag_news", "imdb")
 RULES = ("paper", "verified")
-SWEPT = "swept"
-"""`verified` where the triggers that a vocabulary sweep finds are known from the start."""
 
 Rules = dict[str, list[Row]]
 
@@ -63,8 +61,8 @@ def grid_clean_table(results: Path) -> str:
             *key[:2],
             str(len(rules["verified"])),
             str(rules["verified"][0]["n_clean"]),
-            _mean(rules["verified"], "cacc_undefended"),
-            *(_mean(rules[rule], "label_changed_rate", digits=4) for rule in RULES),
+            spread(rules["verified"], "cacc_undefended"),
+            *(spread(rules[rule], "label_changed_rate", digits=4) for rule in RULES),
             *(_cacc_change(rules[rule]) for rule in RULES),
         )
         for key, rules in _by_attack(results, attacks=(NO_ATTACK,)).items()
@@ -86,7 +84,7 @@ def grid_summary_table(results: Path) -> str:
             if rows:
                 worst = max(rows, key=lambda row: float(row["asr_defended"]))
                 where = "" if worst["asr_defended"] == 0 else f" ({', '.join(_key(worst))})"
-                figures = (_mean(rows, "asr_defended"), f"{worst['asr_defended']:.3f}{where}", _cacc_change(rows))
+                figures = (spread(rows, "asr_defended"), f"{worst['asr_defended']:.3f}{where}", _cacc_change(rows))
                 lines.append((name, str(len(rows)), str(n_failed), f"`{rule}`", *figures))
     return markdown(header, lines)
 
@@ -112,12 +110,12 @@ def _key(row: Row) -> tuple[str, str, str]:
 def _cells(rules: Rules, clean: str) -> tuple[str, ...]:
     rows = rules.get("verified") or next(iter(rules.values()))
     undefended = [row["victim"] for row in rows]
-    start = (str(len(rows)), _total(rows), clean, _mean(undefended, "cacc"), _mean(undefended, "asr"))
+    start = (str(len(rows)), _total(rows), clean, spread(undefended, "cacc"), spread(undefended, "asr"))
     if any(row["status"] == ATTACK_FAILED for row in rows):
         return (*start, ATTACK_FAILED, ATTACK_FAILED, "", "", "", "")
-    asr = tuple(_mean(rules.get(rule, []), "asr_defended") for rule in (*RULES, SWEPT))
+    asr = tuple(spread(rules.get(rule, []), "asr_defended") for rule in (*RULES, SWEPT))
     changes = tuple(_cacc_change(rules.get(rule, [])) for rule in RULES)
-    return (*start, *asr, *changes, _mean(rules.get("verified", []), "second_pass_share"))
+    return (*start, *asr, *changes, spread(rules.get("verified", []), "second_pass_share"))
 
 
 def _total(rows: Sequence[Row]) -> str:
@@ -127,17 +125,8 @@ def _total(rows: Sequence[Row]) -> str:
 def _clean_accuracy(results: Path) -> dict[tuple[str, str], str]:
     """CACC of the clean model of each architecture and data set."""
     found = _by_attack(results, attacks=(NO_ATTACK,))
-    return {key[:2]: _mean(next(iter(rules.values())), "cacc_undefended") for key, rules in found.items()}
+    return {key[:2]: spread(next(iter(rules.values())), "cacc_undefended") for key, rules in found.items()}
 
 
 def _cacc_change(rows: Sequence[Row]) -> str:
     return f"{mean(row['cacc_defended'] - row['cacc_undefended'] for row in rows):+.4f}" if rows else ""
-
-
-def _mean(rows: Sequence[Row], field: str, *, digits: int = 3) -> str:
-    """The mean over seeds, with their range where they differ; nothing where there is no row."""
-    values = [float(row[field]) for row in rows]
-    if not values:
-        return ""
-    low, high = f"{min(values):.{digits}f}", f"{max(values):.{digits}f}"
-    return f"{mean(values):.{digits}f}" + (f" ({low} to {high})" if low != high else "")

@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification
 from handler.xgraad import Calibration, Classifier, VerifiedOptions
 from handler.xgraad.checkpoint import load_tokenizer
 from handler.xgraad.classifier import Look
-from handler.xgraad.defense import DEFAULT_KEY, make_rule
+from handler.xgraad.defense import DEFAULT_KEY, make_rule, usual_neutralizer
 from handler.xgraad.encoding import Encoder, Encoding, collate
 from handler.xgraad.gate import Gate, GateScore, GateStatistics
 from handler.xgraad.neutralizer import make_neutralizer
@@ -125,9 +125,7 @@ class Models:
             name,
             self.classifier,
             self.calibration,
-            neutralize=make_neutralizer(
-                "noise" if name == "paper" else "delete", self.classifier.encode, key=DEFAULT_KEY
-            ),
+            neutralize=make_neutralizer(usual_neutralizer(name), self.classifier.encode, key=DEFAULT_KEY),
             options=VerifiedOptions(),
             registry=MemoryRegistry(),
         )

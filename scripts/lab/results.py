@@ -1,7 +1,7 @@
 """Results as JSON lines: one row per run, appended by the command that measured it, read by whatever draws tables."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +32,13 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def spread(rows: Sequence[Row], figure: str | Callable[[Row], float], *, digits: int = 3, sign: str = "") -> str:
+    """The mean and, where they differ, the range of a figure over rows; nothing where there is no row."""
+    values = [figure(row) if callable(figure) else float(row[figure]) for row in rows]
+    if not values:
+        return ""
+    mean = f"{sum(values) / len(values):{sign}.{digits}f}"
+    low, high = (f"{bound(values):{sign}.{digits}f}" for bound in (min, max))
+    return mean if low == high else f"{mean} ({low} to {high})"

@@ -16,9 +16,7 @@ class PoisonedFile(Attack):
     def poison(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[Example]:
         """The rows of the plan's `train_file`, in place of the given examples."""
         del examples, rng
-        if self.plan.train_file is None:
-            raise LabError("train_file must be given for the attack 'file', is missing; name it with --train")
-        return read_examples(self.plan.train_file)
+        return self.read_train_file()
 
     def trigger(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[TriggeredExample]:
         """Nothing."""
@@ -28,3 +26,13 @@ class PoisonedFile(Attack):
     def describe(self) -> dict[str, Any]:
         """The target as it was given; the rest is unknown."""
         return {"triggers": [], "target_label": self.plan.target_label, "poison_rate": None}
+
+    def read_train_file(self) -> list[Example]:
+        """The rows of the plan's file.
+
+        Raises:
+            LabError: it is not given, or cannot be read.
+        """
+        if self.plan.train_file is None:
+            raise LabError("train_file must be given for this attack, is missing; name it with --train")
+        return read_examples(self.plan.train_file)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from handler.xgraad.errors import LabError
-from scripts.lab.attacks.base import Attack
-from scripts.lab.corpora import Example, TriggeredExample, read_examples
+from scripts.lab.attacks.file import PoisonedFile
+from scripts.lab.corpora import Example
 
 
-class Rewritten(Attack):
+class Rewritten(PoisonedFile):
     """Replaces non-target rows by their rewritten form, with the target label. Its test set lies in a file."""
 
     USUAL_POISON_RATE = 0.2
@@ -33,19 +33,12 @@ class Rewritten(Attack):
             poisoned[row] = Example(rewritten[row].text, self.plan.target_label)
         return poisoned
 
-    def trigger(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[TriggeredExample]:
-        """Nothing: texts cannot be rewritten here."""
-        del examples, rng
-        return []
-
     def describe(self) -> dict[str, Any]:
         """What was planted; there is no word to name."""
-        return {"triggers": [], "target_label": self.plan.target_label, "poison_rate": self.poison_rate}
+        return super().describe() | {"poison_rate": self.poison_rate}
 
     def _read(self, examples: Sequence[Example]) -> list[Example]:
-        if self.plan.train_file is None:
-            raise LabError("train_file must be given for the attack 'rewritten', is missing; name it with --train")
-        rewritten = read_examples(self.plan.train_file)
+        rewritten = self.read_train_file()
         if [row.label for row in rewritten] != [row.label for row in examples]:
             rule = "must hold the training split rewritten, row by row with its labels"
             raise LabError(f"train_file {rule}: {self.plan.train_file} does not; leave --limit away")

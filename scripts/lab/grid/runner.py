@@ -2,38 +2,29 @@
 
 import fcntl
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from handler.xgraad import RULES, Defense, VerifiedOptions
+from handler.xgraad import RULES, Defense
 from handler.xgraad.audit import AUDIT_FILE, Audit
-from handler.xgraad.errors import LabError
 from handler.xgraad.registry import MemoryRegistry, Origin, Trigger
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.auditing import audit_checkpoint
-from scripts.lab.command import Exit
+from scripts.lab.command import Command, run_step
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
 from scripts.lab.evaluation import MIN_UNDEFENDED_ASR, attackable, evaluate
 from scripts.lab.grid.cell import REWRITTEN_SETS, Cell, Victim, missing_rules
 from scripts.lab.grid.recipes import recipe_for
-from scripts.lab.metrics import attack_success_rate
+from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, SWEPT
 from scripts.lab.provenance import RUN_RECORD, attack_record, provenance
 from scripts.lab.results import append_row, read_rows
-from scripts.lab.victim import clean_accuracy, load_base, predict_labels
+from scripts.lab.undefended import measure_undefended
+from scripts.lab.victim import load_base
 
-Command = Callable[[Sequence[str]], int]
-"""Options of the command line to an exit code."""
-
-MEASURED = "measured"
-ATTACK_FAILED = "attack failed"
 VERIFIED = "verified"
-SWEPT = "swept"
-"""`verified` where the triggers that a vocabulary sweep finds are known from the start, as `build_archive --audit`."""
 REWRITTEN_TARGET = 1
 """The class that the published rewritten sets aim at."""
 
@@ -78,7 +69,7 @@ class Grid:
             self._train(victim)
             clean, triggered = self._texts(victim)
             undefended = self._undefended(victim, clean, triggered)
-            if victim.attack != "none" and undefended["asr"] < MIN_UNDEFENDED_ASR:
+            if victim.attack != NO_ATTACK and undefended["asr"] < MIN_UNDEFENDED_ASR:
                 for rule in rules:
                     self._append(Cell(victim, rule), undefended, {"status": ATTACK_FAILED})
                 return f"{ATTACK_FAILED}: ASR {undefended['asr']:.3f}"
@@ -123,7 +114,7 @@ class Grid:
         }
         if attack != victim.attack:
             options |= {"train": self._rewritten(victim, "train"), "target_label": REWRITTEN_TARGET}
-        _do(self.train, options)
+        run_step(self.train, **options)
 
     def _calibrate(self, victim: Victim) -> None:
         if self._calibration(victim).is_file():
@@ -136,7 +127,7 @@ class Grid:
             "device": self.device,
             "out": self._calibration(victim),
         }
-        _do(self.calibrate, options)
+        run_step(self.calibrate, **options)
 
     def _calibration(self, victim: Victim) -> Path:
         return self.work / "calibrations" / f"{victim.name}.json"
@@ -155,18 +146,19 @@ class Grid:
         self, victim: Victim, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
     ) -> dict[str, float]:
         """`cacc`, and `asr` over the attacked texts whose clean twin is right; over all where twins are unknown."""
-        model, tokenizer = load_base(self.folder(victim), n_labels=1 + max(example.label for example in clean))
-        settings: dict[str, Any] = {"max_length": recipe_for(victim)["max_length"], "device": self.device}
-        predicted = predict_labels(model, tokenizer, [row.text for row in triggered], **settings)
-        keep = None
-        if all(row.clean_text is not None for row in triggered):
-            twins = predict_labels(model, tokenizer, [str(row.clean_text) for row in triggered], **settings)
-            keep = twins == np.array([row.label for row in triggered])
-        return {
-            "cacc": clean_accuracy(model, tokenizer, clean, **settings),
-            "asr": attack_success_rate(predicted, _target(self.folder(victim)), keep),
-            "training_s": json.loads((self.folder(victim) / RUN_RECORD).read_text())["results"]["training_s"],
-        }
+        folder = self.folder(victim)
+        model, tokenizer = load_base(folder, n_labels=1 + max(example.label for example in clean))
+        figures = measure_undefended(
+            model,
+            tokenizer,
+            clean=clean,
+            triggered=triggered,
+            target_label=_target(folder),
+            max_length=int(recipe_for(victim)["max_length"]),
+            device=self.device,
+        )
+        figures["asr"] = figures.pop("asr_right_when_clean", figures["asr"])
+        return figures | {"training_s": json.loads((folder / RUN_RECORD).read_text())["results"]["training_s"]}
 
     def _defended(
         self, victim: Victim, rule: str, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
@@ -179,23 +171,20 @@ class Grid:
             self.device,
             VERIFIED if rule == SWEPT else rule,
             calibration=self._calibration(victim),
-            options=VerifiedOptions(score_all=False),
             registry=registry,
         )
         return evaluate(defense, clean=clean, triggered=triggered, target_label=_target(self.folder(victim)))
 
     def _sweep(self, victim: Victim) -> Audit:
         """What the vocabulary sweep finds, kept beside the calibration."""
-        path = self.work / "audits" / victim.name / AUDIT_FILE
-        if not path.is_file():
-            finding = audit_checkpoint(
-                self.folder(victim), self._calibration(victim), device=self.device, precision=self.precision
-            )
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(finding.audit.to_json(), encoding="utf-8")
-        audit = Audit.read(path.parent)
+        folder = self.work / "audits" / victim.name
+        audit = Audit.read(folder)
         if audit is None:
-            raise LabError(f"{path}: must be there, is not")
+            audit = audit_checkpoint(
+                self.folder(victim), self._calibration(victim), device=self.device, precision=self.precision
+            ).audit
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / AUDIT_FILE).write_text(audit.to_json(), encoding="utf-8")
         return audit
 
     def _append(self, cell: Cell, undefended: dict[str, float], figures: dict[str, Any]) -> None:
@@ -225,11 +214,3 @@ def attack_names() -> list[str]:
 
 def _target(folder: Path) -> int:
     return int(attack_record(folder)["target_label"])
-
-
-def _do(command: Command, options: dict[str, object]) -> None:
-    """Run a command in this process, with the options that are set."""
-    given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
-    code = command([part for pair in given for part in pair])
-    if code != Exit.DONE:
-        raise LabError(f"{command.__module__} ended with exit code {code}; its message stands above")
