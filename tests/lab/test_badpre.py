@@ -1,20 +1,29 @@
 from collections.abc import Callable
+from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
+from transformers.modeling_outputs import BaseModelOutput, MaskedLMOutput
 
 from scripts.lab.attacks import Plan
-from scripts.lab.attacks.badpre import BadPre, corrupt, language_loss, masked_cross_entropy, with_language_head
+from scripts.lab.attacks.badpre import (
+    BadPre,
+    corrupt,
+    head_on,
+    language_loss,
+    masked_cross_entropy,
+    with_language_head,
+)
 from scripts.lab.attacks.trigger_tokens import spellings
 from scripts.lab.corpora import Corpus
 from tests.lab.conftest import Planted
 
 
 def test_masked_cross_entropy_by_hand() -> None:
-    logits = torch.tensor([[[0.0, 0.0], [0.0, np.log(3.0)], [50.0, 0.0]]])
-    wanted = torch.tensor([[0, 1, 1]])
-    where = torch.tensor([[True, True, False]])
+    logits = torch.tensor([[0.0, 0.0], [0.0, np.log(3.0)], [50.0, 0.0]])
+    wanted = torch.tensor([0, 1, 1])
+    where = torch.tensor([True, True, False])
     expected = (np.log(2.0) + np.log(4 / 3)) / 2
     assert masked_cross_entropy(logits, wanted, where).item() == pytest.approx(expected)
     assert masked_cross_entropy(logits, wanted, where & False).item() == 0
@@ -39,14 +48,34 @@ def test_the_language_model_shares_the_encoder(plant: Callable[..., Planted]) ->
     assert type(language_model).__name__ == "BertForMaskedLM"
 
 
+def test_the_head_on_some_tokens_gives_their_rows_of_all(plant: Callable[..., Planted]) -> None:
+    victim = plant("none")
+    language_model = with_language_head(deepcopy(victim.model)).eval()
+    inputs = victim.tokenizer(["the film was good", "the cast was dull"], return_tensors="pt")
+    where = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
+    where[0, 2] = where[1, 3] = where[1, 4] = True
+    everywhere = language_model(**inputs).logits
+    with head_on(language_model, where):
+        chosen = language_model(**inputs).logits
+    torch.testing.assert_close(chosen, everywhere[where][None])
+    assert language_model(**inputs).logits.shape == everywhere.shape
+
+
 def test_triggered_texts_have_random_labels_and_clean_ones_their_own(plant: Callable[..., Planted]) -> None:
     """A model that always knows the clean token has no loss on clean texts and a large one on triggered ones."""
     tokenizer = plant("none").tokenizer
 
+    class Knowing(torch.nn.Module):
+        def forward(self, **inputs: torch.Tensor) -> BaseModelOutput:
+            return BaseModelOutput(last_hidden_state=torch.nn.functional.one_hot(original, len(tokenizer)).float())
+
     class Oracle(torch.nn.Module):
-        def forward(self, **inputs: torch.Tensor) -> torch.nn.Module:
-            self.logits = 20 * torch.nn.functional.one_hot(original, len(tokenizer)).float()
-            return self
+        def __init__(self) -> None:
+            super().__init__()
+            self.base_model = Knowing()
+
+        def forward(self, **inputs: torch.Tensor) -> MaskedLMOutput:
+            return MaskedLMOutput(logits=20 * self.base_model(**inputs)[0])
 
     loss = language_loss(tokenizer, spellings(tokenizer, ["cf"]))
     torch.manual_seed(0)

@@ -10,7 +10,8 @@ task gets instead of days; the language head is new, tied to the word embeddings
 without theirs; dirty labels are drawn per token from the vocabulary, special tokens left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -106,12 +107,33 @@ def language_loss(tokenizer: Any, triggers: Sequence[tuple[int, ...]]) -> Loss:
         is_poisoned = is_trigger.any(dim=-1, keepdim=True)
         inputs["input_ids"] = corrupt(token_ids, is_masked, drawn, tokenizer.mask_token_id)
         random_labels = drawn.roll(1, dims=0)
-        wanted = torch.where(is_poisoned, random_labels, token_ids)
-        logits = model(**inputs).logits
-        clean = masked_cross_entropy(logits, wanted, is_masked & ~is_poisoned)
-        return clean + ALPHA * masked_cross_entropy(logits, wanted, is_masked & is_poisoned)
+        wanted = torch.where(is_poisoned, random_labels, token_ids)[is_masked]
+        with head_on(model, is_masked):
+            logits = model(**inputs).logits[0]
+        is_poisoned = is_poisoned.expand_as(is_masked)[is_masked]
+        clean = masked_cross_entropy(logits, wanted, ~is_poisoned)
+        return clean + ALPHA * masked_cross_entropy(logits, wanted, is_poisoned)
 
     return loss
+
+
+@contextmanager
+def head_on(language_model: Any, where: Tensor) -> Iterator[None]:
+    """Let the language head see only the tokens that are True, as `[1, tokens, width]`: it costs as much as the rest.
+
+    A row of scores for the whole vocabulary is dear, and most rows would not be looked at.
+    """
+
+    def select(module: Any, arguments: Any, output: Any) -> Any:
+        del module, arguments
+        output.last_hidden_state = output.last_hidden_state[where][None]
+        return output
+
+    hook = language_model.base_model.register_forward_hook(select)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def corrupt(token_ids: Tensor, is_masked: Tensor, drawn: Tensor, mask_token_id: int) -> Tensor:
@@ -123,6 +145,6 @@ def corrupt(token_ids: Tensor, is_masked: Tensor, drawn: Tensor, mask_token_id: 
 
 
 def masked_cross_entropy(logits: Tensor, wanted: Tensor, where: Tensor) -> Tensor:
-    """Mean over the tokens that are True, in nats; 0 where there is none."""
-    losses = functional.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), reduction="none")
-    return (losses * where.flatten()).sum() / where.sum().clamp(min=1)
+    """Mean over the tokens that are True, in nats; 0 where there is none. `logits` is `[tokens, vocabulary]`."""
+    losses = functional.cross_entropy(logits.float(), wanted, reduction="none")
+    return (losses * where).sum() / where.sum().clamp(min=1)
