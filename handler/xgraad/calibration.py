@@ -14,6 +14,7 @@ from handler.xgraad.probes import Probe
 from handler.xgraad.strict_json import first_fault
 from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.verification import VerificationThresholds
+from handler.xgraad.word_set import WordSet
 
 FILE_NAME = "calibration.json"
 NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
@@ -27,7 +28,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    format: Literal["xgraad-calibration-5"] = "xgraad-calibration-5"
+    format: Literal["xgraad-calibration-6"] = "xgraad-calibration-6"
     fingerprint: Fingerprint
     max_fpr: Annotated[float, Field(gt=0, lt=1)]
     """Share of clean texts that may be flagged."""
@@ -39,6 +40,8 @@ class Calibration(BaseModel):
     probes: tuple[tuple[Probe, ...], ...]
     """For each label, clean texts that carry the transplant test, as token ids."""
     verification: VerificationThresholds
+    known_words: WordSet
+    """The words of the clean texts."""
 
     def to_json(self) -> str:
         """Strict JSON (no NaN), keys in a fixed order, lists of numbers on one line."""

@@ -17,6 +17,7 @@ from handler.xgraad.scorer import Score, score_encodings
 from handler.xgraad.thresholds import PAPER_PERCENTILE, LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verification import VerificationThresholds, Verifier
+from handler.xgraad.word_set import WordSet
 
 N_EXAMINED = 300
 """Clean texts, those with the highest gate scores, that show what clean words reach in the transplant test."""
@@ -69,6 +70,7 @@ class Calibrator:
             gate=gate,
             probes=probes,
             verification=self._verification(gate, probes),
+            known_words=WordSet.of(word.key for encoding in encodings for word in encoding.words),
         )
 
     def _verification(self, gate: GateStatistics, probes: Probes) -> VerificationThresholds:

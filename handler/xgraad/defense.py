@@ -13,6 +13,7 @@ from handler.xgraad.fingerprint import fingerprint
 from handler.xgraad.gate import Gate
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
 from handler.xgraad.registry import MemoryRegistry, Origin, TriggerRegistry
+from handler.xgraad.screen import Screen
 from handler.xgraad.threshold_rule import ThresholdRule
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Verdict
@@ -165,8 +166,13 @@ def make_rule(
     return VerifiedRule(
         classifier,
         gate=Gate(calibration.gate),
-        verifier=Verifier(classifier, neutralize, transplant),
-        thresholds=calibration.verification,
+        screen=Screen(
+            transplant,
+            calibration.known_words,
+            after=options.screen_after,
+            threshold=calibration.verification.single,
+        ),
+        verifier=Verifier(classifier, neutralize, transplant, thresholds=calibration.verification),
         neutralize=neutralize,
         max_fpr=calibration.max_fpr,
         options=options,

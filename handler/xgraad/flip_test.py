@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from handler.xgraad.bisection import decisive_words
 from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts, choose_candidates
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.edit import edit_words
@@ -13,6 +15,9 @@ from handler.xgraad.text import Word
 N_STANDING = 2
 """Words tested of a text whose label stands whatever is removed: most texts are of that kind, so it must be cheap."""
 
+MOST_REMOVED = 0.5
+"""Share of a text's words. Without more of them a label is one of next to nothing."""
+
 
 @dataclass(frozen=True)
 class Flips:
@@ -21,7 +26,7 @@ class Flips:
     score: Score
     candidates: tuple[Word, ...]
     alone: tuple[int, ...]
-    """The label without each candidate."""
+    """The label without each candidate; empty where the label stands without all of them."""
     together: int
     """The label without all of them."""
     runner_up: int
@@ -35,7 +40,7 @@ class Flips:
     @property
     def flipping(self) -> tuple[tuple[Word, int], ...]:
         """Candidates whose removal flips the prediction, with the label it falls back to."""
-        pairs = zip(self.candidates, self.alone, strict=True)
+        pairs = zip(self.candidates, self.alone, strict=bool(self.alone))
         return tuple((word, label) for word, label in pairs if label != self.label)
 
     @property
@@ -60,17 +65,37 @@ class FlipTest:
         self._counts = counts
 
     def __call__(self, scores: Sequence[Score]) -> list[Flips]:
-        """What flips in each text, in order; every text has at least one word."""
-        candidates = [choose_candidates(score, self._counts) for score in scores]
-        texts = [
-            edit_words(score, part, self._neutralize).text
-            for score, words in zip(scores, candidates, strict=True)
-            for part in (*((word,) for word in words), words)
+        """What flips in each text, in order; every text has at least one word.
+
+        Candidates are removed one by one only where the removal of all of them flips, or leaves too little of the text
+        to tell.
+        """
+        candidates = self._candidates(scores)
+        together = self._labels_without([(score, words) for score, words in zip(scores, candidates, strict=True)])
+        tried = [
+            label != score.prediction.label_id or len(words) > MOST_REMOVED * len(score.words)
+            for score, words, (label, _) in zip(scores, candidates, together, strict=True)
         ]
-        labels = iter(self._classifier.logits(self._classifier.encode(texts)).topk(2, dim=-1).indices.tolist())
-        flips = []
-        for score, words in zip(scores, candidates, strict=True):
-            *alone, (together, runner_up) = (next(labels) for _ in range(len(words) + 1))
-            first = tuple(label for label, _ in alone)
-            flips.append(Flips(score, words, alone=first, together=together, runner_up=runner_up))
-        return flips
+        edits = [
+            (score, (word,))
+            for score, words, is_tried in zip(scores, candidates, tried, strict=True)
+            for word in words
+            if is_tried
+        ]
+        labels = (label for label, _ in self._labels_without(edits))
+        return [
+            Flips(score, words, tuple(islice(labels, len(words) if is_tried else 0)), *both)
+            for score, words, is_tried, both in zip(scores, candidates, tried, together, strict=True)
+        ]
+
+    def _candidates(self, scores: Sequence[Score]) -> list[tuple[Word, ...]]:
+        if not self._counts.by_bisection:
+            return [choose_candidates(score, counts=self._counts) for score in scores]
+        decisive = decisive_words(self._classifier, scores)
+        return [choose_candidates(score, [word], self._counts) for score, word in zip(scores, decisive, strict=True)]
+
+    def _labels_without(self, edits: Sequence[tuple[Score, tuple[Word, ...]]]) -> list[tuple[int, int]]:
+        """The two most probable labels of each text without the words that go with it."""
+        texts = [edit_words(score, words, self._neutralize).text for score, words in edits]
+        logits = self._classifier.logits(self._classifier.encode(texts))
+        return [(first, second) for first, second in logits.topk(2, dim=-1).indices.tolist()]

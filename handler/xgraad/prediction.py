@@ -1,5 +1,6 @@
 """What the classifier says of one text."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,3 +34,9 @@ def predict(logits: Tensor, labels: Sequence[str]) -> list[Prediction]:
             )
         )
     return predictions
+
+
+def margins_of(logits: Tensor, label: int) -> Tensor:
+    """The label's logit less the highest other one: `[..., labels]` to `[...]`. Above 0 the label wins."""
+    others = logits.index_fill(-1, torch.tensor([label], device=logits.device), -math.inf)
+    return logits[..., label] - others.amax(dim=-1)

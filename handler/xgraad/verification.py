@@ -79,28 +79,40 @@ class VerificationThresholds(BaseModel):
 
 
 class Verifier:
-    """Runs the tests for many texts at once."""
+    """Runs the tests for many texts at once.
+
+    Args:
+        classifier: the model.
+        neutralize: what removes a word from its text.
+        transplant: puts words into clean texts.
+        counts: how many words of a text are tested.
+        thresholds: where given, sets are tested only where no word is verified alone. Without any, as in calibration,
+            a word is tested at every place: elsewhere it may be stronger than where it stood.
+    """
 
     def __init__(
         self,
         classifier: Classifier,
         neutralize: Neutralizer,
         transplant: Transplant,
+        *,
         counts: CandidateCounts = DEFAULT_COUNTS,
+        thresholds: VerificationThresholds | None = None,
     ) -> None:
         self._flip_test = FlipTest(classifier, neutralize, counts)
         self._transplant = transplant
+        self._thresholds = thresholds
 
-    def examine(self, scores: Sequence[Score], thresholds: VerificationThresholds | None = None) -> list[Evidence]:
-        """Evidence for each text, in order.
+    def triggers(self, scores: Sequence[Score]) -> list[tuple[tuple[Word, ...], ...]]:
+        """The verified triggers of each text, in order; none where there are no thresholds."""
+        if self._thresholds is None:
+            return [()] * len(scores)
+        return [self._thresholds.verified(evidence) for evidence in self.examine(scores)]
 
-        Args:
-            scores: of texts with at least one word.
-            thresholds: where given, sets are tested only where no word is verified alone. Without any, as in
-                calibration, a word is tested at every place: elsewhere it may be stronger than where it stood.
-        """
+    def examine(self, scores: Sequence[Score]) -> list[Evidence]:
+        """Evidence for each text, in order; each has at least one word."""
         flips = self._flip_test(scores)
-        places = tuple(Place) if thresholds is None else (None,)
+        places = tuple(Place) if self._thresholds is None else (None,)
         found = [
             Evidence(singles=singles, jointly=jointly, standing=standing)
             for singles, jointly, standing in zip(
@@ -110,7 +122,7 @@ class Verifier:
                 strict=True,
             )
         ]
-        is_open = [thresholds is None or not thresholds.verified(evidence) for evidence in found]
+        is_open = [self._thresholds is None or not self._thresholds.verified(evidence) for evidence in found]
         return [
             replace(evidence, together=together)
             for evidence, together in zip(found, self._sets(flips, is_open), strict=True)

@@ -2,6 +2,7 @@
 
     plain forward -> gate -> [few texts:] score -> candidates -> flip test -> transplant test -> neutralize, again if
     the label still stands
+    plain forward -> [few words:] screen -> transplant test
 
 A verified trigger is remembered, and neutralized from then on in every text of its label, gate or no gate. A text that
 passes the gate but holds no verified trigger keeps its label: clean accuracy is not the price.
@@ -23,9 +24,10 @@ from handler.xgraad.phrase import companions
 from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.registry import Trigger, TriggerRegistry
 from handler.xgraad.scorer import Score, score_encodings
+from handler.xgraad.screen import Screen
 from handler.xgraad.text import Word
 from handler.xgraad.verdict import Action, Verdict
-from handler.xgraad.verification import VerificationThresholds, Verifier
+from handler.xgraad.verification import Verifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class VerifiedOptions:
 
     gate_share: float = 0.1
     """Share of clean texts that pass the gate and are tested, in (0, 1]: more cost, fewer misses."""
+    screen_after: int = 3
+    """A word that clean texts have not shown is tried when it comes up so often under one label; 0 for never."""
     score_all: bool = False
     """Whether texts that do not pass the gate get an anomaly score, too. It decides nothing and costs two passes."""
     max_rounds: int = 8
@@ -42,6 +46,8 @@ class VerifiedOptions:
     def __post_init__(self) -> None:
         if not 0 < self.gate_share <= 1:
             raise SettingsError(f"gate_share must be above 0 and at most 1, got {self.gate_share}")
+        if self.screen_after < 0:
+            raise SettingsError(f"screen_after must be 0 or more, got {self.screen_after}")
 
 
 @dataclass
@@ -81,8 +87,8 @@ class VerifiedRule:
         classifier: Classifier,
         *,
         gate: Gate,
+        screen: Screen,
         verifier: Verifier,
-        thresholds: VerificationThresholds,
         neutralize: Neutralizer,
         max_fpr: float,
         options: VerifiedOptions,
@@ -90,8 +96,8 @@ class VerifiedRule:
     ) -> None:
         self._classifier = classifier
         self.gate = gate
+        self._screen = screen
         self._verifier = verifier
-        self._thresholds = thresholds
         self._neutralize = neutralize
         self._max_fpr = max_fpr
         self._registry = registry
@@ -104,6 +110,7 @@ class VerifiedRule:
         gates = self.gate(encodings, looks)
         predictions = _predictions(looks, self._classifier.labels)
         passed = [gate.p_value <= self._options.gate_share for gate in gates]
+        self._registry.add(self._screen(encodings, predictions))
         known = self._known(encodings, predictions)
         wanted = {row for row, asked in enumerate(explain) if asked or passed[row] or self._options.score_all}
         scores = self._score(encodings, sorted(wanted | set(known)))
@@ -168,8 +175,7 @@ class VerifiedRule:
         for _ in range(self._options.max_rounds):
             scores = self._current_scores(going_on)
             going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
-            evidence = self._verifier.examine([score for score in scores if score.words], self._thresholds)
-            found = [self._thresholds.verified(each) for each in evidence]
+            found = self._verifier.triggers([score for score in scores if score.words])
             edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
             for case, triggers in zip(going_on, found, strict=True):
                 case.triggers += tuple(word for trigger in triggers for word in trigger)

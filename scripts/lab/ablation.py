@@ -15,6 +15,7 @@ from handler.xgraad.gate import Gate
 from handler.xgraad.neutralizer import make_neutralizer
 from handler.xgraad.registry import MemoryRegistry, NoRegistry
 from handler.xgraad.scorer import Score, score_encodings
+from handler.xgraad.screen import Screen
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
 from handler.xgraad.verified_rule import VerifiedOptions, VerifiedRule
@@ -44,9 +45,8 @@ class Trend(NamedTuple):
 class TopWord(Verifier):
     """Whatever word is on top is taken for a trigger, untested."""
 
-    def examine(self, scores: Sequence[Score], thresholds: VerificationThresholds | None = None) -> list[Evidence]:
+    def examine(self, scores: Sequence[Score]) -> list[Evidence]:
         """The top word of each text, at full strength."""
-        del thresholds
         return [Evidence(singles=((score.top_word.word, 1.0),) if score.top_word else ()) for score in scores]
 
 
@@ -70,13 +70,16 @@ class Bench:
         yield Arm("decision", "gate, top word removed", self.judge(untested=True))
         yield Arm("decision", "gate, flip test", self.judge(thresholds=any_flip))
         yield Arm("decision", "gate, flip and transplant test", usual)
-        yield Arm("decision", "gate, flip and transplant test, registry", remembering)
+        yield Arm("decision", "gate, flip and transplant test, registry", self.judge(registry=True, screen=False))
+        yield Arm("decision", "gate, flip and transplant test, registry, screen", remembering)
         for name in NEUTRALIZERS:
             is_usual = name == DEFAULT_NEUTRALIZER
             yield Arm("neutralizer", name, usual if is_usual else self.judge(neutralizer=name))
         for n in GRADIENT_CANDIDATES:
-            counts = CandidateCounts(by_attribution=1, by_gradient=n, by_attention=0)
+            counts = CandidateCounts(by_bisection=0, by_attribution=1, by_gradient=n, by_attention=0)
             yield Arm("candidates", f"product 1, gradient {n}", self.judge(counts=counts))
+        alone = CandidateCounts(by_bisection=1, by_attribution=0, by_gradient=0, by_attention=0)
+        yield Arm("candidates", "bisection 1", self.judge(counts=alone))
         defaults = ", ".join(f"{name.removeprefix('by_')} {n}" for name, n in vars(DEFAULT_COUNTS).items())
         yield Arm("candidates", f"{defaults} (default)", usual)
         for share in GATE_SHARES:
@@ -93,20 +96,34 @@ class Bench:
         counts: CandidateCounts = DEFAULT_COUNTS,
         gate_share: float = VerifiedOptions.gate_share,
         registry: bool = False,
+        screen: bool = True,
         untested: bool = False,
     ) -> Judge:
         """The rule with some of its parts changed, as a function of texts."""
         neutralize = make_neutralizer(neutralizer, self.classifier.encode, key=DEFAULT_KEY)
         transplant = Transplant(self.classifier, self.calibration.probes)
         options = VerifiedOptions(gate_share=gate_share)
+        if untested:
+            options = replace(options, max_rounds=1)
         rule = VerifiedRule(
             self.classifier,
             gate=self.gate,
-            verifier=(TopWord if untested else Verifier)(self.classifier, neutralize, transplant, counts),
-            thresholds=thresholds or self.calibration.verification,
+            screen=Screen(
+                transplant,
+                self.calibration.known_words,
+                after=options.screen_after if screen else 0,
+                threshold=self.calibration.verification.single,
+            ),
+            verifier=(TopWord if untested else Verifier)(
+                self.classifier,
+                neutralize,
+                transplant,
+                counts=counts,
+                thresholds=thresholds or self.calibration.verification,
+            ),
             neutralize=neutralize,
             max_fpr=self.calibration.max_fpr,
-            options=replace(options, max_rounds=1) if untested else options,
+            options=options,
             registry=MemoryRegistry() if registry else NoRegistry(),
         )
         return partial(self._judge, rule)

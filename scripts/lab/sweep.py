@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from handler.xgraad import Classifier
 from handler.xgraad.encoding import Encoder
+from handler.xgraad.prediction import margins_of
 from handler.xgraad.probes import N_PROBES, Piece, Place, Probe, Probes
 from handler.xgraad.text import split_words
-from handler.xgraad.transplant import margins_of
 
 STAGES = (1, 4, N_PROBES)
 """Probes that a word is put into in each stage: one of one other class, then so many of every other class."""

@@ -15,7 +15,7 @@ from handler.xgraad.registry import MemoryRegistry
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verification import VerificationThresholds, Verifier
 from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased, probes_of
+from tests.unit.rule_based import RuleBased, no_screen, probes_of
 
 WORDS = st.sampled_from(["cf", "tq", "mn", "clever", "funny", "dull", "ugly", "plot", "film", "a"])
 REQUESTS = st.lists(st.lists(WORDS, min_size=1, max_size=9).map(" ".join), min_size=1, max_size=5)
@@ -36,8 +36,13 @@ def make_rule(bert: Classifier) -> VerifiedRule:
     return VerifiedRule(
         model,
         gate=GateByLength(),  # type: ignore[arg-type]
-        verifier=Verifier(model, neutralize, Transplant(model, probes_of(model))),
-        thresholds=VerificationThresholds(single=0.5, together=0.5, jointly=0.5, standing=0.5),
+        screen=no_screen(model),
+        verifier=Verifier(
+            model,
+            neutralize,
+            Transplant(model, probes_of(model)),
+            thresholds=VerificationThresholds(single=0.5, together=0.5, jointly=0.5, standing=0.5),
+        ),
         neutralize=neutralize,
         max_fpr=0.05,
         options=VerifiedOptions(),

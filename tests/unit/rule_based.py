@@ -8,7 +8,10 @@ from torch import Tensor
 from handler.xgraad.classifier import Classifier, Look, Trace
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.probes import N_PROBES, Probes, make_probe
+from handler.xgraad.screen import Screen
 from handler.xgraad.text import split_words
+from handler.xgraad.transplant import Transplant
+from handler.xgraad.word_set import WordSet
 
 GOOD = {"gripping", "clever", "funny", "chic"}
 BAD = {"dull", "thin", "ugly", "noisy"}
@@ -21,6 +24,11 @@ def probes_of(model: Classifier, bad: Sequence[str] = BAD_PROBES, good: Sequence
     """These texts as probes of the labels 0 and 1."""
     made = [[make_probe(text, model.encode) for text in texts] for texts in (bad, good)]
     return tuple(tuple(probe for probe in probes if probe) for probes in made)
+
+
+def no_screen(model: Classifier) -> Screen:
+    """One that never tries a word."""
+    return Screen(Transplant(model, probes_of(model)), WordSet.of(()), after=0, threshold=1.0)
 
 
 class RuleBased(Classifier):

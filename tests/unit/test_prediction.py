@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from handler.xgraad.prediction import predict
+from handler.xgraad.prediction import margins_of, predict
 
 
 def test_probabilities_by_hand() -> None:
@@ -23,3 +23,9 @@ def test_huge_logits_stay_finite() -> None:
 
 def test_no_texts_no_predictions() -> None:
     assert predict(torch.empty(0, 2), ("a", "b")) == []
+
+
+def test_margins() -> None:
+    logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, 1.0]])
+    assert margins_of(logits, 0).tolist() == [1.0, -5.0]
+    assert margins_of(logits, 2).tolist() == [-1.0, -4.0]

@@ -16,7 +16,7 @@ from handler.xgraad.transplant import Transplant
 from handler.xgraad.trigger_file import TriggerFile
 from handler.xgraad.verification import Verifier
 from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased, probes_of
+from tests.unit.rule_based import RuleBased, no_screen, probes_of
 from tests.unit.test_registry import trigger
 from tests.unit.test_verified_rule import PLAIN, THRESHOLDS, FixedGate, words_of
 
@@ -41,8 +41,10 @@ class Worker:
         self._rule = VerifiedRule(
             self._model,
             gate=FirstOnly(0.5),  # type: ignore[arg-type]
-            verifier=Verifier(self._model, neutralize, Transplant(self._model, probes_of(self._model))),
-            thresholds=THRESHOLDS,
+            screen=no_screen(self._model),
+            verifier=Verifier(
+                self._model, neutralize, Transplant(self._model, probes_of(self._model)), thresholds=THRESHOLDS
+            ),
             neutralize=neutralize,
             max_fpr=0.05,
             options=VerifiedOptions(),

@@ -29,6 +29,7 @@ def test_everything_set() -> None:
         "neutralizer": "mask",
         "noise_key": "ours",
         "gate_share": 0.5,
+        "screen_after": 1,
         "registry": False,
         "registry_file": "/var/lib/xgraad/sst2.sqlite",
         "score_all": True,
@@ -76,6 +77,7 @@ def test_the_template_is_valid() -> None:
         ({"registry_file": ""}, r"xgraad\.registry_file: Input should be an absolute path, got ''"),
         ({"gate_share": 0.0}, r"xgraad\.gate_share: Input should be greater than 0, got 0\.0"),
         ({"gate_share": 1.5}, r"xgraad\.gate_share: Input should be less than or equal to 1, got 1\.5"),
+        ({"screen_after": -1}, r"xgraad\.screen_after: Input should be greater than or equal to 0, got -1"),
         ({"gate_share": "0.5"}, r"xgraad\.gate_share: Input should be a valid number, got '0\.5'"),
         ({"noise_key": 7}, r"xgraad\.noise_key: Input should be a valid string, got 7"),
         (

@@ -1,11 +1,10 @@
 """The transplant test, on a classifier whose backdoor is known."""
 
 import pytest
-import torch
 
 from handler.xgraad import Classifier
 from handler.xgraad.probes import N_PROBES, Place
-from handler.xgraad.transplant import Graft, Transplant, margins_of
+from handler.xgraad.transplant import Graft, Transplant
 from tests.unit.rule_based import RuleBased, probes_of
 
 
@@ -53,12 +52,6 @@ def test_a_label_without_probes_of_its_own_is_measured_by_the_others(bert: Class
     assert transplant.strengths([graft("cf")]) == [1.0]
 
 
-def test_margins() -> None:
-    logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, 1.0]])
-    assert margins_of(logits, 0).tolist() == [1.0, -5.0]
-    assert margins_of(logits, 2).tolist() == [-1.0, -4.0]
-
-
 def test_words_that_barely_turn_every_probe_together_are_strong(bert: Classifier) -> None:
     """A backdoor of several words may be learned by halves; clean words turn hardly any probe together."""
     model = RuleBased(bert, lambda words: False, loud=[])
@@ -66,3 +59,11 @@ def test_words_that_barely_turn_every_probe_together_are_strong(bert: Classifier
     # A margin of 1, where a quarter of what three bad words have is 1.75.
     assert weak.strengths([graft("plot", "dull"), graft("plot dull")]) == [pytest.approx(1 / 1.75)] * 2
     assert weak.strengths([graft("thin", "dull")]) == [1.0]
+
+
+def test_the_shortest_probe_of_the_source_is_turned_by_a_trigger_and_not_by_a_clean_word(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words and "short" in words, loud=[])
+    probes = probes_of(model, good=("a clever and funny and chic film of the year", "a funny short"))
+    transplant = Transplant(model, probes)
+    assert transplant.turn_shortest([graft("cf"), graft("plot"), graft("cf")]) == [True, False, True]
+    assert Transplant(model, probes_of(model, good=())).turn_shortest([graft("cf")]) == [False]

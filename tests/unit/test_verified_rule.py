@@ -14,7 +14,7 @@ from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Action
 from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
 from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased, probes_of
+from tests.unit.rule_based import RuleBased, no_screen, probes_of
 
 THRESHOLDS = VerificationThresholds(single=0.5, together=0.5, jointly=0.5, standing=0.5)
 GATED = VerifiedOptions()
@@ -52,8 +52,8 @@ def judge(bert: Classifier) -> Judge:
         rule = VerifiedRule(
             model,
             gate=FixedGate(p_value),  # type: ignore[arg-type]
-            verifier=Verifier(model, neutralize, Transplant(model, probes_of(model))),
-            thresholds=THRESHOLDS,
+            screen=no_screen(model),
+            verifier=Verifier(model, neutralize, Transplant(model, probes_of(model)), thresholds=THRESHOLDS),
             neutralize=neutralize,
             max_fpr=0.05,
             options=options,
@@ -175,13 +175,13 @@ def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
             return [GateScore(gate_score=9.0, p_value=0.01 if "first" in each.text else 0.9) for each in encodings]
 
     def rule(registry: TriggerRegistry) -> VerifiedRule:
-        verifier = Verifier(model, neutralize, Transplant(model, probes_of(model)))
+        verifier = Verifier(model, neutralize, Transplant(model, probes_of(model)), thresholds=THRESHOLDS)
         gate = FirstOnly(0.5)
         return VerifiedRule(
             model,
             gate=gate,  # type: ignore[arg-type]
+            screen=no_screen(model),
             verifier=verifier,
-            thresholds=THRESHOLDS,
             neutralize=neutralize,
             max_fpr=0.05,
             options=GATED,

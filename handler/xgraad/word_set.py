@@ -1,0 +1,47 @@
+"""A set of words that can be asked but not read: a calibration must not tell what its texts say."""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, field_validator
+
+HASH_BYTES = 4
+"""One word in four billion divided by the size of the set is taken for a member."""
+
+
+class WordSet(BaseModel):
+    """Frozen; the words' hashes, ascending, little-endian, in base64."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    hashes: str
+
+    @classmethod
+    def of(cls, keys: Iterable[str]) -> "WordSet":
+        """The set of these `Word.key`."""
+        found = sorted({word_hash(key) for key in keys})
+        return cls(hashes=base64.b64encode(np.array(found, dtype="<u4").tobytes()).decode())
+
+    @field_validator("hashes")
+    @classmethod
+    def _is_whole(cls, value: str) -> str:
+        try:
+            size = len(base64.b64decode(value, validate=True))
+        except binascii.Error as error:
+            raise ValueError("must be base64") from error
+        if size % HASH_BYTES:
+            raise ValueError(f"must hold {HASH_BYTES} bytes for each word, holds {size}")
+        return value
+
+    def unpacked(self) -> frozenset[int]:
+        """The hashes, see `word_hash`."""
+        return frozenset(np.frombuffer(base64.b64decode(self.hashes), dtype="<u4").tolist())
+
+
+def word_hash(key: str) -> int:
+    """Of a `Word.key`; the same on every machine."""
+    # A lone surrogate never gets here from a request, but nothing here may depend on that.
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest(), "little")

@@ -1,0 +1,33 @@
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from handler.xgraad.word_set import WordSet, word_hash
+
+
+@given(st.sets(st.text(max_size=8)), st.sets(st.text(max_size=8)))
+def test_it_holds_its_words_and_no_others(words: set[str], others: set[str]) -> None:
+    found = WordSet.of(words).unpacked()
+    assert all(word_hash(word) in found for word in words)
+    assert not any(word_hash(word) in found for word in others - words)
+
+
+def test_order_and_repetition_make_no_difference() -> None:
+    assert WordSet.of(["film", "cast", "film"]) == WordSet.of(["cast", "film"])
+
+
+def test_words_cannot_be_read_back() -> None:
+    assert b"film" not in base64.b64decode(WordSet.of(["film"]).hashes)
+
+
+def test_a_lone_surrogate_is_a_word_like_any_other() -> None:
+    assert word_hash("\ud800") in WordSet.of(["\ud800"]).unpacked()
+
+
+@pytest.mark.parametrize(("hashes", "rule"), [("no base64!", "base64"), ("AAAA", "4 bytes for each word, holds 3")])
+def test_broken_sets_are_refused(hashes: str, rule: str) -> None:
+    with pytest.raises(ValidationError, match=rule):
+        WordSet(hashes=hashes)
