@@ -14,7 +14,7 @@ Costs = Mapping[tuple[str, int, int], Row]
 
 def cost_line(results: Path) -> str:
     """The price in one line that a user can plan with."""
-    lines = [_cost_line(row) for row in _latest(results, "speed").values()]
+    lines = [_cost_line(row) for row in latest_speeds(results).values()]
     return "\n".join(lines) or NOT_MEASURED
 
 
@@ -53,7 +53,7 @@ def growth_table(results: Path) -> str:
 def memory_table(results: Path) -> str:
     """Peaks of memory, weights included, and their ratio to the plain pass's."""
     rows = []
-    for row in _latest(results, "speed").values():
+    for row in latest_speeds(results).values():
         peaks = {(peak["name"], peak["tokens"], peak["batch"]): peak["peak_bytes"] for peak in row["peaks"]}
         rows += [
             (
@@ -110,6 +110,11 @@ def _by_length(results: Path, cell: Callable[[Row], str]) -> str:
 def _costs(row: Row) -> Costs:
     """Its costs by pass, tokens and batch size."""
     return {(cost["name"], cost["tokens"], cost["batch"]): cost for cost in row["costs"]}
+
+
+def latest_speeds(results: Path) -> dict[str, Row]:
+    """The last row of `speed.jsonl` for each device, by the device's name."""
+    return _latest(results, "speed")
 
 
 def _latest(results: Path, name: str) -> dict[str, Row]:

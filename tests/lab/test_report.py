@@ -83,6 +83,23 @@ def a_signals_row(word: str = "cf", **changes: Any) -> Row:
     } | changes
 
 
+def a_speed_row(**changes: Any) -> Row:
+    """Costs of every pass: those of the plain one in proportion to the tokens, those of `official` to their square."""
+    costs = [
+        {
+            "name": name,
+            "tokens": tokens,
+            "batch": batch,
+            "seconds_per_text": tokens**power / 1000,
+            "ratio": 1.0,
+        }
+        for name, power in (("plain", 1), ("scoring", 1), ("official", 2), ("verified", 1), ("paper", 1))
+        for tokens in (32, 128)
+        for batch in (1, 8)
+    ]
+    return {"device": "cpu", "precision": "float32", "n_threads": 2, "costs": costs, "peaks": []} | changes
+
+
 class Page(HTMLParser):
     """The tags of a page with their attributes, and its texts."""
 
@@ -286,6 +303,19 @@ def test_figures_are_the_same_every_time(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in sorted(first.glob("*.svg"))] == [
         path.read_bytes() for path in sorted(second.glob("*.svg"))
     ]
+
+
+def test_growth_is_drawn_for_each_device_and_says_how_much(tmp_path: Path) -> None:
+    gpu = {"device": "cuda", "device_name": "A GPU"}
+    for row in (a_speed_row(), a_speed_row(**gpu), a_speed_row()):
+        append_row(tmp_path / "speed.jsonl", row)
+    text, out = draw(tmp_path, [], [])
+    assert "plain model 4, scoring 4, the published script&#39;s scoring 16" in text
+    assert "Nothing has been measured yet" not in text
+    assert {path.stem for path in out.glob("*.svg")} == {"growth-cpu-float32", "growth-a-gpu-float32"}
+    svg = (out / "growth-cpu-float32.svg").read_text(encoding="utf-8")
+    assert "1 text a call" in svg
+    assert "8 texts a call" in svg
 
 
 def test_a_report_of_nothing_is_a_page(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 from scripts.lab.grid_rows import read_cells
 from scripts.lab.report.ablation_figure import ablation_figure, ablation_title
 from scripts.lab.report.figures import score_figure, score_title, sweep_figure, sweep_title, word_figure, word_title
+from scripts.lab.report.growth_figure import growth_figure, growth_title
 from scripts.lab.report.page import Picture, VictimSection, render_page
 from scripts.lab.report.style import styled, svg_of, write_png
 from scripts.lab.results import Row, read_rows
+from scripts.lab.speed_tables import latest_speeds
 
 PAGE = "report.html"
 SCORES = (
@@ -30,6 +32,11 @@ WORDS = (
 ABLATION = (
     "Figure 4: each signal alone and their product, each with percentile 95 of its own clean scores as the threshold; "
     "the top word of the signal is changed. The accuracy axis does not begin at 0."
+)
+
+GROWTH = (
+    "Wall clock, median over rounds, {n_threads} threads, {precision}. Both axes are logarithmic: a line as steep as "
+    "the plain model's grows as it does. The gate of verified lets every tenth text through."
 )
 
 
@@ -54,7 +61,7 @@ def draw_report(results: Path, out: Path, *, origin: Mapping[str, Any]) -> Path:
     """Write the page and each figure as SVG and PNG; returns the page.
 
     Args:
-        results: folder with `grid.jsonl` and `signals.jsonl`; what is not there yet stays empty.
+        results: folder with `grid.jsonl`, `signals.jsonl` and `speed.jsonl`; what is not there yet stays empty.
         out: folder to write to, made where needed.
         origin: commit, versions and time of the drawing.
     """
@@ -68,9 +75,13 @@ def draw_report(results: Path, out: Path, *, origin: Mapping[str, Any]) -> Path:
             over_all = list(rows.values())
             figure = ablation_figure(over_all, [_short_name(row) for row in over_all])
             overall.append(_keep(figure, "figure-4", ablation_title(over_all), ABLATION, out))
+        costs = [
+            _keep(growth_figure(row), f"growth-{_file_name(device)}", growth_title(row), GROWTH.format(**row), out)
+            for device, row in latest_speeds(results).items()
+        ]
     page = out / PAGE
     cells = read_cells(results / "grid.jsonl")
-    page.write_text(render_page(cells, victims=sections, overall=overall, origin=origin), encoding="utf-8")
+    page.write_text(render_page(cells, victims=sections, overall=overall, costs=costs, origin=origin), encoding="utf-8")
     return page
 
 

@@ -48,7 +48,12 @@ class VictimSection:
 
 
 def render_page(
-    cells: Sequence[Row], *, victims: Sequence[VictimSection], overall: Sequence[Picture], origin: Mapping[str, Any]
+    cells: Sequence[Row],
+    *,
+    victims: Sequence[VictimSection],
+    overall: Sequence[Picture],
+    costs: Sequence[Picture],
+    origin: Mapping[str, Any],
 ) -> str:
     """The page.
 
@@ -56,6 +61,7 @@ def render_page(
         cells: rows of the grid, the latest of each cell.
         victims: figures of each victim.
         overall: figures over all victims.
+        costs: of each device.
         origin: commit, versions and time of the drawing.
     """
     environment = Environment(
@@ -65,7 +71,7 @@ def render_page(
     compared = [(beside_the_paper(number, cells), all_methods(number)) for number in (1, 2, 3)]
     own: dict[str, Table] = {"other": other_attacks(cells), "clean": clean_models(cells), "every": every_cell(cells)}
     return environment.get_template("report.html").render(
-        compared=compared, own=own, victims=victims, overall=overall, origin=origin, source=source(),
+        compared=compared, own=own, victims=victims, overall=overall, costs=costs, origin=origin, source=source(),
         summary=summarize(cells, [ours for ours, _ in compared]), bases=bases_of(cells),
     )  # fmt: skip
 
