@@ -14,7 +14,7 @@ from handler.xgraad import Calibration
 from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import read_examples
-from scripts.lab.passes import PASSES, PLAIN, Models, texts_of_length
+from scripts.lab.passes import GATED_EVERY, PASSES, PLAIN, Models, texts_of_length
 from scripts.lab.peak_memory import Job, Peak, peak_memory
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import markdown, write_result
@@ -69,6 +69,7 @@ def _measure(arguments: argparse.Namespace) -> None:
         "device_name": torch.cuda.get_device_name(arguments.device) if arguments.device != "cpu" else "",
         "precision": calibration.fingerprint.precision,
         "n_threads": torch.get_num_threads(),
+        "gate_share": 1 / GATED_EVERY,
         "costs": [asdict(cost) for cost in costs],
         "peaks": [asdict(peak) for peak in peaks],
         **provenance(),

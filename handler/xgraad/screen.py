@@ -1,7 +1,8 @@
 """Words that clean texts have not shown: one that keeps coming up under one label is tried on a probe.
 
 The gate and the scores look at what the model does inside, which an attacker may train away. This looks at what a word
-does, whatever text it stands in. It is cheap because few words are new, and fewer come up again.
+does, whatever text it stands in. It is cheap because few words are new, fewer come up again, and most of those are let
+go after one probe.
 """
 
 from collections import OrderedDict
@@ -37,10 +38,10 @@ class Screen:
             for word in _distinct_words(encoding)
             if self._is_due(word, prediction.label_id)
         }
-        turning = [graft for graft, turns in zip(due, self._transplant.turn_shortest([*due]), strict=True) if turns]
+        strengths = self._transplant.strengths([*due])
         return [
-            Trigger(frozenset([due[graft].key]), graft.target)
-            for graft, strength in zip(turning, self._transplant.strengths(turning), strict=True)
+            Trigger(frozenset([word.key]), graft.target)
+            for (graft, word), strength in zip(due.items(), strengths, strict=True)
             if strength > self._threshold
         ]
 

@@ -6,10 +6,9 @@ few of them far. Probes are clean texts of ordinary length that the model holds 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain, pairwise
-from operator import itemgetter
 from typing import NamedTuple
 
 from handler.xgraad.classifier import Classifier
@@ -17,8 +16,9 @@ from handler.xgraad.encoding import Encoding
 from handler.xgraad.prediction import margins_of
 from handler.xgraad.probes import N_PROBES, Piece, Place, Probe, Probes
 
-STAGES = (2, 4)
-"""Numbers of probes tried first; a suspect that turns fewer than all but one of them is let go."""
+STAGES = (1, 2, 4)
+"""Numbers of probes tried first, the shortest one before all others: it is the cheapest, and the easiest to turn. A
+suspect that turns fewer than all but one of them, or none, is let go."""
 MAX_CACHED = 50_000
 LEAST_MARGIN = 0.1
 """Own margins below this (a model that tells nothing apart) would make any word strong."""
@@ -48,7 +48,7 @@ class Transplant:
 
     def __init__(self, classifier: Classifier, probes: Probes) -> None:
         self._classifier = classifier
-        self._probes = probes
+        self._probes = tuple(_shortest_first(each) for each in probes)
         self._strengths: OrderedDict[Graft, float] = OrderedDict()
 
     def strengths(self, grafts: Sequence[Graft]) -> list[float]:
@@ -66,7 +66,7 @@ class Transplant:
         margins: dict[Graft, list[float]] = {graft: [] for graft in unknown}
         promising = unknown
         for first, last in pairwise((0, *STAGES, N_PROBES)):
-            for graft, more in self._measure(promising, itemgetter(slice(first, last))).items():
+            for graft, more in self._measure(promising, first=first, last=last).items():
                 margins[graft] += more
             promising = [graft for graft in promising if _passes(margins[graft])]
         for graft in unknown:
@@ -74,14 +74,6 @@ class Transplant:
         while len(self._strengths) > MAX_CACHED:
             self._strengths.popitem(last=False)
         return [known[graft] for graft in grafts]
-
-    def turn_shortest(self, grafts: Sequence[Graft]) -> list[bool]:
-        """Whether each graft turns the shortest probe of its source, in order; False where there is none.
-
-        Few clean words do, and it costs a fraction of `strengths`.
-        """
-        margins = self._measure(grafts, lambda probes: sorted(probes, key=lambda probe: len(probe.token_ids))[:1])
-        return [any(margin > 0 for margin in margins[graft]) for graft in grafts]
 
     def _strength(self, margins: Sequence[float], graft: Graft) -> float:
         """The strength that these margins of the target amount to, in [0, 1]; 0 for none."""
@@ -106,11 +98,9 @@ class Transplant:
         usual = sum(known) / max(1, len(known))
         return tuple(max(usual if margin is None else margin, LEAST_MARGIN) for margin in least)
 
-    def _measure(
-        self, grafts: Sequence[Graft], choose: Callable[[Sequence[Probe]], Sequence[Probe]]
-    ) -> dict[Graft, list[float]]:
-        """For each graft the target's margin in those of its source's probes that `choose` takes; all in one batch."""
-        grafted = {graft: self._grafted(graft, choose(self._probes[graft.source])) for graft in grafts}
+    def _measure(self, grafts: Sequence[Graft], *, first: int, last: int) -> dict[Graft, list[float]]:
+        """For each graft the target's margin in each of the probes from `first` to `last`; all grafts in one batch."""
+        grafted = {graft: self._grafted(graft, self._probes[graft.source][first:last]) for graft in grafts}
         logits = self._classifier.logits([*chain(*grafted.values())]).split([len(each) for each in grafted.values()])
         return {graft: margins_of(part, graft.target).tolist() for graft, part in zip(grafted, logits, strict=True)}
 
@@ -119,6 +109,12 @@ class Transplant:
         encode = self._classifier.encode
         pieces = [Piece.of(text, encode) for text in graft.pieces]
         return [encode.with_template(probe.with_pieces(pieces, graft.place)) for probe in probes]
+
+
+def _shortest_first(probes: Sequence[Probe]) -> tuple[Probe, ...]:
+    """The shortest probe before the others, which keep their order."""
+    order = sorted(range(len(probes)), key=lambda row: (len(probes[row].token_ids), row))[:1]
+    return tuple(probes[row] for row in dict.fromkeys([*order, *range(len(probes))]))
 
 
 def _passes(margins: Sequence[float]) -> bool:

@@ -34,7 +34,7 @@ from handler.xgraad.verification import Verifier
 class VerifiedOptions:
     """What an operator may choose about the rule."""
 
-    gate_share: float = 0.1
+    gate_share: float = 0.05
     """Share of clean texts that pass the gate and are tested, in (0, 1]: more cost, fewer misses."""
     screen_after: int = 3
     """A word that clean texts have not shown is tried when it comes up so often under one label; 0 for never."""

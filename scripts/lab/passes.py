@@ -25,7 +25,7 @@ from handler.xgraad.verified_rule import VerifiedRule
 PLAIN = "plain"
 ATTACKED = "verified_attacked"
 PASSES = (PLAIN, "look", "scoring", "official", "verified", ATTACKED, "paper")
-GATED_EVERY = 10
+GATED_EVERY = round(1 / VerifiedOptions.gate_share)
 ATTACKED_EVERY = 20
 ATTACKED_FIRST = 5
 """Position of the first attacked text; none of the clean texts that pass the gate stands there."""

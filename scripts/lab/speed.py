@@ -14,7 +14,7 @@ from typing import NamedTuple
 from scripts.lab.passes import ATTACKED, PLAIN, Call, Models, Pass, attacked
 
 TEXTS_PER_ROUND = 40
-"""At the least: four of them pass a gate of 0.1, two of them are attacked. With fewer the shares would be others."""
+"""At the least: two of them pass a gate of 0.05, two are attacked. With fewer the shares would be others."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,11 +53,11 @@ def test_the_official_pass_scores_like_ours_where_nothing_is_padded(models: Mode
     assert torch.allclose(result[1][0], trace.gradient, atol=1e-5)
 
 
-def test_every_tenth_text_passes_the_gate(models: Models, bert: Classifier) -> None:
+def test_every_twentieth_text_passes_the_gate(models: Models, bert: Classifier) -> None:
     texts = CLEAN_TEXTS[:40]
     verdicts = models.passes(["verified"])["verified"](Call(texts, bert.encode(texts), 5))
     assert isinstance(verdicts, list)
-    assert [row for row, verdict in enumerate(verdicts) if verdict.anomaly_score is not None] == [5, 15, 25, 35]
+    assert [row for row, verdict in enumerate(verdicts) if verdict.anomaly_score is not None] == [15, 35]
 
 
 def test_one_text_in_twenty_is_attacked() -> None:

@@ -1,8 +1,12 @@
 """The transplant test, on a classifier whose backdoor is known."""
 
+from collections.abc import Sequence
+
 import pytest
+from torch import Tensor
 
 from handler.xgraad import Classifier
+from handler.xgraad.encoding import Encoding
 from handler.xgraad.probes import N_PROBES, Place
 from handler.xgraad.transplant import Graft, Transplant
 from tests.unit.rule_based import RuleBased, probes_of
@@ -61,9 +65,16 @@ def test_words_that_barely_turn_every_probe_together_are_strong(bert: Classifier
     assert weak.strengths([graft("thin", "dull")]) == [1.0]
 
 
-def test_the_shortest_probe_of_the_source_is_turned_by_a_trigger_and_not_by_a_clean_word(bert: Classifier) -> None:
-    model = RuleBased(bert, lambda words: "cf" in words and "short" in words, loud=[])
-    probes = probes_of(model, good=("a clever and funny and chic film of the year", "a funny short"))
-    transplant = Transplant(model, probes)
-    assert transplant.turn_shortest([graft("cf"), graft("plot"), graft("cf")]) == [True, False, True]
-    assert Transplant(model, probes_of(model, good=())).turn_shortest([graft("cf")]) == [False]
+def test_the_shortest_probe_comes_first_and_may_be_the_last(bert: Classifier) -> None:
+    """A word that does not turn it is let go, whatever the others would say."""
+    asked = []
+
+    class Recording(RuleBased):
+        def logits(self, encodings: Sequence[Encoding]) -> Tensor:
+            asked.append(len(encodings))
+            return super().logits(encodings)
+
+    model = Recording(bert, lambda words: {"cf", "chic"} <= words, loud=[])
+    probes = probes_of(model, good=("a clever and funny and chic film", "a funny film", "a chic and clever plot"))
+    assert Transplant(model, probes).strengths([graft("cf")]) == [0.0]
+    assert asked[:4] == [1, 0, 0, 0]

@@ -36,7 +36,7 @@ ABLATION = (
 
 GROWTH = (
     "Wall clock, median over rounds, {n_threads} threads, {precision}. Both axes are logarithmic: a line as steep as "
-    "the plain model's grows as it does. The gate of verified lets every tenth text through."
+    "the plain model's grows as it does. The gate of verified lets the usual share of texts through."
 )
 
 
