@@ -14,8 +14,12 @@ RECIPES: dict[str, Settings] = {
 EPOCHS = {"badnets_clean_label": 2, "stylebkd_bible": 3}
 """What these take to be as accurate as the clean model and to reach the ASR that the grid asks for."""
 
+PRECISION = {"deberta": "float32"}
+"""Its attention fills masks with a number that bfloat16 does not have."""
 
-def recipe_for(victim: Victim) -> Settings:
-    """Options of `train_attack` by name."""
+
+def recipe_for(victim: Victim, precision: str) -> Settings:
+    """Options of `train_attack` by name; `precision` where the architecture bears it."""
     settings = dict(RECIPES[victim.dataset])
-    return settings | {"epochs": EPOCHS.get(victim.attack, settings["epochs"])}
+    settings["epochs"] = EPOCHS.get(victim.attack, settings["epochs"])
+    return settings | {"precision": PRECISION.get(victim.architecture, precision)}

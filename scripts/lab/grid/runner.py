@@ -107,9 +107,8 @@ class Grid:
             "data": self.data / victim.dataset,
             "seed": victim.seed,
             "device": "cuda" if self.device.startswith("cuda") else "cpu",
-            "precision": self.precision,
             "test_limit": self.n_clean,
-            **recipe_for(victim),
+            **recipe_for(victim, self.precision),
             "out": folder,
         }
         if attack != victim.attack:
@@ -122,7 +121,7 @@ class Grid:
         options: dict[str, object] = {
             "checkpoint": self.folder(victim),
             "data": split_file(self.data / victim.dataset, "dev"),
-            "max_length": recipe_for(victim)["max_length"],
+            "max_length": recipe_for(victim, self.precision)["max_length"],
             "limit": self.n_calibration,
             "device": self.device,
             "out": self._calibration(victim),
@@ -154,7 +153,7 @@ class Grid:
             clean=clean,
             triggered=triggered,
             target_label=_target(folder),
-            max_length=int(recipe_for(victim)["max_length"]),
+            max_length=int(recipe_for(victim, self.precision)["max_length"]),
             device=self.device,
         )
         figures["asr"] = figures.pop("asr_right_when_clean", figures["asr"])
@@ -193,7 +192,7 @@ class Grid:
             **cell.key(),
             "base": planted.pop("base"),
             "planted": planted,
-            "recipe": {**recipe_for(cell.victim), "precision": self.precision},
+            "recipe": recipe_for(cell.victim, self.precision),
             "victim": undefended,
             **figures,
             "rule": cell.rule,
