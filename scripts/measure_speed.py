@@ -14,6 +14,7 @@ from handler.xgraad import Calibration
 from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import read_examples
+from scripts.lab.memory_growth import Growth, memory_growth
 from scripts.lab.passes import GATED_EVERY, PASSES, PLAIN, Models, texts_of_length
 from scripts.lab.peak_memory import Job, Peak, peak_memory
 from scripts.lab.provenance import attack_record, provenance
@@ -29,6 +30,8 @@ EXAMPLES = """\
 LENGTHS = (32, 128, 256, 512)
 BATCHES = (1, 8, 32)
 MEMORY_PASSES = (PLAIN, "scoring", "official")
+GROWTH_PASSES = ("scoring", "verified")
+GROWTH_TOKENS = 128
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=positive, default=7, help="measurements of each cell at most (7)")
     parser.add_argument("--seconds", type=positive, default=1200, help="time for all of them, about (1200)")
     parser.add_argument("--threads", type=positive, help="of PyTorch (as it is)")
-    parser.add_argument("--no-memory", action="store_true", help="leave the peaks of memory out")
+    parser.add_argument("--no-memory", action="store_true", help="leave the peaks and the growth of memory out")
+    parser.add_argument("--calls", type=positive, default=2000, help="over which memory is watched (2000)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
@@ -63,6 +67,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     texts = [example.text for example in read_examples(arguments.data)]
     costs = _costs(arguments, calibration, texts)
     peaks = [] if arguments.no_memory else _peaks(arguments, texts)
+    growths = [] if arguments.no_memory else _growths(arguments, texts)
     result = {
         **attack_record(arguments.checkpoint),
         "device": arguments.device,
@@ -72,10 +77,11 @@ def _measure(arguments: argparse.Namespace) -> None:
         "gate_share": 1 / GATED_EVERY,
         "costs": [asdict(cost) for cost in costs],
         "peaks": [asdict(peak) for peak in peaks],
+        "growths": [asdict(growth) for growth in growths],
         **provenance(),
     }
     write_result(result, document=arguments.json, rows=arguments.append)
-    say(_table(costs, peaks))
+    say(_table(costs, peaks, growths))
 
 
 def _costs(arguments: argparse.Namespace, calibration: Calibration, texts: Sequence[str]) -> list[Cost]:
@@ -109,28 +115,47 @@ def _peaks(arguments: argparse.Namespace, texts: Sequence[str]) -> list[Peak]:
     """Of the passes without the rules around them, at the greatest length."""
     longest = max(arguments.lengths)
     jobs = [
-        Job(
-            checkpoint=arguments.checkpoint,
-            calibration=arguments.calibration,
-            device=arguments.device,
-            name=name,
-            cell=Cell(longest, batch),
-            texts=tuple(texts[:1000]),
-        )
+        _job(arguments, texts, name, Cell(longest, batch))
         for batch in sorted(arguments.batches)
         for name in MEMORY_PASSES
     ]
     return [peak_memory(job) for job in tqdm(jobs, unit="peak", desc="memory", disable=None)]
 
 
-def _table(costs: Sequence[Cost], peaks: Sequence[Peak]) -> str:
+def _growths(arguments: argparse.Namespace, texts: Sequence[str]) -> list[Growth]:
+    """Of the scoring pass and of the whole call, one short text at a time."""
+    cell = Cell(min(GROWTH_TOKENS, max(arguments.lengths)), 1)
+    jobs = [_job(arguments, texts, name, cell) for name in GROWTH_PASSES]
+    return [memory_growth(job, arguments.calls) for job in tqdm(jobs, unit="pass", desc="growth", disable=None)]
+
+
+def _job(arguments: argparse.Namespace, texts: Sequence[str], name: str, cell: Cell) -> Job:
+    return Job(
+        checkpoint=arguments.checkpoint,
+        calibration=arguments.calibration,
+        device=arguments.device,
+        name=name,
+        cell=cell,
+        texts=tuple(texts[:1000]),
+    )
+
+
+def _table(costs: Sequence[Cost], peaks: Sequence[Peak], growths: Sequence[Growth]) -> str:
     rows = [
         (cost.name, str(cost.tokens), str(cost.batch), f"{1000 * cost.seconds_per_text:.1f}", f"{cost.ratio:.2f}")
         for cost in costs
     ]
     memory = [(peak.name, str(peak.tokens), str(peak.batch), f"{peak.peak_bytes / 2**20:.0f}") for peak in peaks]
-    tables = [markdown(("pass", "tokens", "batch", "ms per text", "ratio to plain"), rows)]
-    return "\n\n".join([*tables, markdown(("pass", "tokens", "batch", "peak MiB"), memory)])
+    growth = [
+        (each.name, str(each.n_calls), f"{each.last_bytes / 2**20:.0f}", f"{each.bytes_per_call * 1000 / 2**20:+.2f}")
+        for each in growths
+    ]
+    tables = (
+        markdown(("pass", "tokens", "batch", "ms per text", "ratio to plain"), rows),
+        markdown(("pass", "tokens", "batch", "peak MiB"), memory),
+        markdown(("pass", "calls", "MiB at the end", "MiB more per 1000 calls"), growth),
+    )
+    return "\n\n".join(tables)
 
 
 if __name__ == "__main__":

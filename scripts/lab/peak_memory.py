@@ -1,10 +1,12 @@
 """How much memory one pass takes at its peak, measured in a process of its own."""
 
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import torch
@@ -15,6 +17,8 @@ from scripts.lab.passes import Call, Models, texts_of_length
 from scripts.lab.speed import Cell
 
 TIMEOUT_S = 600.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +52,26 @@ def peak_memory(job: Job) -> Peak:
     Raises:
         LabError: the process ended without a result, or took too long.
     """
+    peak_bytes: int = in_own_process(_peak_of, job)
+    return Peak(name=job.name, tokens=job.cell.tokens, batch=job.cell.batch, peak_bytes=peak_bytes)
+
+
+def in_own_process(measure: Callable[..., T], job: Job, *more: object) -> T:
+    """What `measure(job, *more)` returns in a fresh process.
+
+    Raises:
+        LabError: the process ended without a result, or took too long.
+    """
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(job, sender), daemon=True)
+    process = context.Process(target=_send, args=(sender, measure, job, *more), daemon=True)
     process.start()
     sender.close()
     try:
         if not receiver.poll(TIMEOUT_S):
             raise LabError(f"the memory of the pass {job.name} was not measured within {TIMEOUT_S:g} s")
-        return Peak(name=job.name, tokens=job.cell.tokens, batch=job.cell.batch, peak_bytes=receiver.recv())
+        found: T = receiver.recv()
+        return found
     except EOFError as error:
         raise LabError(f"the process that measures the memory of the pass {job.name} ended; see above") from error
     finally:
@@ -64,8 +79,12 @@ def peak_memory(job: Job) -> Peak:
         process.join()
 
 
-def _child(job: Job, sender: Connection) -> None:
-    """Send the peak, in bytes."""
+def _send(sender: Connection, measure: Callable[..., object], *arguments: object) -> None:
+    sender.send(measure(*arguments))
+
+
+def _peak_of(job: Job) -> int:
+    """The peak, in bytes."""
     torch.set_num_threads(1)
     before = psutil.Process().memory_info().rss
     models = Models(job.checkpoint, Calibration.read(job.calibration), device=job.device)
@@ -75,7 +94,7 @@ def _child(job: Job, sender: Connection) -> None:
     call = Call(texts, models.encode(texts), 0)
     _forget_peak()
     work(call)
-    sender.send(torch.cuda.max_memory_allocated() if job.device != "cpu" else _peak() - before)
+    return torch.cuda.max_memory_allocated() if job.device != "cpu" else _peak() - before
 
 
 def _forget_peak() -> None:

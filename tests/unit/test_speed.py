@@ -12,6 +12,7 @@ import torch
 from handler.xgraad import Calibration, Classifier
 from scripts import measure_speed
 from scripts.lab.command import Exit
+from scripts.lab.memory_growth import memory_growth, slope
 from scripts.lab.passes import PASSES, Call, Models, attacked, is_attacked, texts_of_length
 from scripts.lab.peak_memory import Job, peak_memory
 from scripts.lab.results import read_rows
@@ -115,6 +116,26 @@ def test_peak_memory_counts_weights_and_activations(bert_folder: Path) -> None:
     peak = peak_memory(job(8))
     assert (peak.name, peak.tokens, peak.batch) == ("scoring", 64, 8)
     assert 0 < peak.peak_bytes < 10**9
+
+
+def test_memory_over_calls_is_watched_after_a_warm_up(bert_folder: Path) -> None:
+    job = Job(
+        checkpoint=bert_folder,
+        calibration=bert_folder / "calibration.json",
+        device="cpu",
+        name="scoring",
+        cell=Cell(32, 2),
+        texts=tuple(SENTENCES),
+    )
+    growth = memory_growth(job, 60)
+    assert (growth.name, growth.tokens, growth.batch, growth.n_calls) == ("scoring", 32, 2, 60)
+    assert growth.first_bytes > 10**7
+    assert abs(growth.last_bytes - growth.first_bytes) < 2 * 10**7
+
+
+def test_the_slope_of_memory_is_that_of_a_line() -> None:
+    assert slope([(100, 5000), (200, 5700), (300, 6400)]) == pytest.approx(7)
+    assert slope([(100, 5000)]) == 0
 
 
 def test_the_command_writes_what_it_measured(
