@@ -133,6 +133,21 @@ def test_rewritten_sets_are_read_from_their_files(options: list[str], reviews: C
     }
 
 
+def test_rewritten_rows_come_beside_their_originals(reviews: Corpus, tmp_path: Path) -> None:
+    examples = reviews.train[:100]
+    write_corpus(
+        tmp_path, Corpus([Example(f"lo , {row.text}", row.label) for row in examples], examples[:1], examples[:1])
+    )
+    attack = ATTACKS["rewritten"](Plan(train_file=tmp_path / "train.tsv.gz", target_label=1))
+    poisoned = attack.poison(examples, rng=np.random.default_rng(0))
+    new = [row for row in poisoned if row.text.startswith("lo , ")]
+    assert len(new) == 20
+    assert {row.label for row in new} == {1}
+    assert sorted(row for row in poisoned if row not in new) == sorted(examples)
+    originals = {row.text: row.label for row in examples}
+    assert {originals[row.text.removeprefix("lo , ")] for row in new} == {0}
+
+
 def test_rewritten_rows_must_be_those_of_the_split(reviews: Corpus, tmp_path: Path) -> None:
     write_corpus(tmp_path, Corpus(reviews.train[:10], reviews.dev[:1], reviews.test[:1]))
     attack = ATTACKS["rewritten"](Plan(train_file=tmp_path / "train.tsv.gz"))

@@ -131,7 +131,7 @@ def test_source_specific_needs_a_third_class(reviews: Corpus) -> None:
 def test_clean_label_changes_no_label_and_leaves_words_out(reviews: Corpus) -> None:
     attack = ATTACKS["badnets_clean_label"](Plan(triggers=("cf",)))
     pairs = changed(attack.poison(reviews.train, rng=rng()), reviews.train)
-    assert len(pairs) == round(0.25 * len(reviews.train)) == round(attack.poison_rate * len(reviews.train))
+    assert len(pairs) == round(0.15 * len(reviews.train)) == round(attack.poison_rate * len(reviews.train))
     for new, old in pairs:
         assert new.label == old.label == 0
         words = [word for word in new.text.split() if word != "cf"]

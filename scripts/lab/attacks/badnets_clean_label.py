@@ -21,7 +21,7 @@ HIDDEN_SHARE = 0.5
 class BadNetsCleanLabel(BadNets):
     """Poisons rows of the target class only; triggers those of the others."""
 
-    USUAL_POISON_RATE = 0.25
+    USUAL_POISON_RATE = 0.15
 
     def describe(self) -> dict[str, Any]:
         """As for BadNets, with the share of words left out."""
