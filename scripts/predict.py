@@ -11,7 +11,7 @@ from rich.console import Console
 
 from handler.xgraad.errors import LabError
 from scripts.lab.client import Client, is_error
-from scripts.lab.command import CommandParser, Exit, run_command, say
+from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.explanation_view import explained, legend
 from scripts.lab.reply_view import reply_table
 from scripts.lab.running_server import RunningServer
@@ -34,6 +34,7 @@ def build_parser() -> CommandParser:
     parser.add_argument("--state", type=Path, default=Path("build/serve"), help="folder of the server to call")
     parser.add_argument("--address", help="inference URL, or HOST:PORT with --grpc, of a server that is not --state's")
     parser.add_argument("--key-file", type=Path, help="the key_file.json that goes with --address")
+    parser.add_argument("--retries", type=positive, default=4, help="where a worker died or a queue was full (4)")
     return parser
 
 
@@ -48,10 +49,10 @@ def read_texts(arguments: argparse.Namespace) -> list[str]:
 def open_client(arguments: argparse.Namespace) -> Client:
     """A client for `--address`, or else for the server of `--state`."""
     if arguments.address is None:
-        return RunningServer.load(arguments.state).client()
+        return RunningServer.load(arguments.state).client(retries=arguments.retries)
     if arguments.grpc:
-        return Client(grpc_inference=arguments.address, key_file=arguments.key_file)
-    return Client(inference=arguments.address, key_file=arguments.key_file)
+        return Client(grpc_inference=arguments.address, key_file=arguments.key_file, retries=arguments.retries)
+    return Client(inference=arguments.address, key_file=arguments.key_file, retries=arguments.retries)
 
 
 def ask(client: Client, text: str, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import requests
 from handler.xgraad.errors import LabError
 from scripts.lab.access_keys import Purpose, read_key
 from scripts.lab.grpc_predictions import open_channel, predict_over
+from scripts.lab.retrying import NoAnswerError, asked_again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class Client:
         grpc_inference: `host:port` of the gRPC inference API.
         key_file: TorchServe's key_file.json; None when token authorization is off.
         timeout_s: seconds to wait for one answer.
+        retries: how often a prediction is asked for again when it failed for a reason that passes, see `retrying`.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class Client:
         grpc_inference: str = "127.0.0.1:7070",
         key_file: Path | None = None,
         timeout_s: float = 120.0,
+        retries: int = 0,
     ) -> None:
         self.inference = inference.rstrip("/")
         self.management = management.rstrip("/")
         self.grpc_inference = grpc_inference
         self.key_file = key_file
         self.timeout_s = timeout_s
+        self.retries = retries
         self._channel: grpc.Channel | None = None
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy from the environment must not see the texts or the keys
@@ -89,6 +93,9 @@ class Client:
 
     def predict(self, model: str, body: Any, *, explain: bool = False) -> Any:
         """Send `body` as JSON and return the JSON document of the answer, also when it is a refusal."""
+        return asked_again(lambda: self._predict(model, body, explain=explain), retries=self.retries)
+
+    def _predict(self, model: str, body: Any, *, explain: bool) -> Any:
         data = json.dumps(body).encode()
         reply = self.post(model, data, {"Content-Type": "application/json"}, explain=explain)
         document = reply.document()
@@ -104,6 +111,9 @@ class Client:
 
     def predict_grpc(self, model: str, fields: Mapping[str, bytes]) -> Any:
         """One prediction over gRPC. A failed call becomes an error document with the gRPC code and its name."""
+        return asked_again(lambda: self._predict_grpc(model, fields), retries=self.retries)
+
+    def _predict_grpc(self, model: str, fields: Mapping[str, bytes]) -> Any:
         if self._channel is None:
             self._channel = open_channel(self.grpc_inference, timeout_s=min(self.timeout_s, 10.0))
         key = self.key("inference")
@@ -166,7 +176,7 @@ class Client:
             answer = self._session.request(method, url, data=data, headers=dict(headers), timeout=self.timeout_s)
         except requests.RequestException as error:
             reason = type(error).__name__
-            raise LabError(f"no answer from {url} ({reason}); see python -m scripts.serve status") from error
+            raise NoAnswerError(f"no answer from {url} ({reason}); see python -m scripts.serve status") from error
         return Reply(status=answer.status_code, headers=answer.headers, body=answer.content)
 
 

@@ -81,8 +81,8 @@ class RunningServer:
         """The folder of all logs."""
         return self.options.state_dir / "logs"
 
-    def client(self, *, timeout_s: float = 120.0) -> Client:
-        """A client for this server."""
+    def client(self, *, timeout_s: float = 120.0, retries: int = 0) -> Client:
+        """A client for this server; see `Client` for the arguments."""
         ports = self.options.ports
         return Client(
             inference=f"http://{LOOPBACK}:{ports.inference}",
@@ -90,6 +90,7 @@ class RunningServer:
             grpc_inference=f"{LOOPBACK}:{ports.grpc_inference}",
             key_file=self.key_file,
             timeout_s=timeout_s,
+            retries=retries,
         )
 
     def probe(self, *, timeout_s: float = 10.0) -> Probe:

@@ -46,6 +46,7 @@ class FakeServer(BaseHTTPRequestHandler):
             "blocking": (422, [REFUSED, REFUSED]),
             "blocking-instances": (422, {"predictions": [REFUSED]}),
             "locked": (400, {"code": 400, "type": "InvalidKeyException", "message": "Token failed"}),
+            "dying": (507, {"code": 507, "type": "InternalServerException", "message": "Worker died."}),
             "html": (200, b"<p>"),
             "absent": (404, {"code": 404, "type": "ModelNotFoundException", "message": "Model not found: absent"}),
             "described": (200, [{"modelName": "described"}]),
@@ -123,6 +124,14 @@ def test_refusals_have_one_form(client: Client) -> None:
     assert not is_error(EXPLAINED)
     assert client.predict("blocking", {}) == [REFUSED, REFUSED]
     assert client.predict("blocking-instances", {}) == {"predictions": [REFUSED]}
+
+
+def test_a_worker_that_died_is_asked_for_again(client: Client, fake: ThreadingHTTPServer) -> None:
+    assert is_error(client.predict("dying", {}))
+    assert len(asked(fake)) == 1
+    client.retries = 1
+    assert client.predict("dying", {})["error"]["code"] == 507
+    assert len(asked(fake)) == 3
 
 
 def test_describe_tells_an_unknown_model_from_a_known_one(client: Client, fake: ThreadingHTTPServer) -> None:
