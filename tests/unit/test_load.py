@@ -10,7 +10,7 @@ import pytest
 
 from handler.xgraad.errors import LabError
 from scripts import load_test
-from scripts.lab.load import LoadLimits, put_load, summary
+from scripts.lab.load import NO_ANSWER, Asked, LoadLimits, crowd, put_load, summary
 
 
 class Server:
@@ -20,7 +20,7 @@ class Server:
         self.n_asked = 0
         self._wait_s = wait_s
 
-    def client(self, *, timeout_s: float) -> Any:
+    def client(self, **_: object) -> Any:
         return self
 
     def __enter__(self) -> "Server":
@@ -52,8 +52,33 @@ def test_clients_stop_in_time() -> None:
     assert load.n_requests > 3
 
 
+def test_a_crowd_tells_errors_from_wrong_answers_and_ends_with_its_block() -> None:
+    limits = LoadLimits(seconds=60, n_requests=35)
+    server: Any = Server()
+    with crowd(server, "m", ["a", "b"], n_clients=1, limits=limits, is_right=lambda text, _: text == "a") as found:
+        found.wait()
+    assert found.errors == {NO_ANSWER: 5, "None None": 6}
+    assert len(found.answered) == 24
+    asked_b = [number for number in range(1, 36) if number % 2 == 0 and number % 7 and number % 5]
+    assert found.n_wrong == len(asked_b)
+    with crowd(server, "m", ["a"], n_clients=2, limits=LoadLimits(seconds=60, n_requests=10**9)) as found:
+        time.sleep(0.05)
+    assert all(client.done() for client in found.clients)
+    assert 0 < len(found.seen) < 10**9
+
+
+def test_a_client_that_breaks_is_not_silent() -> None:
+    def broken(_text: str, _document: Any) -> bool:
+        raise ZeroDivisionError
+
+    limits = LoadLimits(seconds=1, n_requests=1)
+    server: Any = Server()
+    with pytest.raises(ZeroDivisionError), crowd(server, "m", ["a"], n_clients=1, limits=limits, is_right=broken):
+        pass
+
+
 def test_no_good_answer_is_no_crash() -> None:
-    load = summary("m", [(0.1, False)], n_clients=1, seconds=1.0)
+    load = summary("m", [Asked(0.0, 0.1, NO_ANSWER, is_right=True)], n_clients=1, seconds=1.0)
     assert (load.n_requests, load.n_errors, load.p99_s) == (0, 1, 0.0)
 
 
