@@ -23,6 +23,10 @@ settings.load_profile("project")
 CLEAN_TEXTS = [f"{first} {second}" for first in SENTENCES for second in SENTENCES]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--figures", type=Path, help="JSON lines file to append what the tests of faults measure")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quiet_transformers() -> None:
     from transformers.utils import logging

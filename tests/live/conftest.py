@@ -1,0 +1,32 @@
+"""Where the figures of live tests go, if anywhere."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from scripts.lab.load import Crowd
+from scripts.lab.provenance import provenance
+from scripts.lab.results import append_row
+
+
+@pytest.fixture
+def record(pytestconfig: pytest.Config) -> Callable[..., None]:
+    """Appends a row for one fault to the file of `--figures`: what the clients saw, and the `seconds` it took."""
+    path = pytestconfig.getoption("--figures")
+
+    def write(fault: str, found: Crowd, *, n_clients: int, seconds: float) -> None:
+        row = {
+            "fault": fault,
+            "n_clients": n_clients,
+            "n_requests": len(found.seen),
+            "n_wrong": found.n_wrong,
+            "errors": dict(found.errors),
+            "seconds": seconds,
+            "n_cores": os.cpu_count(),
+            **provenance(),
+        }
+        if path is not None:
+            append_row(path, row)
+
+    return write
