@@ -13,7 +13,7 @@ from scripts.lab.readiness import CANARY, Probe
 
 EXAMPLES = """\
   python -m scripts.check_ready                      exit code 1 when it is not ready, with the reasons
-  python -m scripts.check_ready --models sst2 --key-file build/serve/key_file.json
+  python -m scripts.check_ready --models sst2 --key-file build/serve/key_file.json --logs build/serve/logs
   python -m scripts.check_ready --alive              only what /ping says: for liveness, not for readiness"""
 
 
@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         management=arguments.management.rstrip("/"),
         key_file=arguments.key_file if arguments.key_file and arguments.key_file.is_file() else None,
         timeout_s=arguments.timeout,
+        logs=arguments.logs,
     )
     reasons = alive(probe) if arguments.alive else probe.not_ready(arguments.models, canary=arguments.canary)
     for reason in reasons:
@@ -42,6 +43,9 @@ def build_parser() -> CommandParser:
     parser.add_argument("--inference", type=address, default=_setting("INFERENCE", "http://127.0.0.1:8080"))
     parser.add_argument("--management", type=address, default=_setting("MANAGEMENT", "http://127.0.0.1:8081"))
     parser.add_argument("--key-file", type=Path, default=Path(_setting("KEY_FILE", "key_file.json")))
+    parser.add_argument(
+        "--logs", type=Path, default=Path(_setting("LOGS", "logs")), help="tell why a model fails to load"
+    )
     parser.add_argument("--canary", default=CANARY, help="the text that each model must answer")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for one answer (10)")
     parser.add_argument("--alive", action="store_true", help="ask /ping only")

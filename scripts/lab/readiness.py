@@ -1,7 +1,7 @@
 """Whether a server is ready: every worker of every model READY, and a canary text answered by each model.
 
 TorchServe's own /ping says Healthy while workers are still loading, and for minutes while they die and start again.
-Probes run this every few seconds, so it imports nothing but the standard library: the rest would take longer than the
+Probes run this every few seconds, so it needs nothing but the standard library: the rest would take longer than the
 answer.
 """
 
@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
+
+from scripts.lab.worker_log import load_failure
 
 CANARY = "a canary in a mine"
 Purpose = Literal["inference", "management"]
@@ -40,6 +42,8 @@ class Probe:
     key_file: Path | None = None
     """TorchServe's key_file.json; None without token authorization."""
     timeout_s: float = 10.0
+    logs: Path | None = None
+    """TorchServe's folder of logs, which alone tells why a model does not load; None where it cannot be read."""
 
     def __post_init__(self) -> None:
         for url in (self.inference, self.management):
@@ -77,7 +81,18 @@ class Probe:
         description = answer.document[0]
         states = [str(worker["status"]) for worker in description["workers"]]
         n_ready, wanted = states.count("READY"), int(description["minWorkers"])
-        return None if n_ready == len(states) >= max(wanted, 1) else f"{model}: {n_ready} of {wanted} workers READY"
+        if n_ready == len(states) >= max(wanted, 1):
+            return None
+        return f"{model}: {n_ready} of {wanted} workers READY{self._cause(model)}"
+
+    def _cause(self, model: str) -> str:
+        """What the last worker that failed to load the model said, after a colon; empty where none did."""
+        try:
+            log = ((self.logs or Path()) / "model_log.log").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        cause = load_failure(log, model=model)
+        return f": {cause.splitlines()[0]}" if cause else ""
 
     def _canary(self, model: str, text: str) -> str | None:
         """A text that the operator's policy blocks was judged as well, and that is what counts."""

@@ -101,6 +101,7 @@ class RunningServer:
             management=f"http://{LOOPBACK}:{ports.management}",
             key_file=self.key_file,
             timeout_s=timeout_s,
+            logs=self.logs,
         )
 
     def process(self) -> psutil.Process | None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -100,6 +101,17 @@ def test_what_is_missing_is_named(fake: Fake, path: str, reply: tuple[int, Any],
     fake.replies[path] = reply
     assert probe(fake).not_ready() == [reason]
     assert probe(fake).is_alive() is None  # which /ping would not have told
+
+
+def test_the_log_tells_why_a_model_does_not_load(fake: Fake, tmp_path: Path) -> None:
+    fake.replies["/models/toy"] = (200, [{"minWorkers": 2, "workers": [{"status": "UNLOADING"}]}])
+    prefix = "2026-01-01T00:00:00,000 [INFO ] W-9000-toy_1.0-stdout MODEL_LOG - "
+    failed = "Failed to load model toy, exception SelfTestError: parameters: not finite"
+    lines = [failed.replace("not finite", "old"), "Traceback (most recent call last):", failed]
+    (tmp_path / "model_log.log").write_text("".join(f"{prefix}{line}\n" for line in lines))
+    told = replace(probe(fake), logs=tmp_path).not_ready()
+    assert told == ["toy: 0 of 2 workers READY: SelfTestError: parameters: not finite"]
+    assert replace(probe(fake), logs=tmp_path / "absent").not_ready() == ["toy: 0 of 2 workers READY"]
 
 
 def test_a_canary_that_is_blocked_was_judged(fake: Fake) -> None:
