@@ -12,6 +12,7 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import TypeVar
 
+from handler.device_loss import require_device
 from handler.policy import settle, undefended
 from handler.reply import Reply, refuse, reply
 from handler.request import Refusal, Request
@@ -33,13 +34,18 @@ _PACKAGE = Path(__file__).parent
 def answer(
     requests: Sequence[Request], defense: Defense, settings: Settings, stopwatch: Stopwatch | None = None
 ) -> list[Reply]:
-    """One reply per request, in order. Raises nothing that a text or a model can cause."""
+    """One reply per request, in order. Raises nothing else that a text or a model can cause.
+
+    Raises:
+        DeviceLostError: this process will never answer anything again.
+    """
     watch = stopwatch or Stopwatch()
     together = tried(lambda: _judged(requests, defense, settings, watch), f"a batch of {len(requests)} requests")
     return [_alone(request, defense, settings, watch) for request in requests] if together is None else together
 
 
 def _alone(request: Request, defense: Defense, settings: Settings, stopwatch: Stopwatch) -> Reply:
+    require_device(defense.classifier.device)
     found = tried(lambda: _judged([request], defense, settings, stopwatch), "a request alone")
     if found is None and settings.on_error == "fail_open":
         found = tried(lambda: [_plain(request, defense, settings)], "a request undefended")

@@ -19,6 +19,7 @@ try:
 
     from handler.answering import answer
     from handler.describe import describe
+    from handler.device_loss import DeviceLostError, end_worker
     from handler.metrics import Metrics
     from handler.registry_file import open_registry
     from handler.reply import Reply, refuse
@@ -66,7 +67,10 @@ class XGraadHandler:
         stopwatch = Stopwatch()
         with stopwatch("parse"):
             requests = self.preprocess(data, headers)
-        replies = self.inference(requests, stopwatch)
+        try:
+            replies = self.inference(requests, stopwatch)
+        except DeviceLostError as error:
+            end_worker(error)
         with stopwatch("reply"):
             fitting = [
                 shown(row, header, reply, model=str(context.model_name), settings=self.settings)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from handler.device_loss import DeviceLostError
 from handler.xgraad import Defense
 from handler.xgraad_handler import XGraadHandler
 from tests.documents import floats, without_floats
@@ -371,6 +372,22 @@ def test_no_gpu_number_means_the_processor(worker: Worker) -> None:
     assert worker.service.context.system_properties["gpu_id"] is None
     (answer,) = worker({"fields": [], "headers": {"describe": "True"}})
     assert answer.document["device"] == "cpu"
+
+
+def test_a_lost_device_ends_the_worker(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of TorchServe's stands in the way, and the batch gets no answer from us."""
+    from handler import xgraad_handler
+
+    def lose(*_: object) -> None:
+        raise DeviceLostError("cuda:0 does not answer")
+
+    def end(error: DeviceLostError) -> None:
+        raise SystemExit(str(error))
+
+    monkeypatch.setattr(xgraad_handler, "answer", lose)
+    monkeypatch.setattr(xgraad_handler, "end_worker", end)
+    with pytest.raises(SystemExit, match="cuda:0 does not answer"):
+        worker(post({"text": "a film"}), post({"text": 5}))
 
 
 def test_torchserve_finds_exactly_one_class(torchserve: SimpleNamespace) -> None:

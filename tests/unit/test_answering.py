@@ -35,6 +35,7 @@ class Faulty:
     def __init__(self, classifier: Classifier, error: BaseException, *, also_plain: bool = False) -> None:
         self.classifier = classifier
         self.judged: list[list[str]] = []
+        self.device = classifier.device
         self._error = error
         if also_plain:
             self.classifier = cast(Classifier, self)
