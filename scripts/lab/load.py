@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,6 +83,17 @@ class Crowd:
     def answered(self) -> list[Asked]:
         """Those with an answer, right or wrong."""
         return [asked for asked in list(self.seen) if asked.error is None]
+
+    @property
+    def gap_s(self) -> float:
+        """The longest time in which nobody got an answer, between the first answer and the last."""
+        ends = sorted(asked.end for asked in self.answered)
+        return max((later - earlier for earlier, later in pairwise(ends)), default=0.0)
+
+    @property
+    def longest_s(self) -> float:
+        """The longest that a client waited, for whatever came."""
+        return max((asked.seconds for asked in list(self.seen)), default=0.0)
 
     @property
     def n_wrong(self) -> int:

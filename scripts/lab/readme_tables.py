@@ -15,6 +15,7 @@ from scripts.lab.defense_tables import (
     rules_table,
 )
 from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
+from scripts.lab.operation_tables import faults_table, soak_table
 from scripts.lab.results import Row, markdown, read_rows
 from scripts.lab.speed_tables import cost_line, growth_table, load_table, memory_table, speed_table
 
@@ -78,6 +79,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "cost": cost_line,
     "decision": partial(ablation_table, group="decision"),
     "demo": _demo_table,
+    "faults": faults_table,
     "gate_share": partial(ablation_table, group="gate_share"),
     "gates": gates_table,
     "grid": grid_table,
@@ -88,6 +90,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "memory": memory_table,
     "neutralizer": partial(ablation_table, group="neutralizer"),
     "rules": rules_table,
+    "soak": soak_table,
     "speed": speed_table,
     "targets": _targets_table,
 }

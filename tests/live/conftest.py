@@ -12,17 +12,18 @@ from scripts.lab.results import append_row
 
 @pytest.fixture
 def record(pytestconfig: pytest.Config) -> Callable[..., None]:
-    """Appends a row for one fault to the file of `--figures`: what the clients saw, and the `seconds` it took."""
+    """Appends a row for one fault to the file of `--figures`: what the clients saw."""
     path = pytestconfig.getoption("--figures")
 
-    def write(fault: str, found: Crowd, *, n_clients: int, seconds: float) -> None:
+    def write(fault: str, found: Crowd, *, n_clients: int) -> None:
         row = {
             "fault": fault,
             "n_clients": n_clients,
             "n_requests": len(found.seen),
             "n_wrong": found.n_wrong,
             "errors": dict(found.errors),
-            "seconds": seconds,
+            "gap_s": found.gap_s,
+            "longest_s": found.longest_s,
             "n_cores": os.cpu_count(),
             **provenance(),
         }

@@ -2,7 +2,7 @@
 
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tests.live.scrape import value, wait_for
 from tests.live.toy import is_right_for, options_for, packed
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(200)]
+N_CLIENTS = 8
 REASON = "SelfTestError: parameters: not finite; the weights are damaged"
 
 
@@ -61,7 +62,7 @@ def wait_for_failures(server: RunningServer, n_failures: int) -> None:
 
 
 def test_it_is_never_ready_and_the_other_model_serves(
-    server: RunningServer, bert_folder: Path, capsys: pytest.CaptureFixture[str]
+    server: RunningServer, bert_folder: Path, capsys: pytest.CaptureFixture[str], record: Callable[..., None]
 ) -> None:
     deadline = time.monotonic() + 60
     while server.probe().not_ready(["toy"]):
@@ -69,12 +70,13 @@ def test_it_is_never_ready_and_the_other_model_serves(
         time.sleep(0.2)
     wait_for_failures(server, 1)
     is_right, limits = is_right_for(bert_folder, rule="conformal"), LoadLimits(seconds=60, n_requests=10**6)
-    with crowd(server, "toy", CLEAN_TEXTS, n_clients=8, limits=limits, is_right=is_right) as found:
+    with crowd(server, "toy", CLEAN_TEXTS, n_clients=N_CLIENTS, limits=limits, is_right=is_right) as found:
         wait_for_failures(server, 3)  # TorchServe tries again and again
         assert server.probe().not_ready(["broken"]) == [f"broken: 0 of 1 workers READY: {REASON}"]
         assert server.probe().not_ready(["toy"]) == []
     assert len(found.answered) > 100
     assert (found.n_wrong, found.errors) == (0, {})
+    record("another model that fails its self-test again and again", found, n_clients=N_CLIENTS)
     addresses = ["--inference", server.probe().inference, "--management", server.probe().management]
     options = [*addresses, "--key-file", str(server.key_file), "--logs", str(server.logs)]
     capsys.readouterr()

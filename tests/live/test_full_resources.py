@@ -1,7 +1,7 @@
 """What a server does when there is no room: in the queue, in the folder of its logs, in the file of its triggers."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tests.live.toy import is_right_for, options_for, packed
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(240)]
 N_CLIENTS, BATCH, QUEUE = 24, 2, 4
 FULL = "503 ServiceUnavailableException"
+FULL_QUEUE = f"a worker held for a while, room for {QUEUE} in the queue"
 WITH_FILM = [f"a film {number}" for number in range(16)]
 
 
@@ -75,7 +76,7 @@ def once_each(server: RunningServer, is_right: IsRight, *, retries: int) -> Abst
 
 
 def test_a_full_queue_refuses_at_once_and_loses_nothing(
-    server: RunningServer, client: Client, is_right: IsRight
+    server: RunningServer, client: Client, is_right: IsRight, record: Callable[..., None]
 ) -> None:
     worker = process_of(server, client, "toy")
     with held(worker), once_each(server, is_right, retries=0) as found:
@@ -90,10 +91,11 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(
     assert QUEUE < len(found.answered) <= QUEUE + BATCH
     assert len(found.seen) == N_CLIENTS
     assert found.n_wrong == 0
+    record(FULL_QUEUE, found, n_clients=N_CLIENTS)
 
 
 def test_clients_that_ask_again_get_through_a_full_queue(
-    server: RunningServer, client: Client, is_right: IsRight
+    server: RunningServer, client: Client, is_right: IsRight, record: Callable[..., None]
 ) -> None:
     worker = process_of(server, client, "toy")
     with held(worker), once_each(server, is_right, retries=8) as found:
@@ -103,6 +105,7 @@ def test_clients_that_ask_again_get_through_a_full_queue(
         found.wait()
     assert (found.n_wrong, found.errors) == (0, {})
     assert len(found.answered) == N_CLIENTS
+    record(f"{FULL_QUEUE}, clients ask again", found, n_clients=N_CLIENTS)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from handler.xgraad.errors import LabError
 from scripts import load_test
-from scripts.lab.load import NO_ANSWER, Asked, LoadLimits, crowd, put_load, summary
+from scripts.lab.load import NO_ANSWER, Asked, Crowd, LoadLimits, crowd, put_load, summary
 
 
 class Server:
@@ -65,6 +65,13 @@ def test_a_crowd_tells_errors_from_wrong_answers_and_ends_with_its_block() -> No
         time.sleep(0.05)
     assert all(client.done() for client in found.clients)
     assert 0 < len(found.seen) < 10**9
+
+
+def test_a_crowd_tells_how_long_there_was_no_answer() -> None:
+    answers = [(0.0, 0.5, None), (0.0, 1.0, None), (1.0, 3.5, None), (2.0, 1.0, NO_ANSWER), (0.0, 5.0, None)]
+    found = Crowd(seen=[Asked(*each, is_right=True) for each in answers], clients=[])
+    assert (found.gap_s, found.longest_s) == (3.5, 5.0)
+    assert (Crowd(seen=[], clients=[]).gap_s, Crowd(seen=[], clients=[]).longest_s) == (0.0, 0.0)
 
 
 def test_a_client_that_breaks_is_not_silent() -> None:
