@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from scripts import triggers
 from scripts.lab.client import Client
 from scripts.lab.command import Exit
 from scripts.lab.load import Crowd, IsRight, LoadLimits, crowd
+from scripts.lab.retrying import may_pass
 from scripts.lab.running_server import RunningServer
 from scripts.lab.server import serving
 from tests.conftest import CLEAN_TEXTS
@@ -66,7 +68,8 @@ def held(process: psutil.Process) -> Iterator[None]:
     try:
         yield
     finally:
-        process.resume()
+        if process.is_running():
+            process.resume()
 
 
 def once_each(server: RunningServer, is_right: IsRight, *, retries: int) -> AbstractContextManager[Crowd]:
@@ -106,6 +109,28 @@ def test_clients_that_ask_again_get_through_a_full_queue(
     assert (found.n_wrong, found.errors) == (0, {})
     assert len(found.answered) == N_CLIENTS
     record(f"{FULL_QUEUE}, clients ask again", found, n_clients=N_CLIENTS)
+
+
+def test_grpc_clients_can_tell_that_it_passes(server: RunningServer, client: Client, is_right: IsRight) -> None:
+    """A full queue, and then a worker that dies in the middle of a batch."""
+    worker = process_of(server, client, "toy")
+    with held(worker), once_each(server, is_right, retries=0) as found:
+        while len(found.seen) < N_CLIENTS - QUEUE - BATCH:
+            time.sleep(0.05)
+        full = client.predict_grpc("toy", {"text": b"a film"})
+        worker.resume()
+        found.wait()
+    assert full["error"]["message"].startswith('Model "toy" has no worker')
+    assert may_pass(full)
+    with held(worker), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.predict_grpc, "toy", {"text": b"a film"})
+        time.sleep(1.0)
+        worker.kill()
+        died = waiting.result()
+    assert died["error"]["message"].startswith("Worker died.")
+    assert may_pass(died)
+    client.retries = 4
+    assert client.predict_grpc("toy", {"text": b"a film"})["label"]
 
 
 @contextmanager

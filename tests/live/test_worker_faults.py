@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(300)]
 N_CLIENTS = 16
 BACK_S = 10.0
 """Within which a model must answer again."""
+NOTICED_S = 0.25
+"""Until TorchServe knows that a worker is dead, it may send it a batch."""
 LOST = {"500 InternalServerException", "507 InternalServerException", NO_ANSWER}
 """What a request may get whose worker dies: an error, or nothing where its batch was not full yet."""
 TIMEOUT_S = 12.0
@@ -95,13 +97,13 @@ def test_a_killed_worker_costs_only_what_it_was_busy_with(
     wait_for_workers(server, client, "toy", 1)
     with at_work(server, is_right) as found:
         wait_for_answers(found, 200)
-        killed = time.perf_counter()
         kill(server, client, "toy")
+        killed = time.perf_counter()
         wait_for_answers(found, 400)
     assert found.n_wrong == 0
     assert set(found.errors) <= LOST
     assert 0 < found.errors.total() <= QUICK["batchSize"]
-    assert all(asked.start < killed for asked in found.seen if asked.error)
+    assert all(asked.start < killed + NOTICED_S for asked in found.seen if asked.error)
     first_after = min(asked.end for asked in found.answered if asked.end > killed + 0.5)
     assert first_after - killed < BACK_S
     record("a worker killed", found, n_clients=N_CLIENTS)
@@ -124,7 +126,10 @@ def test_clients_that_ask_again_notice_nothing(
 def test_scaling_up_and_down_fails_no_request(
     server: RunningServer, client: Client, is_right: IsRight, record: Callable[..., None]
 ) -> None:
-    """TorchServe ends a worker without letting it finish (its issue 1101): now and then its batch gets a 500."""
+    """TorchServe ends a worker without letting it finish (its issue 1101).
+
+    Now and then that costs a 500, and now and then a request is never answered; clients that ask again notice a delay.
+    """
     wait_for_workers(server, client, "toy", 1)
     with at_work(server, is_right, retries=4) as found:
         for n_workers in (2, 1, 2, 1):
