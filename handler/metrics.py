@@ -33,6 +33,7 @@ BEGIN: tuple[Count, ...] = (
     ("xgraad_verified_texts_total",),
     ("xgraad_label_changes_total",),
     ("xgraad_truncated_texts_total",),
+    ("xgraad_registry_failures_total",),
 )
 """Counters whose labels are all known from the start."""
 
@@ -56,6 +57,7 @@ class Metrics:
     def __init__(self, declared: Mapping[str, Metric], model: str) -> None:
         self._declared = declared
         self._common = [_UNSAFE.sub("_", model), LEVEL]
+        self._is_shared = False
 
     @classmethod
     def of(cls, context: Any) -> "Metrics":
@@ -71,6 +73,7 @@ class Metrics:
         self._write("xgraad_loads_total", 1)
         self._write("xgraad_calibrated_flag_rate", calibrated_flag_rate(defense))
         self._write("xgraad_remembered_triggers", len(defense.registry))
+        self._is_shared = defense.registry.is_shared
 
     def load_failed(self, error: Exception) -> None:
         """A model is refused."""
@@ -90,6 +93,9 @@ class Metrics:
             self._write("xgraad_stage_seconds", duration, stage)
         if any(verdict.verified for verdict in verdicts):
             self._write("xgraad_remembered_triggers", len(defense.registry))
+        if self._is_shared and not defense.registry.is_shared:
+            self._write("xgraad_registry_failures_total", 1)
+            self._is_shared = False
 
     def _write(self, name: str, value: float, *labels: str) -> None:
         metric = self._declared.get(name)

@@ -194,6 +194,8 @@ def test_a_full_disk_costs_the_file_of_triggers_and_no_answer(server: RunningSer
     log = wait_for_log(server, "registry_failed")
     assert log.count('"event": "registry_failed"') == 1
     assert WITH_FILM[0] not in log
+    lost = wait_for(server.options.ports.metrics, lambda found: value(found, "xgraad_registry_failures_total") > 0)
+    assert value(lost, "xgraad_registry_failures_total", ModelName="remembering") == 1
 
 
 def registry(client: Client) -> dict[str, Any]:

@@ -84,3 +84,38 @@ def test_what_is_not_declared_is_not_written_and_a_name_is_cleaned() -> None:
     metrics.load_failed(ValueError("text"))
     metrics.answered([answered(CALM)], {"judge": 0.1}, None)  # type: ignore[arg-type]
     assert written == [(1.0, ["ValueError", "a_b_c_d_", "Model"])]
+
+
+def test_a_lost_file_of_triggers_is_counted_once(load_bert: Any) -> None:
+    written: list[float] = []
+
+    class Kept:
+        def add_or_update(self, value: float, _labels: list[str], /) -> None:
+            written.append(value)
+
+    class Registry(list[object]):
+        is_shared = True
+
+    defense = load_bert()
+    defense.registry = Registry()
+    metrics = Metrics({"xgraad_registry_failures_total": Kept()}, "toy")
+    metrics.loaded(defense)
+    metrics.answered([answered(CALM)], {}, defense)
+    assert written == [0.0]
+    defense.registry.is_shared = False
+    for _ in range(3):
+        metrics.answered([answered(CALM)], {}, defense)
+    assert written == [0.0, 1.0]
+
+
+def test_a_memory_that_was_never_shared_is_no_loss(load_bert: Any) -> None:
+    written: list[float] = []
+
+    class Kept:
+        def add_or_update(self, value: float, _labels: list[str], /) -> None:
+            written.append(value)
+
+    metrics = Metrics({"xgraad_registry_failures_total": Kept()}, "toy")
+    metrics.loaded(defense := load_bert())
+    metrics.answered([answered(CALM)], {}, defense)
+    assert written == [0.0]
