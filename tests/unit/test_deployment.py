@@ -136,6 +136,9 @@ def test_the_image_has_what_it_copies_no_root_and_a_health_check() -> None:
     stages = DOCKERFILE.split("\nFROM ")
     assert re.search(r"^USER 10001:10001$", stages[-1], flags=re.MULTILINE)
     assert "scripts.check_ready" in stages[-1].split("HEALTHCHECK")[1]
+    # Probes start in another folder than the server, whose logs tell them why a model does not load.
+    (folder,) = re.findall(r"^cd (\S+)$", (DEPLOY / "entrypoint.sh").read_text(), flags=re.MULTILINE)
+    assert f"XGRAAD_LOGS={folder}/logs " in stages[-1]
     assert "ARG DEVICE=cpu" in DOCKERFILE
     assert CONTAINER["metrics_config"].removeprefix("/opt/xgraad/") == "handler/metrics.yaml"
 
