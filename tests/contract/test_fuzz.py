@@ -1,0 +1,137 @@
+"""Thousands of generated requests through the real `ts.service.Service`, in batches with good ones among them."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
+
+from tests.contract.test_page import HTML
+from tests.contract.test_policies import same
+from tests.contract.test_service import Answer, Message, Worker, post, unpacked
+from tests.hostile import (
+    DEEP,
+    DEEP_CROWD,
+    GOOD,
+    MARK,
+    MAX_CHARS,
+    MAX_TEXTS,
+    Crowd,
+    asks_for_a_page,
+    members,
+    messages,
+    strangers,
+    strict_json,
+)
+from tests.pages import ReadPage
+from tests.unit.test_server import PROFILE, properties
+
+LIMIT = int(properties(PROFILE)["max_response_size"])
+LEAST, MOST = 4, 8
+"""Requests of a batch; one more is sent alone."""
+ROUNDS = [
+    *(pytest.param(rule, 200, id=rule) for rule in ("paper", "conformal", "verified")),
+    pytest.param("paper", 4_000, id="paper-long", marks=pytest.mark.slow),
+    pytest.param("conformal", 4_000, id="conformal-long", marks=pytest.mark.slow),
+    pytest.param("verified", 12_000, id="verified-long", marks=pytest.mark.slow),
+]
+"""Rule, and how many requests at least: 600 in the fast tests, 20,000 in the long ones."""
+
+
+class Lines(logging.Handler):
+    """What a worker's log must not hold. The lines themselves are not kept: there are too many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_events = 0
+        self.leaks: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        ours = record.name == "xgraad"
+        self.n_events += ours
+        if MARK in line or "evil" in line or (ours and not (line.isascii() and line.isprintable())):
+            self.leaks.append(line)
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
+    """The log of a worker, whose level is INFO."""
+    lines, root = Lines(), logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [lines])
+    monkeypatch.setattr(root, "level", logging.INFO)
+    logging.getLogger("xgraad")._cache.clear()  # type: ignore[attr-defined]
+    yield lines
+    logging.getLogger("xgraad")._cache.clear()  # type: ignore[attr-defined]
+
+
+def hold(message: Message, answer: Answer) -> None:
+    """What is true of every answer."""
+    assert answer.status in (200, 400, 413, 415, 422), answer
+    assert len(answer.body) < LIMIT
+    assert answer.phrase.isascii()
+    if answer.content_type == HTML:
+        assert asks_for_a_page(message)
+        assert "textarea" in ReadPage(answer.body).tags
+        return
+    assert answer.content_type == "application/json"
+    document = strict_json(answer.body)
+    if answer.status == 200:
+        return
+    assert document["status"] == "error"
+    assert document["error"]["code"] == answer.status
+    assert MARK not in answer.body.decode()
+    assert document["error"]["message"].isascii()
+    assert document["error"]["message"].isprintable()
+
+
+def alike(alone: Answer, among: Answer) -> bool:
+    """Whether a good request got the same; pages are made of what is compared in JSON."""
+    if alone.content_type == HTML:
+        return alone[1:3] == among[1:3] and ReadPage(alone.body).text == ReadPage(among.body).text
+    return same(alone, among)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("rule", "n_requests"), ROUNDS)
+def test_any_batch_is_answered(
+    checkpoints: dict[str, Path],
+    torchserve: SimpleNamespace,
+    tmp_path: Path,
+    log: Lines,
+    rule: str,
+    n_requests: int,
+) -> None:
+    section: dict[str, Any] = {"rule": rule, "max_chars": MAX_CHARS, "max_texts": MAX_TEXTS, "registry": False}
+    worker = Worker(unpacked(checkpoints["bert"], tmp_path / "toy", **section), torchserve)
+    alone = [worker(message)[0] for message in GOOD]
+    assert {answer.status for answer in alone} == {200}
+    seen: Counter[Any] = Counter()
+
+    @settings(
+        max_examples=n_requests // (LEAST + 1) + 1,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @example(crowd=DEEP_CROWD, lone=post(DEEP[0]))
+    @given(crowd=st.lists(members, min_size=LEAST, max_size=MOST), lone=strangers())
+    def answer_all(crowd: Crowd, lone: Message) -> None:
+        batches: list[Crowd] = [crowd, [lone]]
+        for batch in batches:
+            sent = messages(batch)
+            for member, message, answer in zip(batch, sent, worker(*sent), strict=True):
+                hold(message, answer)
+                assert not isinstance(member, int) or alike(alone[member], answer)
+                seen[answer.status, answer.content_type == HTML, isinstance(member, int)] += 1
+        assert log.leaks == []
+
+    answer_all()
+    assert seen.total() >= n_requests
+    assert {status for status, _, is_good in seen if not is_good} >= {200, 400, 413, 422}
+    assert {is_page for _, is_page, is_good in seen if not is_good} == {True, False}
+    assert log.n_events  # else nothing was looked at

@@ -1,0 +1,198 @@
+"""Requests that nobody should send, as TorchServe hands them over; generated for Hypothesis. And a few good ones.
+
+A message is what `tests.contract.test_service` puts on the wire: fields and headers. Every text of a stranger begins
+with `MARK`, so that it is found wherever it must not be.
+"""
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.contract.test_page import BROWSER, FORM, opened, typed
+from tests.contract.test_service import Field, Message, grpc, plain, post, request
+from tests.toys import SENTENCES
+
+MARK = "s3cret"
+MAX_CHARS, MAX_TEXTS = 400, 4
+"""Limits of the server that gets these messages: low, so that to break them is cheap."""
+
+GOOD: tuple[Message, ...] = (
+    post({"text": SENTENCES[0]}),
+    post({"text": SENTENCES[1]}, explain="True"),
+    post({"texts": SENTENCES[2:4]}),
+    post({"instances": [{"text": SENTENCES[4]}, SENTENCES[5]]}),
+    plain(SENTENCES[6]),
+    request(Field(SENTENCES[7].encode(), "text"), Content_Type=FORM),
+    grpc(text=SENTENCES[0].encode(), explain=b"true"),
+    grpc(body=json.dumps({"texts": SENTENCES[:2]}).encode()),
+    typed(SENTENCES[3]),
+    opened(),
+)
+"""Each of another way or text, so that an answer in the wrong place is seen."""
+
+PIECES = (
+    "\x00", "\x1b[31m", "\r\n", "\u2028", "\u200b", "\u200d\ufeff", "\u202e", "\u2066\u2069", "\ud800", "\udfff",
+    "\U0001f600", "e\u0301", "中文", " ", "cf", "[SEP]", "[PAD]", "##", "nan", "CUDA", "%s%n{0}", "'\"\\",
+    "<script>alert(1)</script>", "</textarea><img src=x onerror=alert(1)>", "{{ 7 * 7 }}",
+    "\n[METRICS]evil.Count:1|#Level:Model|#hostname:x,1\n",
+    "\n[PID]99999999999999999\n", "\nTorch worker started.\n", "x" * (MAX_CHARS + 1), "plot " * 70,
+)  # fmt: skip
+texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=5).map(lambda parts: MARK + "".join(parts))
+NAMES = ("text", "texts", "instances", "inputs", "explain", "id", "parameters", "outputs", "body", "data")
+names = st.sampled_from(NAMES) | texts
+blanks = st.sampled_from(["", " ", "\t\n", "\u3000"])
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | texts | blanks | st.integers().map(lambda n: n * 10**400)
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=MAX_TEXTS + 1) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def deep(opening: str, closing: str) -> bytes:
+    """JSON or nearly so, 10,000 levels down."""
+    return (opening * 10_000 + json.dumps(MARK) + closing * 10_000).encode()
+
+
+DEEP = (
+    deep("[", "]"),
+    deep('{"text":', "}"),
+    deep('{"instances":[', "]}"),
+    deep("[", ""),
+    b'{"texts": ' + deep("[", "]") + b"}",
+)
+tensors = st.fixed_dictionaries(
+    {"name": texts, "shape": st.lists(st.integers(-1, 5), max_size=3), "datatype": st.just("BYTES") | scalars},
+    optional={"data": st.lists(texts | values, max_size=MAX_TEXTS + 1), "parameters": values, "more": values},
+)
+inferences = st.fixed_dictionaries(
+    {"inputs": st.lists(tensors, min_size=1, max_size=2)},
+    optional={"id": texts | values, "parameters": values, "outputs": values, "explain": values},
+)
+documents = st.one_of(
+    values,
+    st.dictionaries(names, values, max_size=3),
+    st.fixed_dictionaries({"text": texts | values}, optional={"explain": st.booleans() | values}),
+    st.fixed_dictionaries({"texts": st.lists(texts, max_size=MAX_TEXTS + 1)}),
+    st.fixed_dictionaries(
+        {"instances": st.lists(texts | st.fixed_dictionaries({"text": texts}) | values, max_size=MAX_TEXTS + 1)}
+    ),
+    inferences,
+)
+
+
+def encoded(text: str) -> bytes:
+    """Lone surrogates become bytes that are not UTF-8."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+@st.composite
+def cut(draw: st.DrawFn) -> bytes:
+    """JSON that ends too early, or has a byte too many somewhere."""
+    whole = json.dumps({"text": draw(texts)}).encode()
+    place = draw(st.integers(0, len(whole) - 1))
+    return whole[:place] + draw(st.binary(max_size=2)) + (whole[place:] if draw(st.booleans()) else b"")
+
+
+raw = st.one_of(
+    documents.map(lambda document: json.dumps(document).encode()),
+    texts.map(encoded),
+    cut(),
+    st.binary(max_size=20).map(lambda junk: MARK.encode() + junk),
+    st.sampled_from(
+        [*DEEP, b"", b"\xef\xbb\xbf{}", b"null", b"NaN", b"1e999", b"\xff\xfe{\x00}\x00", b'{"text": "a", "text": 5}']
+    ),
+)
+TYPES = (
+    "application/json",
+    "text/plain",
+    "text/html; charset=latin-1",
+    "application/octet-stream",
+    "image/png",
+    FORM,
+    "",
+    "json/",
+)
+HEADERS = (
+    "describe",
+    "Describe",
+    "explain",
+    "EXPLAIN",
+    "Accept",
+    "accept",
+    "Content-Type",
+    "X-Request-Id",
+    "Content-Encoding",
+)
+header_values = (
+    st.sampled_from(["True", "False", "true", BROWSER, "text/html", "*/*", "text/html;q=9,;q=", *TYPES]) | texts
+)
+headers = st.dictionaries(
+    st.sampled_from(HEADERS) | texts,
+    header_values.map(lambda value: encoded(value).decode("utf-8", "replace")),
+    max_size=3,
+)
+
+
+@st.composite
+def strangers(draw: st.DrawFn) -> Message:
+    """One request, by REST to either address, by form, by browser or by gRPC."""
+    explain = draw(st.sampled_from(["True", "False"]))
+    way = draw(st.sampled_from(["json", "json", "typed", "form", "page", "grpc"]))
+    if way == "json":
+        message = post(draw(raw), explain=explain)
+    elif way == "typed":
+        kind = draw(st.sampled_from(TYPES))
+        message = request(Field(draw(raw), content_type=kind), Content_Type=kind, explain=explain)
+    elif way == "page":
+        message = draw(st.just(opened()) | st.builds(typed, raw))
+    else:
+        entries = draw(st.dictionaries(names.map(printable), raw, max_size=3))
+        if way == "grpc":
+            return grpc(**entries)
+        message = request(*(Field(value, name) for name, value in entries.items()), Content_Type=FORM, explain=explain)
+    return {**message, "headers": message["headers"] | {printable(n): v for n, v in draw(headers).items()}}
+
+
+def printable(name: str) -> str:
+    """Names reach a worker as UTF-8, whatever was sent."""
+    return encoded(name).decode("utf-8", "replace")
+
+
+def asks_for_a_page(message: Message) -> bool:
+    """Whether HTML may come back."""
+    return any("text/html" in value for name, value in message["headers"].items() if name.lower() == "accept")
+
+
+Member = int | Message
+"""A number is that of a good message."""
+Crowd = list[Member]
+members: st.SearchStrategy[Member] = st.integers(0, len(GOOD) - 1) | strangers()
+
+
+DEEP_CROWD: Crowd = [
+    0,
+    *map(post, DEEP),
+    *(request(Field(content, content_type="text/json"), Content_Type="text/json") for content in DEEP),
+    *(request(Field(content, "texts"), Content_Type=FORM) for content in DEEP),
+    *(grpc(body=content) for content in DEEP),
+    1,
+]
+"""What is generated too seldom to be relied on."""
+
+
+def messages(crowd: Crowd) -> list[Message]:
+    """What is sent."""
+    return [GOOD[member] if isinstance(member, int) else member for member in crowd]
+
+
+def strict_json(body: bytes) -> Any:
+    """The document, which must not hold what JSON has no form for."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(body, parse_constant=refuse)
