@@ -29,6 +29,7 @@ from tests.hostile import (
     strict_json,
 )
 from tests.pages import ReadPage
+from tests.properties.test_page import ATTRIBUTES, TAGS
 from tests.unit.test_server import PROFILE, properties
 
 LIMIT = int(properties(PROFILE)["max_response_size"])
@@ -77,7 +78,9 @@ def hold(message: Message, answer: Answer) -> None:
     assert answer.phrase.isascii()
     if answer.content_type == HTML:
         assert asks_for_a_page(message)
-        assert "textarea" in ReadPage(answer.body).tags
+        shown = ReadPage(answer.body)
+        assert "textarea" in shown.tags <= TAGS
+        assert shown.attributes <= ATTRIBUTES
         return
     assert answer.content_type == "application/json"
     document = strict_json(answer.body)

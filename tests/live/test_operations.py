@@ -2,9 +2,11 @@
 
 import json
 import re
+import socket
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -104,6 +106,41 @@ def test_hostile_texts_reach_neither_metrics_nor_logs(server: RunningServer, cli
     assert all(re.fullmatch(r"[0-9a-f-]{36}", event["request_id"]) for event in refused)
     hashes = {text["hash"] for event in events for text in event.get("fields", [])}
     assert text_hash(EVIL) in hashes  # of the JSON that is none, as bytes
+
+
+FORGED = "forged\x1b[31m\n2026-01-01T00:00:00,000 [INFO ] forged\n[METRICS]forged.Count:1|#Level:Model|#hostname:x,1\r"
+
+
+def raw_post(server: RunningServer, path: bytes, header: bytes, key: str | None) -> bytes:
+    """A request that no HTTP library would send; the first line of what comes back."""
+    head = b"POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n" % (path, str(key).encode(), header)
+    with socket.create_connection(("127.0.0.1", server.options.ports.inference), timeout=30) as connection:
+        connection.sendall(head + b"Content-Type: application/json\r\nContent-Length: 13\r\n\r\n" + b'{"text": "a"}')
+        return connection.recv(65536).partition(b"\r\n")[0]
+
+
+def test_names_headers_and_request_ids_forge_no_line(server: RunningServer, client: Client) -> None:
+    """Of log or metrics, with what is not a text: the address, a header, a field, a model's name."""
+    key = client.key("inference")
+    for header in (b"X-Request-Id: ", b"X-forged: ", b"Accept: text/html;", b"describe: ", b"User-Agent: "):
+        colored = header + FORGED.replace("\r", "").replace("\n", " ").encode()
+        assert raw_post(server, b"/predictions/toy", colored, key).startswith(b"HTTP/1.1 200")
+    split = raw_post(server, b"/predictions/toy", b"X-A: " + FORGED.strip().encode(), key)
+    assert re.match(rb"HTTP/1.1 [24]", split)  # TorchServe takes each line for a header of its own
+    for path in (f"/predictions/{quote(FORGED)}", f"/predictions/toy/{quote(FORGED)}", f"/{quote(FORGED)}"):
+        assert raw_post(server, path.encode(), b"X-A: b", key).startswith(b"HTTP/1.1 4")
+    assert client.predict_grpc(FORGED, {"text": b"a"})["error"]["type"] == "grpc INTERNAL"
+    assert client.predict_grpc("toy", {FORGED: FORGED.encode()})["error"]["code"] == 422
+    port = server.options.ports.metrics
+    found = wait_for(port, lambda found: value(found, "xgraad_errors_total", type="unknown_field") >= 1)
+    assert not [name for name, _ in found if "forged" in name]
+    assert not [labels for _, labels in found if "forged" in str(labels)]
+    logs = {path.name: path.read_bytes() for path in server.logs.iterdir()}
+    assert b"%1B%5B31m%0A" in logs["access_log.log"]  # the address is there, as it was sent
+    for content in logs.values():
+        assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", content)
+        assert not re.search(rb"^\W*(2026-01-01|forged|\[METRICS\]forged)", content, flags=re.MULTILINE)
+    assert b"forged" not in logs["model_log.log"] + logs["model_metrics.log"]
 
 
 def test_a_changed_archive_is_refused_with_the_files_name(folder: Path) -> None:
