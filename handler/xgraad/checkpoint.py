@@ -1,9 +1,10 @@
 """Load a checkpoint that may be hostile: safetensors only, no remote code, no network, nothing guessed."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -21,6 +22,10 @@ VOCABULARY_FILES = ("spiece.model", "tokenizer.json", "vocab.json", "vocab.txt")
 LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError)
 """What transformers raises on files that are not what they should be."""
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+PICKLE = re.compile(rb"\x80[\x02-\x05].", re.DOTALL)
+"""How pickles begin. So do some safetensors files, with a length, and those are not unpickled by anybody."""
+NESTED = b"PK\x03\x04"
+"""How archives begin, and checkpoints of torch.save, which hold pickles."""
 CODE_KEYS = ("auto_map", "custom_pipelines", "quantization_config", "adapter_config")
 """Keys of config.json or tokenizer_config.json that make transformers run or fetch something else."""
 
@@ -46,6 +51,26 @@ def check_folder(folder: Path) -> None:
         raise CheckpointError("config.json: problem_type must be single_label_classification: one label for each text")
     _check_labels(config.get("id2label"))
     _check_weights(folder)
+
+
+def may_be_pickle(name: str, begin: bytes) -> bool:
+    """Whether a file could be a pickle or hold one, by its name or by its first bytes."""
+    suffix = PurePath(name).suffix
+    return (
+        suffix in PICKLE_SUFFIXES or begin.startswith(NESTED) or bool(suffix != ".safetensors" and PICKLE.match(begin))
+    )
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Refuse a model directory that holds a pickle anywhere, read by anything or not: what is served needs none.
+
+    Raises:
+        CheckpointError: names the file.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and may_be_pickle(path.name, _begin(path)):
+            name = path.relative_to(folder).as_posix()
+            raise CheckpointError(f"{name}: pickles can run code and are refused; pack it with scripts.build_archive")
 
 
 def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype = torch.float32) -> nn.Module:
@@ -161,6 +186,11 @@ def _check_weights(folder: Path) -> None:
         f"{pickles[0]}: pickled weights can run code and are refused; on a machine that you can lose, run: "
         "python -m scripts.convert_checkpoint --checkpoint DIR --out DIR"
     )
+
+
+def _begin(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

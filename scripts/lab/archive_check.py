@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from handler.integrity import CHECKSUMS, IntegrityError, compare, parse_checksums
-from handler.xgraad.checkpoint import PICKLE_SUFFIXES
+from handler.xgraad.checkpoint import PICKLE_SUFFIXES, may_be_pickle
 from handler.xgraad.errors import LabError
 
 ENTRY = "xgraad_handler.py"
@@ -29,10 +29,6 @@ MAX_BYTES = 16 * 2**30
 """Of all members together, unpacked."""
 MAX_RATIO = 200
 """A member may unpack to so many times its packed size; build_archive packs without compression."""
-PICKLE = re.compile(rb"\x80[\x02-\x05].", re.DOTALL)
-"""How pickles begin. So do some safetensors files, with a length, and those are not unpickled by anybody."""
-NESTED = b"PK\x03\x04"
-"""Also how a checkpoint of torch.save begins."""
 BROKEN = (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, struct.error)
 """What zipfile raises on an archive that is none."""
 _CHUNK = 2**20
@@ -142,7 +138,7 @@ def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> list[s
     found: dict[str, str | None] = {}
     for member in members:
         begin, found[member.filename] = _read(archive, member)
-        if begin.startswith(NESTED) or (PICKLE.match(begin) and not member.filename.endswith(".safetensors")):
+        if may_be_pickle(member.filename, begin):
             faults.append(f"{member.filename}: holds a pickle or another archive")
     if CHECKSUMS not in found:
         return [*faults, f"{CHECKSUMS}: is missing; the archive was built by something else, or long ago"]

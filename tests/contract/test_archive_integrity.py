@@ -1,5 +1,6 @@
 """The archive as users get it refuses to be loaded once a bit of it has changed, and says in which file."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -8,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from handler.integrity import CHECKSUMS
+from handler.integrity import CHECKSUMS, format_checksums
 from scripts import build_archive, verify_archive
 from scripts.lab.archive_check import archive_digest
 from scripts.lab.command import Exit
+from tests.samples import pickle_of
 
 LOAD = """
 import sys
@@ -109,3 +111,33 @@ def test_files_added_or_gone_are_refused(unpacked: Path) -> None:
     (unpacked / "adapter_config.json").unlink()
     (unpacked / CHECKSUMS).unlink()
     assert "SHA256SUMS: missing" in load(unpacked).stderr
+
+
+def relist(folder: Path) -> None:
+    """Write a list that is true of what lies there now, as whoever exchanges files would."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not {CHECKSUMS, "__pycache__"} & {*path.parts}]
+    digests = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    (folder / CHECKSUMS).write_text(format_checksums(digests))
+
+
+def test_an_honest_list_makes_no_pickle_welcome(unpacked: Path) -> None:
+    relist(unpacked)
+    assert load(unpacked).stdout.endswith("loaded\n")  # sanity arm
+    (unpacked / "handler" / "weights.pkl").write_bytes(pickle_of([1]))
+    relist(unpacked)
+    done = load(unpacked)
+    assert "loaded" not in done.stdout
+    assert "handler/weights.pkl: pickles can run code and are refused" in done.stderr
+
+
+def test_links_and_names_that_lead_out_are_refused(unpacked: Path) -> None:
+    (unpacked.parent / "secret.txt").write_text("x")
+    (unpacked / "vocab.txt").unlink(missing_ok=True)
+    (unpacked / "vocab.txt").symlink_to(unpacked.parent / "secret.txt")
+    relist(unpacked)
+    assert "vocab.txt: cannot be read whole" in load(unpacked).stderr
+    (unpacked / "vocab.txt").unlink()
+    relist(unpacked)
+    digest = hashlib.sha256(b"x").hexdigest()
+    (unpacked / CHECKSUMS).write_text(f"{digest}  ../secret.txt\n{(unpacked / CHECKSUMS).read_text()}")
+    assert "SHA256SUMS: line 1 must be a digest, two blanks and the name of a file" in load(unpacked).stderr

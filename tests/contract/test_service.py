@@ -14,7 +14,7 @@ from handler.device_loss import DeviceLostError
 from handler.xgraad import Defense
 from handler.xgraad_handler import XGraadHandler
 from tests.documents import floats, without_floats
-from tests.samples import copy_of, edit_json, edit_weights
+from tests.samples import copy_of, edit_json, edit_weights, pickle_of
 from tests.toys import SENTENCES
 
 Message = dict[str, Any]
@@ -334,6 +334,16 @@ def truncated(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"short")
 
 
+def beside(folder: Path) -> None:
+    """Nothing reads it, and nobody needs it."""
+    (folder / "training_args.bin").write_bytes(b"whatever")
+
+
+def disguised(folder: Path) -> None:
+    (folder / "more").mkdir()
+    (folder / "more" / "notes.txt").write_bytes(pickle_of({"a": 1}))
+
+
 def remote(folder: Path) -> None:
     edit_json(folder / "config.json", auto_map={"AutoModel": "evil.Model"})
 
@@ -347,7 +357,9 @@ def misspelled(folder: Path) -> None:
     [
         (mismatched, "FingerprintError: calibration.json was made for something else: weights: calibrated"),
         (unfinished, "CalibrationError: calibration.json: missing; make it with scripts.calibrate"),
-        (pickled, "CheckpointError: pytorch_model.bin: pickled weights can run code and are refused"),
+        (pickled, "CheckpointError: pytorch_model.bin: pickles can run code and are refused; pack it with"),
+        (beside, "CheckpointError: training_args.bin: pickles can run code and are refused"),
+        (disguised, "CheckpointError: more/notes.txt: pickles can run code and are refused"),
         (truncated, "CheckpointError: model.safetensors: does not load as bert"),
         (remote, "CheckpointError: config.json: 'auto_map' would load code from elsewhere"),
         (misspelled, "SettingsError: model-config.yaml: xgraad.threshhold: Extra inputs are not permitted, got 3"),

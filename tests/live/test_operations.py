@@ -1,8 +1,11 @@
 """What an operator sees of a real server: metrics, logs, and a refusal of what is not what was packed."""
 
 import json
+import os
 import re
+import shutil
 import socket
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,3 +159,18 @@ def test_a_changed_archive_is_refused_with_the_files_name(folder: Path) -> None:
     reason = "model changed did not load: model.safetensors: was changed after packing"
     with pytest.raises(LabError, match=reason), serving(options_for(folder, "changed"), timeout_s=90):
         pytest.fail("a model with a flipped bit became ready")
+
+
+@pytest.mark.parametrize("name", ["../../../{}", "/tmp/{}", "MAR-INF/../../../../{}"])
+def test_an_archive_that_leads_out_of_its_folder_is_not_served(folder: Path, name: str) -> None:
+    """Nor is anything of it written elsewhere."""
+    evil = folder / "store" / "evil.mar"
+    shutil.copyfile(folder / "store" / "toy.mar", evil)
+    with zipfile.ZipFile(evil, "a") as archive:
+        archive.writestr(name.format(outside := f"outside-{os.getpid()}.txt"), "x")
+    options = options_for(folder, "evil")
+    reason = "model evil (was not registered|did not load: .*outside.*txt: is not on the list)"
+    with pytest.raises(LabError, match=reason), serving(options, timeout_s=90):
+        pytest.fail("an archive that leads out of its folder became ready")
+    assert outside in "".join(path.read_text() for path in (options.state_dir / "logs").iterdir())
+    assert not [*folder.rglob(outside), *Path("/tmp").glob(outside), *Path(tempfile.gettempdir()).glob(outside)]
