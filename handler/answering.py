@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from handler.device_loss import require_device
 from handler.policy import settle, undefended
+from handler.refusal import Refusal
 from handler.reply import Reply, refuse, reply
-from handler.request import Refusal, Request
+from handler.request import Request
 from handler.settings import Settings
 from handler.stopwatch import Stopwatch
 from handler.xgraad import Defense, Verdict

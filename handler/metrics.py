@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from handler.policy import Answer, Outcome
+from handler.refusal import Refusal
 from handler.reply import Reply
-from handler.request import Refusal
 from handler.xgraad import Defense, Verdict
 
 LEVEL = "Model"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handler.request import Refusal, Request
+from handler.refusal import Refusal
+from handler.request import Request
 from handler.settings import OnTrigger
 from handler.xgraad import Action, Verdict
 from handler.xgraad.prediction import Prediction

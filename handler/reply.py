@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from handler.policy import Answer
-from handler.request import Refusal, Request, Shape
+from handler.refusal import Refusal
+from handler.request import Request, Shape
 from handler.settings import Detail
 from handler.xgraad import Verdict
 from handler.xgraad.prediction import Prediction

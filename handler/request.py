@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from handler.refusal import Refusal, RefusedError, kind_of
 from handler.settings import Settings
 from handler.xgraad.errors import TextError
 from handler.xgraad.text import check_text
@@ -40,23 +41,6 @@ class Request:
     explain: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """Why a row cannot be judged; the message never holds the client's text."""
-
-    status: int
-    kind: str
-    message: str
-
-
-class _RefusedError(Exception):
-    """Carries a refusal out of the depth of parsing; never leaves this module."""
-
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.refusal = Refusal(status=status, kind=kind, message=message)
-
-
 def parse_row(row: Mapping[str, Any], headers: Mapping[str, Any], settings: Settings) -> Request | Refusal:
     """What the client asks, or why it cannot be answered.
 
@@ -69,7 +53,7 @@ def parse_row(row: Mapping[str, Any], headers: Mapping[str, Any], settings: Sett
         explain = _flag("explain", headers.get("explain", False))
         fields = _fields(row, content_type=str(headers.get("content-type", "")))
         return _request(fields, explain=explain, settings=settings)
-    except _RefusedError as refused:
+    except RefusedError as refused:
         return refused.refusal
 
 
@@ -78,11 +62,11 @@ def _fields(row: Mapping[str, Any], *, content_type: str) -> Mapping[str, Any]:
     body_fields = [name for name in BODY_FIELDS if name in row]
     if body_fields:
         if set(row) - {body_fields[0], "explain"}:
-            raise _RefusedError(422, "unknown_field", f"{body_fields[0]}: may only stand beside explain; {HINT}")
+            raise RefusedError(422, "unknown_field", f"{body_fields[0]}: may only stand beside explain; {HINT}")
         extra = {name: _form_value(name, value) for name, value in row.items() if name == "explain"}
         return {**_body(row[body_fields[0]], content_type=content_type), **extra}
     if any(name.lstrip().startswith("{") for name in row):
-        raise _RefusedError(415, "json_as_form", f"body: JSON was sent as a form; {HINT}")
+        raise RefusedError(415, "json_as_form", f"body: JSON was sent as a form; {HINT}")
     return {name: _form_value(name, value) for name, value in row.items()}
 
 
@@ -94,12 +78,12 @@ def _body(body: Any, *, content_type: str) -> Mapping[str, Any]:
         try:
             body = json.loads(text)
         except (ValueError, RecursionError):
-            raise _RefusedError(400, "malformed_json", f"body: is not valid JSON; {HINT}") from None
+            raise RefusedError(400, "malformed_json", f"body: is not valid JSON; {HINT}") from None
     if isinstance(body, str):
         return {"text": body}
     if isinstance(body, Mapping):
         return body
-    raise _RefusedError(422, "wrong_type", f"body: must be a JSON object, got {_kind(body)}; {HINT}")
+    raise RefusedError(422, "wrong_type", f"body: must be a JSON object, got {kind_of(body)}; {HINT}")
 
 
 def _json_object(text: str) -> Mapping[str, Any] | None:
@@ -123,25 +107,25 @@ def _form_value(name: str, value: Any) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise _RefusedError(400, "malformed_json", f"{name}: must be a JSON list of strings") from None
+        raise RefusedError(400, "malformed_json", f"{name}: must be a JSON list of strings") from None
 
 
 def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings) -> Request:
     unknown = set(fields) - set(TEXT_FIELDS) - {"explain"}
     if unknown:
-        raise _RefusedError(
+        raise RefusedError(
             422, "unknown_field", f"{len(unknown)} unknown field(s); known: {', '.join(TEXT_FIELDS)}, explain"
         )
     given = [name for name in TEXT_FIELDS if name in fields]
     if len(given) != 1:
-        raise _RefusedError(422, "missing_text", f"exactly one of {', '.join(TEXT_FIELDS)} is needed; {HINT}")
+        raise RefusedError(422, "missing_text", f"exactly one of {', '.join(TEXT_FIELDS)} is needed; {HINT}")
     shape = Shape(given[0])
     texts = _texts(shape, fields[shape])
     _check_texts(shape, texts, settings)
     explain = explain or _flag("explain", fields.get("explain", False))
     if explain and settings.detail != "full":
         message = f"explain: explanations are scores, and the setting detail: {settings.detail} tells none"
-        raise _RefusedError(403, "explanation_withheld", message)
+        raise RefusedError(403, "explanation_withheld", message)
     return Request(texts=texts, shape=shape, explain=explain)
 
 
@@ -150,7 +134,7 @@ def _texts(shape: Shape, value: Any) -> tuple[Any, ...]:
     if shape is Shape.ONE:
         return (value,)
     if not isinstance(value, list):
-        raise _RefusedError(422, "wrong_type", f"{shape}: must be a list, got {_kind(value)}")
+        raise RefusedError(422, "wrong_type", f"{shape}: must be a list, got {kind_of(value)}")
     if shape is Shape.INSTANCES:
         return tuple(item["text"] if isinstance(item, dict) and set(item) == {"text"} else item for item in value)
     return tuple(value)
@@ -158,7 +142,7 @@ def _texts(shape: Shape, value: Any) -> tuple[Any, ...]:
 
 def _check_texts(shape: Shape, texts: tuple[Any, ...], settings: Settings) -> None:
     if not 1 <= len(texts) <= settings.max_texts:
-        raise _RefusedError(
+        raise RefusedError(
             413 if texts else 422, "too_many_texts" if texts else "empty",
             f"{shape}: 1 to {settings.max_texts} texts are allowed, got {len(texts)}",
         )  # fmt: skip
@@ -166,22 +150,22 @@ def _check_texts(shape: Shape, texts: tuple[Any, ...], settings: Settings) -> No
         _check_text(shape.place(index), text, settings)
     total = sum(map(len, texts))
     if total > settings.max_request_chars:
-        raise _RefusedError(
+        raise RefusedError(
             413, "too_long", f"{shape}: {settings.max_request_chars} characters are allowed in all, got {total}"
         )
 
 
 def _check_text(where: str, text: Any, settings: Settings) -> None:
     if not isinstance(text, str):
-        raise _RefusedError(422, "wrong_type", f"{where}: must be a string, got {_kind(text)}")
+        raise RefusedError(422, "wrong_type", f"{where}: must be a string, got {kind_of(text)}")
     if not text.strip():
-        raise _RefusedError(422, "empty", f"{where}: must not be empty")
+        raise RefusedError(422, "empty", f"{where}: must not be empty")
     if len(text) > settings.max_chars:
-        raise _RefusedError(413, "too_long", f"{where}: {settings.max_chars} characters are allowed, got {len(text)}")
+        raise RefusedError(413, "too_long", f"{where}: {settings.max_chars} characters are allowed, got {len(text)}")
     try:
         check_text(text)
     except TextError as error:
-        raise _RefusedError(422, "invalid_unicode", f"{where}: {error}") from None
+        raise RefusedError(422, "invalid_unicode", f"{where}: {error}") from None
 
 
 def _decode(name: str, value: bytes | bytearray) -> str:
@@ -189,7 +173,7 @@ def _decode(name: str, value: bytes | bytearray) -> str:
         return bytes(value).decode("utf-8")
     except UnicodeDecodeError as error:
         where = name if name in (*BODY_FIELDS, *TEXT_FIELDS, "explain") else "a field"
-        raise _RefusedError(400, "invalid_utf8", f"{where}: is not UTF-8 at byte {error.start}") from None
+        raise RefusedError(400, "invalid_utf8", f"{where}: is not UTF-8 at byte {error.start}") from None
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -197,10 +181,4 @@ def _flag(name: str, value: Any) -> bool:
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    raise _RefusedError(422, "wrong_type", f"{name}: must be true or false")
-
-
-def _kind(value: Any) -> str:
-    """The JSON name of a value's type."""
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
-    return names.get(type(value), "null" if value is None else "something else")
+    raise RefusedError(422, "wrong_type", f"{name}: must be true or false")

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handler.policy import Answer, Outcome
+from handler.refusal import Refusal
 from handler.reply import Reply
-from handler.request import Refusal, Request
+from handler.request import Request
 from handler.xgraad import Defense
 from handler.xgraad.events import log_event, sizes, text_hash
 

@@ -21,9 +21,10 @@ try:
     from handler.describe import describe
     from handler.device_loss import DeviceLostError, end_worker
     from handler.metrics import Metrics
+    from handler.refusal import Refusal
     from handler.registry_file import open_registry
     from handler.reply import Reply, refuse
-    from handler.request import Refusal, Request, parse_row
+    from handler.request import Request, parse_row
     from handler.request_log import log_load_failed, log_loaded, log_replies
     from handler.settings import Settings
     from handler.stopwatch import Stopwatch

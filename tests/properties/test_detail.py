@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from handler.page import page
 from handler.policy import Answer, settle, undefended
+from handler.refusal import Refusal
 from handler.reply import reply
-from handler.request import Refusal, Request, Shape
+from handler.request import Request, Shape
 from handler.settings import Detail, OnTrigger, Settings
 from handler.xgraad import RULES, Action, Suspect, Verdict
 from handler.xgraad.prediction import Prediction

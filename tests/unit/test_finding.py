@@ -8,8 +8,9 @@ import pytest
 
 from handler.finding import Measure, Tone, find, percent
 from handler.policy import undefended
+from handler.refusal import Refusal
 from handler.reply import refuse, reply
-from handler.request import Refusal, Request, Shape
+from handler.request import Request, Shape
 from handler.settings import Detail
 from handler.xgraad import Suspect
 from tests.samples import PREDICTION, a_reply, a_verdict

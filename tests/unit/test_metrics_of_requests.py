@@ -7,8 +7,9 @@ import pytest
 
 from handler.metrics import Metrics, calibrated_flag_rate, count, score_ratio
 from handler.policy import settle, undefended
+from handler.refusal import Refusal
 from handler.reply import Reply, refuse, reply
-from handler.request import Refusal, Request, Shape
+from handler.request import Request, Shape
 from handler.settings import OnTrigger
 from handler.xgraad import Verdict
 from tests.samples import PREDICTION, a_verdict

@@ -8,8 +8,9 @@ import pytest
 
 from handler.describe import describe
 from handler.policy import Answer, settle, undefended
+from handler.refusal import Refusal
 from handler.reply import Reply, reply, to_json
-from handler.request import Refusal, Request, Shape
+from handler.request import Request, Shape
 from handler.settings import Detail, OnTrigger, Settings
 from handler.xgraad import RULES, Defense, Verdict
 from tests.samples import FLIPPED, PREDICTION, a_verdict

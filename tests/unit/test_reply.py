@@ -10,8 +10,9 @@ import pytest
 
 from handler.describe import describe
 from handler.policy import settle
+from handler.refusal import Refusal
 from handler.reply import refuse, reply, to_json
-from handler.request import Refusal, Request, Shape, parse_row
+from handler.request import Request, Shape, parse_row
 from handler.settings import Settings
 from handler.xgraad import Defense, Verdict
 from tests.toys import SENTENCES

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.request import Refusal, Request, Shape, parse_row
+from handler.refusal import Refusal
+from handler.request import Request, Shape, parse_row
 from handler.settings import Settings
 
 LIMITS = Settings(max_texts=4, max_chars=20, max_request_chars=50)
