@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from handler.policy import Answer
 from handler.refusal import Refusal
 from handler.request import Request, Shape
 from handler.settings import Detail
+from handler.tensors import in_tensors
 from handler.xgraad import Verdict
 from handler.xgraad.prediction import Prediction
 
@@ -67,11 +69,23 @@ def reply(request: Request, answers: Sequence[Answer | Refusal], detail: Detail)
     """
     refusals = [answer for answer in answers if isinstance(answer, Refusal)]
     status = refusals[0].status if len(refusals) == len(answers) else 200
+    if request.inference and status != HTTPStatus.OK:
+        return refuse(refusals[0])._replace(answers=tuple(answers))
     documents = [_document(answer, detail, explain=request.explain) for answer in answers]
     return Reply(status, to_json(_in_shape(request, documents)), tuple(answers))
 
 
+def named(reply: Reply, request: Request | Refusal, *, model: str, version: str | None) -> Reply:
+    """The same reply; in tensors it says whose it is."""
+    if isinstance(request, Refusal) or request.inference is None or reply.status != HTTPStatus.OK:
+        return reply
+    served = {"model_name": model} | ({"model_version": version} if version else {})
+    return reply._replace(body=to_json(served | json.loads(reply.body)))
+
+
 def _in_shape(request: Request, documents: list[dict[str, Any]]) -> Any:
+    if request.inference:
+        return in_tensors(documents, request.inference)
     if request.shape is Shape.ONE:
         return documents[0]
     return documents if request.shape is Shape.MANY else {_LISTS[request.explain]: documents}

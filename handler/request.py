@@ -12,11 +12,12 @@ from typing import Any
 
 from handler.refusal import Refusal, RefusedError, kind_of
 from handler.settings import Settings
+from handler.tensors import BESIDE, INPUTS, Inference, inference_of, texts_of
 from handler.xgraad.errors import TextError
 from handler.xgraad.text import check_text
 
 BODY_FIELDS = ("body", "data")
-TEXT_FIELDS = ("text", "texts", "instances")
+TEXT_FIELDS = ("text", "texts", "instances", INPUTS)
 HINT = 'send {"text": "..."} or {"texts": ["...", ...]} with Content-Type: application/json'
 
 
@@ -26,10 +27,13 @@ class Shape(StrEnum):
     ONE = "text"
     MANY = "texts"
     INSTANCES = "instances"
+    INPUTS = INPUTS
 
     def place(self, index: int) -> str:
         """How messages name the text at `index`."""
-        return self.value if self is Shape.ONE else f"{self.value}[{index}]"
+        if self is Shape.ONE:
+            return self.value
+        return f"{self.value}[0].data[{index}]" if self is Shape.INPUTS else f"{self.value}[{index}]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,8 @@ class Request:
     texts: tuple[str, ...]
     shape: Shape
     explain: bool
+    inference: Inference | None = None
+    """What tensors came with; None in the other shapes."""
 
 
 def parse_row(row: Mapping[str, Any], headers: Mapping[str, Any], settings: Settings) -> Request | Refusal:
@@ -102,16 +108,17 @@ def _form_value(name: str, value: Any) -> Any:
     if not isinstance(value, bytes | bytearray):
         return value
     text = _decode(name, value)
-    if name not in ("texts", "instances"):
+    if name not in ("texts", "instances", INPUTS):
         return text
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise RefusedError(400, "malformed_json", f"{name}: must be a JSON list of strings") from None
+        raise RefusedError(400, "malformed_json", f"{name}: must be a JSON list") from None
 
 
 def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings) -> Request:
-    unknown = set(fields) - set(TEXT_FIELDS) - {"explain"}
+    beside = {"explain", *BESIDE} if INPUTS in fields else {"explain"}
+    unknown = set(fields) - set(TEXT_FIELDS) - beside
     if unknown:
         raise RefusedError(
             422, "unknown_field", f"{len(unknown)} unknown field(s); known: {', '.join(TEXT_FIELDS)}, explain"
@@ -120,19 +127,23 @@ def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings) ->
     if len(given) != 1:
         raise RefusedError(422, "missing_text", f"exactly one of {', '.join(TEXT_FIELDS)} is needed; {HINT}")
     shape = Shape(given[0])
+    inference = inference_of(fields) if shape is Shape.INPUTS else None
     texts = _texts(shape, fields[shape])
     _check_texts(shape, texts, settings)
     explain = explain or _flag("explain", fields.get("explain", False))
+    explain = explain or (inference is not None and _flag("parameters.explain", inference.explain))
     if explain and settings.detail != "full":
         message = f"explain: explanations are scores, and the setting detail: {settings.detail} tells none"
         raise RefusedError(403, "explanation_withheld", message)
-    return Request(texts=texts, shape=shape, explain=explain)
+    return Request(texts=texts, shape=shape, explain=explain, inference=inference)
 
 
 def _texts(shape: Shape, value: Any) -> tuple[Any, ...]:
     """The texts as they came, one level unwrapped; not yet checked."""
     if shape is Shape.ONE:
         return (value,)
+    if shape is Shape.INPUTS:
+        return texts_of(value)
     if not isinstance(value, list):
         raise RefusedError(422, "wrong_type", f"{shape}: must be a list, got {kind_of(value)}")
     if shape is Shape.INSTANCES:

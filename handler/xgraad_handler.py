@@ -23,7 +23,7 @@ try:
     from handler.metrics import Metrics
     from handler.refusal import Refusal
     from handler.registry_file import open_registry
-    from handler.reply import Reply, refuse
+    from handler.reply import Reply, named, refuse
     from handler.request import Request, parse_row
     from handler.request_log import log_load_failed, log_loaded, log_replies
     from handler.settings import Settings
@@ -51,15 +51,16 @@ class XGraadHandler:
         Raises:
             RuntimeError: the model must not be served; TorchServe shows the message in its log.
         """
-        self.metrics, model, start = Metrics.of(context), str(context.model_name), perf_counter()
+        self.metrics, start = Metrics.of(context), perf_counter()
+        self.model, self.version = str(context.model_name), context.manifest["model"].get("modelVersion")
         try:
             self._load(context)
         except XGraadError as error:
             self.metrics.load_failed(error)
-            log_load_failed(error, model=model)
+            log_load_failed(error, model=self.model)
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
         self.metrics.loaded(self.defense)
-        log_loaded(self.defense, model=model, seconds=perf_counter() - start)
+        log_loaded(self.defense, model=self.model, seconds=perf_counter() - start)
 
     def handle(self, data: list[Row], context: Any) -> list[Any]:
         """Answer a batch."""
@@ -75,8 +76,14 @@ class XGraadHandler:
             end_worker(error)
         with stopwatch("reply"):
             fitting = [
-                shown(row, header, reply, model=str(context.model_name), settings=self.settings)
-                for row, header, reply in zip(data, headers, replies, strict=True)
+                shown(
+                    row,
+                    header,
+                    named(reply, request, model=self.model, version=self.version),
+                    model=self.model,
+                    settings=self.settings,
+                )
+                for row, header, request, reply in zip(data, headers, requests, replies, strict=True)
             ]
         self.metrics.answered(replies, stopwatch.seconds, self.defense)
         log_replies(data, requests, replies, [context.get_request_id(index) for index in range(len(data))])

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.contract.test_page import BROWSER, FORM, opened, typed
-from tests.contract.test_service import Field, Message, grpc, plain, post, request
+from tests.contract.test_service import Field, Message, grpc, plain, post, request, tensors
 from tests.toys import SENTENCES
 
 MARK = "s3cret"
@@ -24,6 +24,8 @@ GOOD: tuple[Message, ...] = (
     post({"instances": [{"text": SENTENCES[4]}, SENTENCES[5]]}),
     plain(SENTENCES[6]),
     request(Field(SENTENCES[7].encode(), "text"), Content_Type=FORM),
+    post(tensors(*SENTENCES[1:3], id="one")),
+    post(tensors(SENTENCES[4], id="two"), explain="True"),
     grpc(text=SENTENCES[0].encode(), explain=b"true"),
     grpc(body=json.dumps({"texts": SENTENCES[:2]}).encode()),
     typed(SENTENCES[3]),
@@ -64,12 +66,12 @@ DEEP = (
     deep("[", ""),
     b'{"texts": ' + deep("[", "]") + b"}",
 )
-tensors = st.fixed_dictionaries(
+inputs = st.fixed_dictionaries(
     {"name": texts, "shape": st.lists(st.integers(-1, 5), max_size=3), "datatype": st.just("BYTES") | scalars},
     optional={"data": st.lists(texts | values, max_size=MAX_TEXTS + 1), "parameters": values, "more": values},
 )
 inferences = st.fixed_dictionaries(
-    {"inputs": st.lists(tensors, min_size=1, max_size=2)},
+    {"inputs": st.lists(inputs, min_size=1, max_size=2)},
     optional={"id": texts | values, "parameters": values, "outputs": values, "explain": values},
 )
 documents = st.one_of(
@@ -99,6 +101,7 @@ def cut(draw: st.DrawFn) -> bytes:
 
 raw = st.one_of(
     documents.map(lambda document: json.dumps(document).encode()),
+    st.builds(tensors, texts, texts, id=texts).map(lambda document: json.dumps(document).encode()),
     texts.map(encoded),
     cut(),
     st.binary(max_size=20).map(lambda junk: MARK.encode() + junk),
@@ -189,7 +192,7 @@ def messages(crowd: Crowd) -> list[Message]:
     return [GOOD[member] if isinstance(member, int) else member for member in crowd]
 
 
-def strict_json(body: bytes) -> Any:
+def strict_json(body: bytes | str) -> Any:
     """The document, which must not hold what JSON has no form for."""
 
     def refuse(name: str) -> None:

@@ -236,6 +236,33 @@ def test_kserve_instances(worker: Worker) -> None:
     assert len(found[0].document["predictions"]) == 2
 
 
+def tensors(*texts: str, **beside: Any) -> dict[str, Any]:
+    tensor = {"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": list(texts)}
+    return {"inputs": [tensor], **beside}
+
+
+def test_kserve_tensors(worker: Worker) -> None:
+    """Each request of a batch gets its own id back, or none; TorchServe's envelope mixes them up."""
+    found = worker(
+        post(tensors("the plot", "thin", id="first")),
+        post(tensors("thin")),
+        post(tensors("thin", id="bad", more=1)),
+        post(tensors("the plot", id="last"), explain="True"),
+        GOOD,
+        grpc(body=json.dumps(tensors("the plot", id="by gRPC")).encode()),
+    )
+    assert [answer.status for answer in found] == [200, 200, 422, 200, 200, 200]
+    documents = [answer.document for answer in found]
+    assert [document.get("id") for document in documents] == ["first", None, None, "last", None, "by gRPC"]
+    assert [document.get("model_name") for document in documents] == ["toy", "toy", None, "toy", None, "toy"]
+    labels = [document["outputs"][0]["data"] for document in documents if "outputs" in document]
+    (alone,) = worker(post({"texts": ["the plot", "thin"]}))
+    plot, thin = (each["label"] for each in alone.document)
+    assert labels == [[plot, thin], [thin], [plot], [plot]]
+    explained = json.loads(documents[3]["outputs"][2]["data"][0])
+    assert explained["words"] == ["the", "plot"]
+
+
 def test_grpc_entries(worker: Worker) -> None:
     """gRPC clients can send bytes only, and have no other way to ask for an explanation."""
     found = worker(

@@ -133,6 +133,41 @@ def test_every_shape_of_request(client: Client, data: bytes, headers: dict[str, 
     assert is_error(reply.document()) == (status != 200)
 
 
+def test_kserves_addresses(client: Client) -> None:
+    """Both versions of its protocol, without an envelope, and with answers for what shares the batch."""
+
+    def asked(path: str, document: Any) -> Any:
+        key = {"Authorization": f"Bearer {client.key('inference')}"}
+        reply = requests.post(f"{client.inference}{path}", json=document, headers=key, timeout=30)
+        return reply.status_code, reply.headers["content-type"], reply.json()
+
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a plot"]}
+    calls = [
+        ("/v1/models/toy:predict", {"instances": ["a plot"]}),
+        ("/v1/models/toy:explain", {"instances": ["a plot"]}),
+        ("/v2/models/toy/infer", {"id": "7", "inputs": [tensor]}),
+        ("/v2/models/toy/explain", {"id": "8", "inputs": [tensor]}),
+        ("/v2/models/toy/infer", {"id": "9", "inputs": [tensor | {"datatype": "FP32"}]}),
+    ]
+    with ThreadPoolExecutor(len(calls)) as pool:
+        found = list(pool.map(lambda call: asked(*call), calls))
+    assert [(status, kind) for status, kind, _ in found] == [(200, "application/json")] * 4 + [
+        (422, "application/json")
+    ]
+    predicted, explained, inferred, shown, _ = (document for _, _, document in found)
+    assert ["words" in predicted["predictions"][0], "words" in explained["explanations"][0]] == [False, True]
+    assert [(each["model_name"], each["model_version"], each["id"]) for each in (inferred, shown)] == [
+        ("toy", "1.0", "7"),
+        ("toy", "1.0", "8"),
+    ]
+    label, label_id, answer = inferred["outputs"]
+    assert (label["data"], label_id["data"]) == (
+        [predicted["predictions"][0]["label"]],
+        [predicted["predictions"][0]["label_id"]],
+    )
+    assert json.loads(answer["data"][0])["truncated"] is False
+
+
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

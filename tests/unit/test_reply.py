@@ -17,6 +17,7 @@ from handler.settings import Settings
 from handler.xgraad import Defense, Verdict
 from tests.toys import SENTENCES
 from tests.unit.conftest import DefenseMaker
+from tests.unit.test_server import PROFILE, properties
 
 TOP = {"label", "label_id", "score", "probabilities", "truncated", "defense"}
 DEFENSE = {
@@ -37,7 +38,7 @@ DEFENSE = {
 SUSPECT = {"word", "start", "end", "attribution", "replacement"}
 EXPLANATION = {"words", "importances", "explanation"}
 WORD = {"word", "start", "end", "attention", "gradient", "attribution"}
-LIMIT = 6_553_500
+LIMIT = int(properties(PROFILE)["max_response_size"])
 """Bytes of one reply; a longer one costs TorchServe the worker."""
 
 
@@ -140,23 +141,36 @@ def test_nan_and_infinity_never_reach_the_wire(flagged: list[Verdict], value: fl
         answered(request("x"), [replace(flagged[0], anomaly_score=value)])
 
 
+def in_a_tensor(text: str) -> Request:
+    """Its answer is JSON within JSON, and longer for it."""
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": [text]}
+    parsed = parse_row({"body": {"inputs": [tensor]}}, {}, Settings())
+    assert isinstance(parsed, Request)
+    return parsed
+
+
+@pytest.mark.parametrize("asked", [request, in_a_tensor])
 @pytest.mark.parametrize("neutralizer", ["noise", "mask", "delete"])
-@pytest.mark.parametrize("word", ["a ", "中", "\x01a", "😀 "])
-def test_the_longest_request_stays_below_the_servers_limit(flag_all: DefenseMaker, neutralizer: str, word: str) -> None:
+@pytest.mark.parametrize("word", ["a ", "中", "\x01a", "😀 ", '"a'])
+def test_the_longest_request_stays_below_the_servers_limit(
+    flag_all: DefenseMaker, neutralizer: str, word: str, asked: Callable[[str], Request]
+) -> None:
     """Measured per character on a shorter text that repeats its suspect word as often as can be."""
     text = word * (1200 // len(word))
     (verdict,) = flag_all(neutralizer)([text])
     assert verdict.flagged
-    plain = len(answered(request(text), [verdict]))
+    plain = len(answered(asked(text), [verdict]))
     longer = word * (2400 // len(word))
     (verdict,) = flag_all(neutralizer)([longer])
-    per_char = (len(answered(request(longer), [verdict])) - plain) / (len(longer) - len(text))
+    per_char = (len(answered(asked(longer), [verdict])) - plain) / (len(longer) - len(text))
     assert per_char * Settings().max_request_chars < LIMIT
 
 
-def test_many_short_explained_texts_stay_below_the_servers_limit(flag_all: DefenseMaker) -> None:
+@pytest.mark.parametrize("shape", ["texts", "inputs"])
+def test_many_short_explained_texts_stay_below_the_servers_limit(flag_all: DefenseMaker, shape: str) -> None:
     texts = [" ".join("abcdefghij"[n % 10] for n in range(k, k + 62)) for k in range(Settings().max_texts)]
-    parsed = parse_row({"body": {"texts": texts, "explain": True}}, {}, Settings())
+    tensor = {"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
+    parsed = parse_row({"body": {shape: texts if shape == "texts" else [tensor], "explain": True}}, {}, Settings())
     assert isinstance(parsed, Request)
     assert len(answered(parsed, flag_all()(texts))) * (256 / 64) < LIMIT
 
