@@ -13,6 +13,7 @@ import pytest
 import requests
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from scripts import build_archive, check_ready
 from scripts.lab.client import Client
@@ -166,8 +167,13 @@ OPERATIONS = [
     "GET /ping",
     "POST /predictions/{model}",
     "POST /predictions/{model}/{version}",
+    "POST /v1/models/{model}:predict",
+    "POST /v2/models/{model}/infer",
+    "GET /explanations/{model}",
     "POST /explanations/{model}",
 ]
+TAKE_NOTHING = ("GET /ping", "GET /explanations/{model}")
+PAGE = "/explanations/{model}"
 
 
 def test_every_operation_is_tried() -> None:
@@ -189,14 +195,14 @@ def test_replies_are_what_the_description_says(
         status_code_conformance,
     )
 
-    if operation == "GET /ping" and mode == "negative":
+    if operation in TAKE_NOTHING and mode == "negative":
         pytest.skip("it takes nothing that could be wrong")
     method, path = operation.split()
     generated = described(server)[path][method].as_strategy(generation_mode=GenerationMode(mode))
     checks = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
-    seen: set[int] = set()
+    seen: set[tuple[int, str]] = set()
 
-    @given(case=generated)
+    @given(case=generated, accept=st.sampled_from(["text/html", "*/*"]))
     @settings(
         max_examples=N_EXAMPLES,
         database=None,
@@ -205,15 +211,16 @@ def test_replies_are_what_the_description_says(
         suppress_health_check=list(HealthCheck),
         deadline=None,
     )
-    def hold(case: Any) -> None:
-        reply = case.call(headers={"Authorization": f"Bearer {client.key('inference')}"})
-        seen.add(reply.status_code)
+    def hold(case: Any, accept: str) -> None:
+        reply = case.call(headers={"Authorization": f"Bearer {client.key('inference')}", "Accept": accept})
+        seen.add((reply.status_code, reply.headers["content-type"][0].partition(";")[0]))
         case.validate_response(reply, checks=checks)
 
     hold()
     assert seen
     if mode == "positive":
-        assert 200 in seen
+        assert 200 in {status for status, _ in seen}
+        assert ("text/html" in {kind for _, kind in seen}) == (path == PAGE)
 
 
 @pytest.mark.parametrize(
@@ -237,3 +244,31 @@ def test_torchserves_own_errors_are_described_too(
         assert reply.status_code == status
         assert reply.headers["content-type"] == "application/json"
         jsonschema.validate(reply.json(), OPENAPI["components"]["schemas"]["TorchServeError"])
+
+
+@pytest.mark.parametrize(
+    ("method", "data", "status"), [("GET", b"", 200), ("POST", b"text=a+plot", 200), ("POST", b"text=", 422)]
+)
+def test_the_page_is_what_the_description_says(
+    server: RunningServer, client: Client, method: str, data: bytes, status: int
+) -> None:
+    """Body and headers, with which the generated requests above do not deal."""
+    jsonschema = pytest.importorskip("jsonschema")
+    headers = {"Accept": "text/html", "Authorization": f"Bearer {client.key('inference')}"}
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    url = f"http://127.0.0.1:{server.options.ports.inference}/explanations/toy"
+    with requests.request(method, url, data=data, headers=headers, timeout=20) as reply:
+        assert (reply.status_code, reply.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        found = reply.text, reply.headers
+    described = OPENAPI["paths"][PAGE][method.lower()]["responses"][str(status)]
+    jsonschema.validate(found[0], resolved(described["content"]["text/html"]["schema"]))
+    told = OPENAPI["paths"][PAGE]["get"]["responses"]["200"]["headers"]
+    assert {"Content-Security-Policy", "x-request-id"} <= set(told)
+    for name, header in told.items():
+        jsonschema.validate(found[1][name], resolved(header)["schema"])
+
+
+def resolved(schema: Any) -> Any:
+    """What a reference stands for."""
+    *_, kind, name = schema.get("$ref", "#/none/none").split("/")
+    return OPENAPI["components"][kind][name] if "$ref" in schema else schema
