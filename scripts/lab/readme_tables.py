@@ -66,6 +66,19 @@ def _targets_table(results: Path) -> str:
     return markdown(("in a fresh clone, the first with the installation", "seconds", "cores"), rows)
 
 
+def _dependencies_table(results: Path) -> str:
+    """What the last audit found."""
+    last = read_rows(results / "dependencies.jsonl")[-1]
+    found = [
+        (each["id"], f"{each['package']} {each['version']}", each["fixed"] or "", each["summary"], each["here"])
+        for each in last["findings"]
+    ]
+    counted = ", ".join(f"{n} {ecosystem}" for ecosystem, n in last["n_packages"].items())
+    sources = ", ".join(f"{n} of `{name}`" for name, n in last["advisories"].items())
+    table = markdown(("advisory", "installed", "fixed in", "what it is", "here"), found)
+    return f"{last['time'][:10]}: packages: {counted}; advisories: {sources}.\n\n{table}"
+
+
 def _victim(row: Row) -> str:
     own = "the demo's own small BERT on reviews made by the project"
     return own if row["base"] == "synthetic" else f"{row['base']} on {row['data']}"
@@ -79,6 +92,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "cost": cost_line,
     "decision": partial(ablation_table, group="decision"),
     "demo": _demo_table,
+    "dependencies": _dependencies_table,
     "faults": faults_table,
     "gate_share": partial(ablation_table, group="gate_share"),
     "gates": gates_table,
