@@ -110,6 +110,7 @@ def unpacked_tensors(answer: Answer) -> Answer:
     return answer._replace(body=json.dumps(document).encode())
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # what fails must be told
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("rule", "n_requests"), ROUNDS)
 def test_any_batch_is_answered(

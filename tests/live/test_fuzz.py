@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -29,6 +30,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 CROWD = 8
 """Requests sent at the same time."""
 N_WORKERS = 2
+TRIES = 3
+"""TorchServe resets a connection as soon as it has sent an error, and a reset may overtake what was sent before it."""
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 HEADER_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff]([\t\x20-\x7e\xa0-\xff]*[\x21-\x7e\xa0-\xff])?")
 """What may be sent at all; the rest no HTTP client lets out."""
@@ -90,8 +93,11 @@ class Caller:
         sent = {name: content.encode("latin-1") for name, content in legal.items() if name != "explain"}
         sent["Authorization"] = f"Bearer {self.client.key('inference')}".encode()
         method = "GET" if is_opened else "POST"
-        with requests.request(method, address, data=data, headers=sent, timeout=60) as reply:
-            return Answer("", reply.headers["content-type"], reply.status_code, reply.reason, reply.content, {})
+        for _ in range(TRIES):
+            lost = suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+            with lost, requests.request(method, address, data=data, headers=sent, timeout=60) as reply:
+                return Answer("", reply.headers["content-type"], reply.status_code, reply.reason, reply.content, {})
+        pytest.fail(f"no reply to {message}")
 
 
 @pytest.fixture
@@ -102,10 +108,18 @@ def caller(server: RunningServer) -> Iterator[Caller]:
         caller.channel.close()
 
 
+def is_malformed_form(message: Message, answer: Answer) -> bool:
+    """TorchServe's own answer, the one 5xx there is: no worker sees such a request, and nothing here can answer it."""
+    kinds = [kind.lower() for name, kind in message["headers"].items() if name.lower() == "content-type"]
+    is_form = any(kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")) for kind in kinds)
+    return is_form and answer.status == 500 and strict_json(answer.body).get("type") == "ErrorDataDecoderException"
+
+
 def pids(server: RunningServer, client: Client) -> set[int]:
     return {worker.pid for worker in server.workers(client)}
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # what fails must be told
 @pytest.mark.parametrize("n_requests", [80, pytest.param(2_000, marks=pytest.mark.slow)])
 def test_a_crowd_is_answered(server: RunningServer, caller: Caller, n_requests: int) -> None:
     alone = [caller(message) for message in GOOD]
@@ -114,7 +128,7 @@ def test_a_crowd_is_answered(server: RunningServer, caller: Caller, n_requests: 
     seen: Counter[Any] = Counter()
 
     @settings(
-        max_examples=n_requests // CROWD,
+        max_examples=n_requests // CROWD + n_requests // 50,
         phases=[Phase.explicit, Phase.generate],  # what fails by chance of time would only fail to shrink
         suppress_health_check=list(HealthCheck),
     )
@@ -123,6 +137,8 @@ def test_a_crowd_is_answered(server: RunningServer, caller: Caller, n_requests: 
     def answer_all(crowd: Crowd) -> None:
         sent = messages(crowd)
         for member, message, answer in zip(crowd, sent, pool.map(caller, sent), strict=True):
+            if is_malformed_form(message, answer):
+                continue
             hold(message, answer)
             assert not isinstance(member, int) or alike(alone[member], answer)
             seen[answer.status, bool(message["headers"])] += 1
