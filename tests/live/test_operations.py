@@ -146,6 +146,26 @@ def test_names_headers_and_request_ids_forge_no_line(server: RunningServer, clie
     assert b"forged" not in logs["model_log.log"] + logs["model_metrics.log"]
 
 
+MALFORMED = [
+    b"text=s3cret [INFO ] %zz",
+    b"text=%s3cret",
+    b"=s3cret%",
+    b"text=%E0%A4%s3cret\x1b[31m",
+]
+
+
+@pytest.mark.parametrize("data", MALFORMED)
+def test_a_malformed_form_is_told_by_its_place_alone(server: RunningServer, client: Client, data: bytes) -> None:
+    """TorchServe answers it before any worker sees it, and would log what was sent."""
+    reply = client.post("toy", data, {"Content-Type": "application/x-www-form-urlencoded"})
+    assert (reply.status, reply.document()["type"]) == (500, "ErrorDataDecoderException")
+    logs = {path.name: path.read_bytes() for path in server.logs.iterdir()}
+    assert b"HttpRequestHandler - at io.netty." in logs["request_errors.log"]
+    for content in logs.values():
+        assert b"s3cret" not in content
+    assert client.predict("toy", {"text": "a plot"})["label"]
+
+
 def test_a_changed_archive_is_refused_with_the_files_name(folder: Path) -> None:
     """The zip is whole, and one of its files is another."""
     original, changed = folder / "store" / "toy.mar", folder / "store" / "changed.mar"

@@ -162,6 +162,31 @@ def test_the_entrypoint_is_a_shell_script_that_compares_digests(tmp_path: Path) 
     assert not started(f"{digest}  a.mar")
 
 
+def test_no_log_message_breaks_a_line_and_none_about_a_request_is_printed() -> None:
+    """And every way of starting a server uses that file."""
+    from xml.etree import ElementTree
+
+    root = ElementTree.parse(DEPLOY / "log4j2.xml").getroot()
+    patterns = {each.attrib["name"]: each.text or "" for each in root.iter("Property")}
+    assert "%m" not in "".join(patterns.values()).replace("%encode{%m}{CRLF}", "").replace("%metrics", "")
+    assert "%m" not in patterns["place"]
+    layouts = {each.attrib["name"]: each[0].attrib for each in root.find("Appenders") or []}
+    assert {layout["pattern"] for layout in layouts.values()} <= {"${short}", "${long}", "${place}"}
+    about_requests = {
+        reference.attrib["ref"]
+        for logger in root.iter("Logger")
+        if logger.attrib["name"] in ("org.pytorch.serve.http", "org.pytorch.serve.grpcimpl")
+        and logger.attrib["additivity"] == "false"
+        for reference in logger
+    }
+    assert about_requests
+    for name in about_requests:
+        assert layouts[name] == {"pattern": "${place}", "alwaysWriteExceptions": "false"}
+    assert "--log-config /opt/xgraad/deploy/log4j2.xml" in (DEPLOY / "entrypoint.sh").read_text(encoding="utf-8")
+    assert "deploy/log4j2.xml" in DOCKERFILE
+    assert "--log-config deploy/log4j2.xml" in PROFILE
+
+
 def declared() -> set[str]:
     """Every series that a server shows, and those that Prometheus and our rules make."""
     sections = yaml.safe_load((PROJECT / "handler" / "metrics.yaml").read_text(encoding="utf-8"))
