@@ -31,7 +31,7 @@ format: $(READY)  ## Rewrite the code the way `check` wants it
 test: $(READY)  ## The fast tests, the live server included
 	$(BIN)/python -m pytest
 
-test-long: $(READY)  ## The tests that take minutes; FIGURES=results/faults.jsonl keeps what they measure
+test-long: $(READY)  ## The tests that take minutes; FIGURES=results keeps what they measure
 	$(BIN)/python -m pytest -m slow $(if $(FIGURES),--figures $(FIGURES))
 
 clean:  ## Remove what was built, keep .venv

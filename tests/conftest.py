@@ -1,7 +1,8 @@
 """Fixtures shared by all tests: tiny checkpoints, made once per session."""
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from handler.xgraad import Calibration, Calibrator, Classifier, Defense, fingerprint
+from scripts.lab.provenance import provenance
+from scripts.lab.results import append_row
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -24,7 +27,21 @@ CLEAN_TEXTS = [f"{first} {second}" for first in SENTENCES for second in SENTENCE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--figures", type=Path, help="JSON lines file to append what the tests of faults measure")
+    parser.addoption("--figures", type=Path, help="folder of JSON lines to append what long tests measure")
+
+
+@pytest.fixture
+def record_fuzz(pytestconfig: pytest.Config) -> Callable[[str, Mapping[int, int]], None]:
+    """Appends a row to `fuzz.jsonl` in the folder of `--figures`: how many generated requests got which status."""
+    folder, start = pytestconfig.getoption("--figures"), time.monotonic()
+
+    def write(name: str, n_by_status: Mapping[int, int]) -> None:
+        counted = {str(status): n for status, n in sorted(n_by_status.items())}
+        row = {"fuzz": name, "n_by_status": counted, "seconds": time.monotonic() - start, **provenance()}
+        if folder is not None:
+            append_row(folder / "fuzz.jsonl", row)
+
+    return write
 
 
 @pytest.fixture(scope="session", autouse=True)

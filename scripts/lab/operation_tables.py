@@ -24,6 +24,22 @@ def faults_table(results: Path) -> str:
     return markdown((*header, "longest wait of a client, s"), rows)
 
 
+def fuzz_table(results: Path) -> str:
+    """The last row of each kind of generated requests."""
+    latest = {row["fuzz"]: row for row in read_rows(results / "fuzz.jsonl")}
+    statuses = sorted({status for row in latest.values() for status in row["n_by_status"]})
+    rows = [
+        (
+            name,
+            str(sum(row["n_by_status"].values())),
+            *(str(row["n_by_status"].get(status, 0)) for status in statuses),
+            f"{row['seconds']:.0f}",
+        )
+        for name, row in latest.items()
+    ]
+    return markdown(("requests", "answered", *statuses, "seconds"), rows)
+
+
 def soak_table(results: Path) -> str:
     """The last row of each model and device."""
     latest = {(_victim(row), row["device"]): row for row in read_rows(results / "soak.jsonl")}

@@ -15,7 +15,7 @@ from scripts.lab.defense_tables import (
     rules_table,
 )
 from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
-from scripts.lab.operation_tables import faults_table, soak_table
+from scripts.lab.operation_tables import faults_table, fuzz_table, soak_table
 from scripts.lab.results import Row, markdown, read_rows
 from scripts.lab.speed_tables import cost_line, growth_table, load_table, memory_table, speed_table
 
@@ -94,6 +94,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "demo": _demo_table,
     "dependencies": _dependencies_table,
     "faults": faults_table,
+    "fuzz": fuzz_table,
     "gate_share": partial(ablation_table, group="gate_share"),
     "gates": gates_table,
     "grid": grid_table,

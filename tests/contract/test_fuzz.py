@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -118,6 +118,7 @@ def test_any_batch_is_answered(
     torchserve: SimpleNamespace,
     tmp_path: Path,
     log: Lines,
+    record_fuzz: Callable[[str, Mapping[int, int]], None],
     rule: str,
     n_requests: int,
 ) -> None:
@@ -149,3 +150,12 @@ def test_any_batch_is_answered(
     assert {status for status, _, is_good in seen if not is_good} >= {200, 400, 413, 422}
     assert {is_page for _, is_page, is_good in seen if not is_good} == {True, False}
     assert log.n_events  # else nothing was looked at
+    record_fuzz(f"{n_requests} in process, {rule}", by_status(seen))
+
+
+def by_status(seen: Counter[Any]) -> Counter[int]:
+    """Counts of a status and other things, by the status alone."""
+    found: Counter[int] = Counter()
+    for (status, *_), n in seen.items():
+        found[status] += n
+    return found

@@ -12,8 +12,8 @@ from scripts.lab.results import append_row
 
 @pytest.fixture
 def record(pytestconfig: pytest.Config) -> Callable[..., None]:
-    """Appends a row for one fault to the file of `--figures`: what the clients saw."""
-    path = pytestconfig.getoption("--figures")
+    """Appends a row for one fault to `faults.jsonl` in the folder of `--figures`: what the clients saw."""
+    folder = pytestconfig.getoption("--figures")
 
     def write(fault: str, found: Crowd, *, n_clients: int) -> None:
         row = {
@@ -27,7 +27,7 @@ def record(pytestconfig: pytest.Config) -> Callable[..., None]:
             "n_cores": os.cpu_count(),
             **provenance(),
         }
-        if path is not None:
-            append_row(path, row)
+        if folder is not None:
+            append_row(folder / "faults.jsonl", row)
 
     return write

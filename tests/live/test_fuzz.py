@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +21,7 @@ from scripts.lab.grpc_predictions import open_channel, predict_over
 from scripts.lab.running_server import RunningServer
 from scripts.lab.server import serving
 from scripts.lab.server_options import Ports, ServerOptions, archives_named
-from tests.contract.test_fuzz import alike, hold
+from tests.contract.test_fuzz import alike, by_status, hold
 from tests.contract.test_service import Answer, Message
 from tests.hostile import DEEP_CROWD, GOOD, MARK, MAX_CHARS, MAX_TEXTS, Crowd, members, messages, strict_json
 from tests.live.scrape import value, wait_for
@@ -121,7 +121,9 @@ def pids(server: RunningServer, client: Client) -> set[int]:
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # what fails must be told
 @pytest.mark.parametrize("n_requests", [80, pytest.param(2_000, marks=pytest.mark.slow)])
-def test_a_crowd_is_answered(server: RunningServer, caller: Caller, n_requests: int) -> None:
+def test_a_crowd_is_answered(
+    server: RunningServer, caller: Caller, record_fuzz: Callable[[str, Mapping[int, int]], None], n_requests: int
+) -> None:
     alone = [caller(message) for message in GOOD]
     assert {answer.status for answer in alone} == {200}
     workers = pids(server, caller.client)
@@ -155,3 +157,4 @@ def test_a_crowd_is_answered(server: RunningServer, caller: Caller, n_requests: 
     assert value(found, "xgraad_requests_total", outcome="failed") == 0
     logs = "".join(path.read_text(errors="replace") for path in server.logs.iterdir())
     assert MARK not in logs
+    record_fuzz(f"{n_requests} live", by_status(seen))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.lab.operation_tables import faults_table, soak_table
+from scripts.lab.operation_tables import faults_table, fuzz_table, soak_table
 from scripts.lab.results import append_row
 
 FAULT: dict[str, Any] = {
@@ -34,6 +34,15 @@ SOAK: dict[str, Any] = {
 
 def cells(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_fuzz_is_counted_by_status(tmp_path: Path) -> None:
+    for name, counted in (("live", {"200": 1}), ("in process", {"200": 3, "422": 2}), ("live", {"200": 5, "400": 1})):
+        append_row(tmp_path / "fuzz.jsonl", {"fuzz": name, "n_by_status": counted, "seconds": 2.4})
+    assert fuzz_table(tmp_path).splitlines()[2:] == [
+        "| live | 6 | 5 | 1 | 0 | 2 |",
+        "| in process | 5 | 3 | 0 | 2 | 2 |",
+    ]
 
 
 def test_the_last_row_of_each_fault_counts(tmp_path: Path) -> None:
