@@ -87,14 +87,14 @@ def _measure(arguments: argparse.Namespace) -> None:
 def _costs(arguments: argparse.Namespace, calibration: Calibration, texts: Sequence[str]) -> list[Cost]:
     """All cells, the small ones first, each with its part of the time that is left."""
     models = Models(arguments.checkpoint, calibration, device=arguments.device)
-    passes = models.passes(list(dict.fromkeys((PLAIN, *arguments.passes))))
+    names = list(dict.fromkeys((PLAIN, *arguments.passes)))
     triggers = [" ".join(word) if isinstance(word, list) else word for word in _triggers(arguments.checkpoint)]
     cells = [Cell(tokens, batch) for tokens in sorted(arguments.lengths) for batch in sorted(arguments.batches)]
     end, costs = time.monotonic() + arguments.seconds, []
     for index, cell in enumerate(tqdm(cells, unit="cell", desc="measure", disable=None)):
         now = time.monotonic()
         costs += measure_cell(
-            passes,
+            models.passes(names),  # new ones each time: a rule remembers what words it has met in another cell
             cell,
             texts_of_length(texts, cell.tokens, models.encode),
             models=models,
