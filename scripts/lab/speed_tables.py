@@ -36,7 +36,8 @@ def _cost_line(row: Row) -> str:
     }
     parts = [text.format(times(name)) for name, text in told.items() if (name, shortest, batch) in costs]
     where = f"{row['n_threads']} threads of a CPU" if row["device"] == "cpu" else row["device_name"]
-    how = f"{shortest} to {longest} tokens, {batch} texts a call, a gate that lets one in ten through"
+    gate = f"a gate that lets one in {round(1 / row['gate_share'])} through"
+    how = f"{shortest} to {longest} tokens, {batch} texts a call, {gate}"
     return f"{', '.join(parts)} ({how}, {where}, {row['precision']})."
 
 
@@ -67,6 +68,23 @@ def memory_table(results: Path) -> str:
             for (name, tokens, batch), size in peaks.items()
         ]
     return markdown(("device", "pass", "tokens", "batch", "peak MiB", "ratio to `plain`"), rows)
+
+
+def memory_growth_table(results: Path) -> str:
+    """What memory did over many calls in one process."""
+    rows = [
+        (
+            _device(row),
+            f"`{growth['name']}`",
+            str(growth["n_calls"]),
+            f"up to {growth['tokens']}",
+            f"{growth['first_bytes'] / 2**20:.0f} to {growth['last_bytes'] / 2**20:.0f}",
+            f"{1000 * growth['bytes_per_call'] / 2**20:+.2f}",
+        )
+        for row in latest_speeds(results).values()
+        for growth in row["growths"]
+    ]
+    return markdown(("device", "pass", "calls", "tokens", "MiB", "MiB more in 1,000 calls"), rows)
 
 
 def load_table(results: Path) -> str:

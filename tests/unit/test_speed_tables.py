@@ -7,7 +7,7 @@ import pytest
 
 from scripts.lab.readme_tables import update_readme
 from scripts.lab.results import append_row
-from scripts.lab.speed_tables import cost_line, growth_table, load_table, memory_table, speed_table
+from scripts.lab.speed_tables import cost_line, growth_table, load_table, memory_growth_table, memory_table, speed_table
 
 
 def a_cost(name: str, tokens: int, batch: int, ratio: float) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def results(tmp_path: Path) -> Path:
         "device_name": "",
         "precision": "float32",
         "n_threads": 2,
+        "gate_share": 0.05,
         "costs": [
             a_cost(name, tokens, batch, ratio + (tokens == 512) / 4 if name != "plain" else 1)
             for name, ratio in ratios.items()
@@ -33,6 +34,9 @@ def results(tmp_path: Path) -> Path:
             {"name": "scoring", "tokens": 512, "batch": 8, "peak_bytes": 125 * 2**20},
         ],
     }
+    growth = {"name": "scoring", "tokens": 128, "batch": 1, "n_calls": 2000}
+    growth |= {"first_bytes": 300 * 2**20, "last_bytes": 301 * 2**20, "bytes_per_call": 524.288}
+    row["growths"] = [growth]
     append_row(tmp_path / "speed.jsonl", row | {"costs": [], "n_threads": 99})
     append_row(tmp_path / "speed.jsonl", row)
     return tmp_path
@@ -43,7 +47,7 @@ def test_the_price_in_one_line(results: Path) -> None:
         "`verified` costs 1.50 to 1.75 times the plain model's forward pass on clean texts, "
         "1.75 to 2.00 where one in twenty is attacked, `paper` 2.25 to 2.50, "
         "the published script's scoring alone 4.00 to 4.25 (32 to 512 tokens, 8 texts a call, "
-        "a gate that lets one in ten through, 2 threads of a CPU, float32)."
+        "a gate that lets one in 20 through, 2 threads of a CPU, float32)."
     )
 
 
@@ -52,6 +56,11 @@ def test_ratios_stand_by_length_with_batch_sizes_side_by_side(results: Path) -> 
     assert lines[0] == "| device | pass | 32 tokens, batch 1 / 8 | 512 tokens, batch 1 / 8 |"
     assert "| cpu, float32 | `scoring` | 2.00 / 2.00 | 2.25 / 2.25 |" in lines
     assert "| cpu, float32 | `scoring` | 20.0 / 20.0 | 22.5 / 22.5 |" in growth_table(results)
+
+
+def test_memory_over_many_calls(results: Path) -> None:
+    last = memory_growth_table(results).splitlines()[-1]
+    assert last == "| cpu, float32 | `scoring` | 2000 | up to 128 | 300 to 301 | +0.50 |"
 
 
 def test_memory_is_compared_with_the_plain_pass(results: Path) -> None:
