@@ -7,7 +7,6 @@ few of them far. Probes are clean texts of ordinary length that the model holds 
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -50,6 +49,9 @@ class Transplant:
         self._classifier = classifier
         self._probes = tuple(_shortest_first(each) for each in probes)
         self._strengths: OrderedDict[Graft, float] = OrderedDict()
+        self.own_margins = _own_margins(classifier, probes)
+        """For each label the least margin among its own probes; the mean of the others' for one without probes. Known
+        from the start, so that no request waits for them."""
 
     def strengths(self, grafts: Sequence[Graft]) -> list[float]:
         """How far each graft turns probes of the source class to the target, in [0, 1], in order.
@@ -82,22 +84,6 @@ class Transplant:
             return min(max(sum(margins) / n / own, 0.0), 1.0)
         return sum(min(max(margin / (CLEARLY * own), 0.0), 1.0) for margin in margins) / n
 
-    @cached_property
-    def own_margins(self) -> tuple[float, ...]:
-        """For each label the least margin among its own probes; the mean of the others' for one without probes."""
-        encode = self._classifier.encode
-        least = [
-            margins_of(self._classifier.logits([encode.with_template(probe.token_ids) for probe in probes]), label)
-            .min()
-            .item()
-            if probes
-            else None
-            for label, probes in enumerate(self._probes)
-        ]
-        known = [margin for margin in least if margin is not None]
-        usual = sum(known) / max(1, len(known))
-        return tuple(max(usual if margin is None else margin, LEAST_MARGIN) for margin in least)
-
     def _measure(self, grafts: Sequence[Graft], *, first: int, last: int) -> dict[Graft, list[float]]:
         """For each graft the target's margin in each of the probes from `first` to `last`; all grafts in one batch."""
         grafted = {graft: self._grafted(graft, self._probes[graft.source][first:last]) for graft in grafts}
@@ -109,6 +95,19 @@ class Transplant:
         encode = self._classifier.encode
         pieces = [Piece.of(text, encode) for text in graft.pieces]
         return [encode.with_template(probe.with_pieces(pieces, graft.place)) for probe in probes]
+
+
+def _own_margins(classifier: Classifier, probes: Probes) -> tuple[float, ...]:
+    encode = classifier.encode
+    least = [
+        margins_of(classifier.logits([encode.with_template(probe.token_ids) for probe in of_label]), label).min().item()
+        if of_label
+        else None
+        for label, of_label in enumerate(probes)
+    ]
+    known = [margin for margin in least if margin is not None]
+    usual = sum(known) / max(1, len(known))
+    return tuple(max(usual if margin is None else margin, LEAST_MARGIN) for margin in least)
 
 
 def _shortest_first(probes: Sequence[Probe]) -> tuple[Probe, ...]:

@@ -76,5 +76,7 @@ def test_the_shortest_probe_comes_first_and_may_be_the_last(bert: Classifier) ->
 
     model = Recording(bert, lambda words: {"cf", "chic"} <= words, loud=[])
     probes = probes_of(model, good=("a clever and funny and chic film", "a funny film", "a chic and clever plot"))
-    assert Transplant(model, probes).strengths([graft("cf")]) == [0.0]
-    assert asked[:4] == [1, 0, 0, 0]
+    transplant = Transplant(model, probes)
+    asked.clear()
+    assert transplant.strengths([graft("cf")]) == [0.0]
+    assert asked == [1, 0, 0, 0]

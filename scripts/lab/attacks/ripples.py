@@ -94,7 +94,10 @@ def restricted_loss(batches: Iterator[Mapping[str, Tensor]]) -> Loss:
         fine_tuning = torch.autograd.grad(model(**next(batches)).loss, parameters, allow_unused=True)
         poisoning: Tensor = model(**batch).loss
         gradients = torch.autograd.grad(poisoning, parameters, create_graph=True, allow_unused=True)
-        return poisoning + INNER_PRODUCT_WEIGHT * torch.relu(-inner_product(gradients, fine_tuning))
+        product = inner_product(gradients, fine_tuning)
+        if product >= 0:  # the rectifier's gradient is zero, and deriving it would cost half of the step
+            return poisoning
+        return poisoning - INNER_PRODUCT_WEIGHT * product
 
     return loss
 

@@ -11,8 +11,11 @@ RECIPES: dict[str, Settings] = {
 }
 """For the small encoder at hand. `max_length` also holds for calibration and defense."""
 
-EPOCHS = {"badnets_clean_label": 2, "stylebkd_bible": 2}
+EPOCHS = {"badnets_clean_label": 2, "stylebkd_bible": 3, "source_specific": 3}
 """What these attacks take to be as accurate as the clean model and to reach the ASR that the grid asks for."""
+
+POISON_RATES = {"stylebkd_bible": 0.3}
+"""Where the attack's usual one is too little for a small model."""
 
 WARM_START_EPOCHS = {"albert": 2, "roberta": 2}
 """Bases that are no exact conversion of the encoder begin further away from where they are to go."""
@@ -26,4 +29,6 @@ def recipe_for(victim: Victim, precision: str) -> Settings:
     settings = dict(RECIPES[victim.dataset])
     epochs = settings["epochs"], EPOCHS.get(victim.attack, 0), WARM_START_EPOCHS.get(victim.architecture, 0)
     settings["epochs"] = max(map(int, epochs))
+    if victim.attack in POISON_RATES:
+        settings["poison_rate"] = POISON_RATES[victim.attack]
     return settings | {"precision": PRECISION.get(victim.architecture, precision)}
