@@ -127,6 +127,8 @@ class VerifiedRule:
             for row, words in late.items():
                 cases.setdefault(row, _Case(scores[row])).triggers += words
             found_any = self._work_on([cases[row] for row in late])
+        # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
+        self._complete([case for case in cases.values() if case.is_open and case.triggers])
         self._registry.flush()
         return [
             self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))
@@ -161,9 +163,7 @@ class VerifiedRule:
         """
         cases = list(cases)
         self._apply([case for case in cases if case.triggers])
-        found_any = self._examine([case for case in cases if case.is_open])
-        self._complete([case for case in cases if case.is_open and case.triggers])
-        return found_any
+        return self._examine([case for case in cases if case.is_open])
 
     def _examine(self, cases: list[_Case]) -> bool:
         """Look for triggers, edit, predict again; several in one text are found one round after the other.

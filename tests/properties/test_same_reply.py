@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handler.xgraad import Classifier, VerifiedOptions
@@ -50,6 +50,7 @@ def make_rule(bert: Classifier) -> VerifiedRule:
     )
 
 
+@example(["tq mn clever", "cf cf tq dull mn plot clever"])  # the second's phrase must wait for what the first shows
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request_texts=REQUESTS)
 def test_asking_twice_gives_one_reply(bert: Classifier, request_texts: list[str]) -> None:
