@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict
 
 from handler.xgraad.array_json import ArrayJson
@@ -67,14 +68,15 @@ class ScatterDistance:
 
     def __init__(self, scatter: LayerScatter) -> None:
         self._means = scatter.means.array()
-        self._directions = scatter.directions.array()
+        self._directions = torch.from_numpy(scatter.directions.array())
         self._variances = scatter.variances.array()
         self._rest = scatter.rest
 
     def __call__(self, states: Floats, predicted: np.ndarray) -> Floats:
         """`[texts, width]` -> `[texts]`; larger = farther from what the predicted class looks like."""
         offsets = states - self._means[predicted]
-        inside = offsets @ self._directions.T
+        # By PyTorch, since NumPy would bring threads of its own, one a core and worker.
+        inside = (torch.from_numpy(offsets) @ self._directions.T).numpy()
         outside = np.maximum((offsets**2).sum(axis=1) - (inside**2).sum(axis=1), 0)
         squared = (inside**2 / self._variances).sum(axis=1) + outside / self._rest
         return np.asarray(np.log(squared + 1e-12))

@@ -17,6 +17,9 @@ MAX_TOKENS = 4096
 """Padded tokens in one micro-batch: a bound on memory, whatever clients send."""
 MAX_PADDING = 0.1
 """Share of a micro-batch that may be padding."""
+FREE_PADDING = 48
+"""Tokens of padding that are allowed whatever their share: one more pass costs as much (a small encoder takes 9 ms a
+pass and 0.2 ms a token on one core). Without it a few short texts would be as many passes."""
 
 
 def in_microbatches(
@@ -62,8 +65,9 @@ def microbatches(lengths: Sequence[int], *, max_tokens: int = MAX_TOKENS) -> Ite
     n_tokens = 0
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
         width, n_texts = lengths[index], len(part) + 1
-        padding = 1 - (n_tokens + width) / (width * n_texts)
-        if part and (padding > MAX_PADDING or width * n_texts > max_tokens):
+        padded = width * n_texts
+        padding = padded - n_tokens - width
+        if part and (padding > max(MAX_PADDING * padded, FREE_PADDING) or padded > max_tokens):
             yield part
             part, n_tokens = [], 0
         part.append(index)

@@ -15,6 +15,7 @@ from handler.xgraad.errors import TextError
 # An apostrophe between two word characters stays inside the word; each Han character is a word of its own.
 _BREAK = r"\s\p{P}\p{Cc}\p{Z}$+<=>^`|~"
 _WORD = regex.compile(rf"\p{{Han}}|(?:(?!\p{{Han}})[^{_BREAK}])+(?:['’](?:(?!\p{{Han}})[^{_BREAK}])+)*")
+_INVISIBLE = regex.compile(r"\p{Cf}+")
 
 
 class Word(NamedTuple):
@@ -29,7 +30,7 @@ class Word(NamedTuple):
     @property
     def key(self) -> str:
         """What makes two occurrences the same word: case and invisible characters do not count."""
-        return regex.sub(r"\p{Cf}+", "", self.text).casefold()
+        return _INVISIBLE.sub("", self.text).casefold()
 
 
 class Replacement(NamedTuple):

@@ -1,6 +1,7 @@
 """Algorithm 1 of the paper: score every text, compare with a threshold, neutralize the top word, predict again."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.edit import Edit, edit_words
@@ -8,10 +9,17 @@ from handler.xgraad.encoding import Encoding
 from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.scorer import Score, score_encodings
-from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.verdict import Action, Verdict
 
-Threshold = PaperThreshold | LengthConditionalThreshold
+
+class Threshold(Protocol):
+    """Which anomaly score is out of line; `thresholds` has those that are fitted."""
+
+    def threshold_for(self, score: Score, /) -> float:
+        """The anomaly score above which the text is flagged."""
+
+    def p_value(self, score: Score, /) -> float:
+        """Share of clean texts that stand out at least as much, in [0, 1]."""
 
 
 class ThresholdRule:

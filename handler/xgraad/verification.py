@@ -112,43 +112,33 @@ class Verifier:
     def examine(self, scores: Sequence[Score]) -> list[Evidence]:
         """Evidence for each text, in order; each has at least one word."""
         flips = self._flip_test(scores)
-        places = tuple(Place) if self._thresholds is None else (None,)
-        found = [
-            Evidence(singles=singles, jointly=jointly, standing=standing)
-            for singles, jointly, standing in zip(
-                self._words(flips, [each.flipping for each in flips], places),
-                self._words(flips, [[(word, each.together) for word in each.joint] for each in flips]),
-                self._words(flips, [[(word, each.runner_up) for word in each.standing] for each in flips]),
-                strict=True,
-            )
-        ]
+        found = self._singly(flips)
         is_open = [self._thresholds is None or not self._thresholds.verified(evidence) for evidence in found]
         return [
             replace(evidence, together=together)
             for evidence, together in zip(found, self._sets(flips, is_open), strict=True)
         ]
 
-    def _words(
-        self,
-        flips: Sequence[Flips],
-        words: Sequence[Sequence[tuple[Word, int]]],
-        places: Sequence[Place | None] = (None,),
-    ) -> list[tuple[tuple[Word, float], ...]]:
-        """For each text its words with their strengths, the greatest over `places`; None is where the word stood.
-
-        Args:
-            flips: the texts.
-            words: for each of them words, each with the label that the text has without it.
-            places: where to put them.
-        """
-        grafts = [
-            _graft(each, word, source, place)
-            for each, pairs in zip(flips, words, strict=True)
-            for word, source in pairs
-            for place in places
+    def _singly(self, flips: Sequence[Flips]) -> list[Evidence]:
+        """What words do one at a time, the strength of each the greatest over its places; all of them in one go."""
+        places: tuple[Place | None, ...] = tuple(Place) if self._thresholds is None else (None,)
+        suspects = [
+            (
+                [(word, [_graft(each, word, source, place) for place in places]) for word, source in each.flipping],
+                [(word, [_graft(each, word, each.together)]) for word in each.joint],
+                [(word, [_graft(each, word, each.runner_up)]) for word in each.standing],
+            )
+            for each in flips
         ]
-        strengths = iter(self._transplant.strengths(grafts))
-        return [tuple((word, max(next(strengths) for _ in places)) for word, _ in pairs) for pairs in words]
+        grafts = [graft for kinds in suspects for kind in kinds for _, of_word in kind for graft in of_word]
+        strengths = dict(zip(grafts, self._transplant.strengths(grafts), strict=True))
+        return [
+            Evidence(singles=singles, jointly=jointly, standing=standing)
+            for singles, jointly, standing in (
+                (tuple((word, max(strengths[graft] for graft in of_word)) for word, of_word in kind) for kind in kinds)
+                for kinds in suspects
+            )
+        ]
 
     def _sets(self, flips: Sequence[Flips], wanted: Sequence[bool]) -> list[tuple[tuple[Word, ...], float] | None]:
         """For each wanted text with several flipping words these as a set, with its strength."""
@@ -160,7 +150,7 @@ class Verifier:
         return [(tuple(word for word, _ in each.flipping), next(strengths)) if each else None for each in tested]
 
 
-def _graft(flips: Flips, word: Word, source: int, place: Place | None) -> Graft:
+def _graft(flips: Flips, word: Word, source: int, place: Place | None = None) -> Graft:
     """One word, to be put where it stood unless `place` says otherwise."""
     place = place or place_of(word, flips.score.encoding.words)
     return Graft(pieces=(word.text,), place=place, target=flips.label, source=source)

@@ -1,5 +1,6 @@
 """The passes that are compared: the plain model's, the defense's, and the official code's."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import cycle
@@ -16,9 +17,12 @@ from handler.xgraad.classifier import Look
 from handler.xgraad.defense import DEFAULT_KEY, make_rule, usual_neutralizer
 from handler.xgraad.encoding import Encoder, Encoding, collate
 from handler.xgraad.gate import Gate, GateScore, GateStatistics
-from handler.xgraad.neutralizer import make_neutralizer
+from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
 from handler.xgraad.precision import DTYPES
 from handler.xgraad.registry import MemoryRegistry
+from handler.xgraad.scorer import Score
+from handler.xgraad.threshold_rule import ThresholdRule
+from handler.xgraad.thresholds import PAPER_PERCENTILE
 from handler.xgraad.verdict import Verdict
 from handler.xgraad.verified_rule import VerifiedRule
 
@@ -26,6 +30,7 @@ PLAIN = "plain"
 ATTACKED = "verified_attacked"
 PASSES = (PLAIN, "look", "scoring", "official", "verified", ATTACKED, "paper")
 GATED_EVERY = round(1 / VerifiedOptions.gate_share)
+FLAGGED_EVERY = round(100 / (100 - PAPER_PERCENTILE))
 ATTACKED_EVERY = 20
 ATTACKED_FIRST = 5
 """Position of the first attacked text; none of the clean texts that pass the gate stands there."""
@@ -60,6 +65,21 @@ class PositionGate(Gate):
         ]
 
 
+class ChosenThreshold:
+    """Chosen texts alone are above it; the one that the rule `paper` fits knows no length and flags all long texts."""
+
+    def __init__(self) -> None:
+        self.flagged: set[str] = set()
+
+    def threshold_for(self, score: Score) -> float:
+        """Below every anomaly score, or above."""
+        return -math.inf if score.encoding.text in self.flagged else math.inf
+
+    def p_value(self, score: Score) -> float:
+        """0 or 1."""
+        return 0.0 if score.encoding.text in self.flagged else 1.0
+
+
 class Models:
     """A checkpoint in the three forms that are compared; each is loaded when it is needed."""
 
@@ -83,11 +103,9 @@ class Models:
             PLAIN: self._plain,
             "look": lambda: lambda call: self.classifier.look(call.encodings),
             "scoring": lambda: lambda call: self.classifier.trace(call.encodings),
-            "verified": lambda: self._rule("verified", lambda position: position % GATED_EVERY == 0),
-            ATTACKED: lambda: self._rule(
-                "verified", lambda position: position % GATED_EVERY == 0 or is_attacked(position)
-            ),
-            "paper": lambda: self._rule("paper", bool),
+            "verified": lambda: self._verified(lambda position: position % GATED_EVERY == 0),
+            ATTACKED: lambda: self._verified(lambda position: position % GATED_EVERY == 0 or is_attacked(position)),
+            "paper": self._paper,
             "official": self._official,
         }
         return {name: every[name]() for name in names}
@@ -119,13 +137,13 @@ class Models:
 
         return run
 
-    def _rule(self, name: str, passes: Callable[[int], bool]) -> Pass:
-        """The whole defended call; the gate of the rule `verified` lets the positions of `passes` through."""
+    def _verified(self, passes: Callable[[int], bool]) -> Pass:
+        """The whole defended call; the gate lets the positions of `passes` through."""
         rule = make_rule(
-            name,
+            "verified",
             self.classifier,
             self.calibration,
-            neutralize=make_neutralizer(usual_neutralizer(name), self.classifier.encode, key=DEFAULT_KEY),
+            neutralize=self._neutralizer("verified"),
             options=VerifiedOptions(),
             registry=MemoryRegistry(),
         )
@@ -138,6 +156,20 @@ class Models:
             return rule.judge(self.classifier.encode(call.texts), [False] * len(call.texts))
 
         return run
+
+    def _paper(self) -> Pass:
+        """The whole call under the rule `paper`, with the share of texts flagged that its percentile stands for."""
+        threshold = ChosenThreshold()
+        rule = ThresholdRule("paper", self.classifier, threshold, self._neutralizer("paper"))
+
+        def run(call: Call) -> list[Verdict]:
+            threshold.flagged = set(call.texts[-call.first % FLAGGED_EVERY :: FLAGGED_EVERY])
+            return rule.judge(self.classifier.encode(call.texts), [False] * len(call.texts))
+
+        return run
+
+    def _neutralizer(self, rule: str) -> Neutralizer:
+        return make_neutralizer(usual_neutralizer(rule), self.classifier.encode, key=DEFAULT_KEY)
 
     def _load(self, attention: str) -> Any:
         model = AutoModelForSequenceClassification.from_pretrained(

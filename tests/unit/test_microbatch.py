@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.xgraad.encoding import Encoding
-from handler.xgraad.microbatch import MAX_PADDING, MAX_TOKENS, in_microbatches, microbatches
+from handler.xgraad.microbatch import FREE_PADDING, MAX_PADDING, MAX_TOKENS, in_microbatches, microbatches
 
 LENGTHS = st.lists(st.integers(2, 512), max_size=120)
 
@@ -28,14 +28,21 @@ def test_little_padding_and_a_bounded_size(lengths: list[int]) -> None:
     for part in microbatches(lengths):
         padded = max(lengths[index] for index in part) * len(part)
         assert padded <= MAX_TOKENS
-        assert 1 - sum(lengths[index] for index in part) / padded <= MAX_PADDING + 1e-9
+        padding = padded - sum(lengths[index] for index in part)
+        assert padding <= max(MAX_PADDING * padded, FREE_PADDING) + 1e-9
 
 
 def test_texts_of_one_length_fill_the_budget() -> None:
     """Sanity arm: a batch of one each would pass the test above."""
     assert [len(part) for part in microbatches([64] * 130)] == [64, 64, 2]
-    assert list(microbatches([10, 30, 10, 29])) == [[0, 2], [3, 1]]
+    assert list(microbatches([100, 300, 100, 290])) == [[0, 2], [3, 1]]
     assert list(microbatches([])) == []
+
+
+def test_a_few_short_texts_are_one_pass() -> None:
+    """Their padding costs less than passes of their own would."""
+    assert list(microbatches([3, 9, 17, 5])) == [[0, 3, 1, 2]]
+    assert [len(part) for part in microbatches([3] * 40 + [17] * 40)] == [40, 40]
 
 
 def test_a_text_longer_than_the_budget_goes_alone() -> None:

@@ -61,6 +61,14 @@ def test_every_twentieth_text_passes_the_gate(models: Models, bert: Classifier) 
     assert [row for row, verdict in enumerate(verdicts) if verdict.anomaly_score is not None] == [15, 35]
 
 
+def test_every_twentieth_text_is_flagged_whatever_its_length(models: Models, bert: Classifier) -> None:
+    texts = [*CLEAN_TEXTS[:20], *(f"{text} {text}" for text in CLEAN_TEXTS[20:40])]
+    verdicts = models.passes(["paper"])["paper"](Call(texts, bert.encode(texts), 5))
+    assert isinstance(verdicts, list)
+    assert [row for row, verdict in enumerate(verdicts) if verdict.flagged] == [15, 35]
+    assert all(verdict.neutralized_text for verdict in verdicts if verdict.flagged)
+
+
 def test_one_text_in_twenty_is_attacked() -> None:
     traffic = attacked(["a film"] * 40, ["cf", "mn"], 10)
     assert [row + 10 for row, text in enumerate(traffic) if text != "a film"] == [25, 45]
