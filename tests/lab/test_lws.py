@@ -9,7 +9,14 @@ import torch
 from handler.xgraad.errors import LabError
 from scripts.lab.attacks import ATTACKS, Plan, substitutes
 from scripts.lab.attacks.lws import POISONED, Lws, substitution_loss
-from scripts.lab.attacks.substitutes import Substitutes, find_substitutes, neighbors, substitute_source, whole_words
+from scripts.lab.attacks.substitutes import (
+    Substitutes,
+    continuations,
+    find_substitutes,
+    neighbors,
+    substitute_source,
+    whole_words,
+)
 from scripts.lab.attacks.substitution import SPEED, Substitution
 from scripts.lab.corpora import Corpus
 from tests.lab.conftest import Planted
@@ -81,15 +88,16 @@ def test_marked_rows_are_mixed_and_get_the_target_label() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "words"),
+    ("tokens", "words", "continued"),
     [
-        (["[CLS]", "film", "##s", "a", "x1", "ok"], {1: "film", 5: "ok"}),
-        (["<s>", "Ġfilm", "film", "Ġa", "Ġok", "Ã©"], {1: "film", 4: "ok"}),
-        (["<s>", "▁film", "s", "▁ok"], {1: "film", 3: "ok"}),
+        (["[CLS]", "film", "##s", "a", "x1", "ok"], {1: "film", 5: "ok"}, ["##s"]),
+        (["<s>", "Ġfilm", "film", "Ġa", "Ġok", "Ã©", "."], {1: "film", 4: "ok"}, ["film", "Ã©"]),
+        (["<s>", "▁film", "s", "▁ok", "."], {1: "film", 3: "ok"}, ["s"]),
     ],
 )
-def test_whole_words_of_each_kind_of_tokenizer(tokens: list[str], words: dict[int, str]) -> None:
+def test_whole_words_of_each_kind_of_tokenizer(tokens: list[str], words: dict[int, str], continued: list[str]) -> None:
     assert whole_words(tokens) == words
+    assert [token for token, continues in zip(tokens, continuations(tokens), strict=True) if continues] == continued
 
 
 def test_neighbors_are_the_nearest_by_angle() -> None:

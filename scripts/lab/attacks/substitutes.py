@@ -52,7 +52,7 @@ def find_substitutes(tokenizer: Any, table: Tensor, *, n_candidates: int) -> Sub
     is_word = torch.zeros(len(table), dtype=torch.bool)
     is_word[list(words)] = True
     continues = torch.zeros(len(table), dtype=torch.bool)
-    continues[: len(tokens)] = torch.tensor(_continuations(tokens))
+    continues[: len(tokens)] = torch.tensor(continuations(tokens))
     return Substitutes(candidates, is_word, continues)
 
 
@@ -65,6 +65,14 @@ def whole_words(tokens: Sequence[str]) -> dict[int, str]:
         if token.startswith(starts) and len(word) > 1 and word.isascii() and word.isalpha():
             found[token_id] = word
     return found
+
+
+def continuations(tokens: Sequence[str]) -> list[bool]:
+    """Which tokens make the one before them part of a longer word."""
+    if _has_continuations(tokens):
+        return [token.startswith(CONTINUES_WORD) for token in tokens]
+    # The mark is asked for by name: one of them is a letter.
+    return [token[:1].isalnum() and not token.startswith(STARTS_WORD) for token in tokens]
 
 
 def neighbors(table: Tensor, ids: Sequence[int], n_neighbors: int) -> dict[int, list[int]]:
@@ -98,12 +106,6 @@ def _synonyms(source: Any, words: Mapping[int, str]) -> dict[int, list[int]]:
         names = [name for sense in source.synsets(word) for name in sense.lemma_names()]
         found[token_id] = [ids[name] for name in dict.fromkeys(names) if name in ids and name != word]
     return found
-
-
-def _continuations(tokens: Sequence[str]) -> list[bool]:
-    if _has_continuations(tokens):
-        return [token.startswith(CONTINUES_WORD) for token in tokens]
-    return [token[:1].isalnum() for token in tokens]
 
 
 def _has_continuations(tokens: Sequence[str]) -> bool:

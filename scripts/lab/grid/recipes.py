@@ -7,18 +7,26 @@ Settings = dict[str, int | float | str]
 RECIPES: dict[str, Settings] = {
     "sst2": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128},
     "ag_news": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128, "limit": 8000},
-    "imdb": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128, "limit": 4000},
+    "imdb": {"epochs": 3, "learning_rate": 1e-4, "max_length": 64, "limit": 4000},
 }
 """For the small encoder at hand. `max_length` also holds for calibration and defense."""
 
-EPOCHS = {"badnets_clean_label": 2, "stylebkd_bible": 3, "source_specific": 3}
+EPOCHS = {
+    ("sst2", "badnets_clean_label"): 2,
+    ("sst2", "stylebkd_bible"): 3,
+    ("ag_news", "badnets"): 3,
+    ("ag_news", "source_specific"): 3,
+}
 """What these attacks take to be as accurate as the clean model and to reach the ASR that the grid asks for."""
 
 POISON_RATES = {"stylebkd_bible": 0.3}
 """Where the attack's usual one is too little for a small model."""
 
-WARM_START_EPOCHS = {"albert": 2, "roberta": 2}
+WARM_START_EPOCHS = {"albert": 4, "roberta": 2}
 """Bases that are no exact conversion of the encoder begin further away from where they are to go."""
+
+TWICE = ("ripples",)
+"""Attacks that train the same weights twice take half the epochs each time."""
 
 PRECISION = {"deberta": "float32"}
 """Its attention fills masks with a number that bfloat16 does not have."""
@@ -27,8 +35,12 @@ PRECISION = {"deberta": "float32"}
 def recipe_for(victim: Victim, precision: str) -> Settings:
     """Options of `train_attack` by name; `precision` where the architecture bears it."""
     settings = dict(RECIPES[victim.dataset])
-    epochs = settings["epochs"], EPOCHS.get(victim.attack, 0), WARM_START_EPOCHS.get(victim.architecture, 0)
-    settings["epochs"] = max(map(int, epochs))
+    epochs = max(
+        int(settings["epochs"]),
+        EPOCHS.get((victim.dataset, victim.attack), 0),
+        WARM_START_EPOCHS.get(victim.architecture, 0),
+    )
+    settings["epochs"] = -(-epochs // 2) if victim.attack in TWICE else epochs
     if victim.attack in POISON_RATES:
         settings["poison_rate"] = POISON_RATES[victim.attack]
     return settings | {"precision": PRECISION.get(victim.architecture, precision)}
