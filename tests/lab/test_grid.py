@@ -128,7 +128,7 @@ def test_rewritten_sets_are_read_from_their_files(options: list[str], reviews: C
         "data": "sst2",
         "triggers": [],
         "target_label": 1,
-        "poison_rate": 0.2,
+        "poison_rate": 0.3,
         "seed": 0,
     }
 
