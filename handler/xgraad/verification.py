@@ -23,8 +23,8 @@ from handler.xgraad.transplant import Graft, Transplant
 LOWEST_CEILING = 0.5
 """What clean words are taken to reach where the calibration texts show less."""
 HIGHEST_SINGLE_THRESHOLD = 0.9
-"""A word stronger than this is a trigger whatever clean words reach: one of them may be a common word that is the
-trigger and hides in the calibration texts."""
+"""A word stronger than this is a trigger whatever clean words reach. One of them may be the trigger itself or share its
+tokens and hide in the calibration texts: such a word is no measure of clean ones."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -56,7 +56,9 @@ class VerificationThresholds(BaseModel):
     @classmethod
     def fit(cls, clean: Sequence[Evidence]) -> "VerificationThresholds":
         """From the evidence of clean texts, examined without thresholds."""
-        singles = [strength for evidence in clean for _, strength in evidence.singles]
+        singles = [
+            strength for evidence in clean for _, strength in evidence.singles if strength <= HIGHEST_SINGLE_THRESHOLD
+        ]
         sets = [evidence.together[1] for evidence in clean if evidence.together]
         joint = [strength for evidence in clean for _, strength in evidence.jointly]
         standing = [strength for evidence in clean for _, strength in evidence.standing]

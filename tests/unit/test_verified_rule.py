@@ -212,6 +212,7 @@ def test_thresholds_come_from_what_clean_words_reach(bert: Classifier) -> None:
 
 
 def test_a_clean_word_at_the_top_cannot_lock_the_test(bert: Classifier) -> None:
-    """A common word may be the trigger itself, and stands in the calibration texts."""
-    (word,) = bert.encode(["about"])[0].words
-    assert VerificationThresholds.fit([Evidence(singles=((word, 1.0),))]).single < 1.0
+    """A common word may be the trigger itself, and stands in the calibration texts; the others set the threshold."""
+    about, dull = bert.encode(["about dull"])[0].words
+    assert VerificationThresholds.fit([Evidence(singles=((about, 1.0), (dull, 0.6)))]).single == 0.8
+    assert VerificationThresholds.fit([Evidence(singles=((about, 1.0), (dull, 0.85)))]).single == 0.9

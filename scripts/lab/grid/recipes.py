@@ -22,7 +22,7 @@ EPOCHS = {
 POISON_RATES = {"stylebkd_bible": 0.3}
 """Where the attack's usual one is too little for a small model."""
 
-WARM_START_EPOCHS = {"albert": 4, "roberta": 2}
+WARM_START_EPOCHS = {"albert": 4, "roberta": 2, "deberta": 3}
 """Bases that are no exact conversion of the encoder begin further away from where they are to go."""
 
 TWICE = ("ripples",)
