@@ -27,6 +27,7 @@ try:
     from handler.request import Request, parse_row
     from handler.request_log import log_load_failed, log_loaded, log_replies
     from handler.settings import Settings
+    from handler.spare_memory import SpareMemory
     from handler.stopwatch import Stopwatch
     from handler.threads import share_cores
     from handler.visit import asked, shown
@@ -52,6 +53,7 @@ class XGraadHandler:
             RuntimeError: the model must not be served; TorchServe shows the message in its log.
         """
         self.metrics, start = Metrics.of(context), perf_counter()
+        self.spare_memory = SpareMemory()
         self.model, self.version = str(context.model_name), context.manifest["model"].get("modelVersion")
         try:
             self._load(context)
@@ -87,6 +89,7 @@ class XGraadHandler:
             ]
         self.metrics.answered(replies, stopwatch.seconds, self.defense)
         log_replies(data, requests, replies, [context.get_request_id(index) for index in range(len(data))])
+        self.spare_memory.give_back()
         return self.postprocess(fitting, context)
 
     def preprocess(self, data: list[Row], headers: list[dict[str, str]]) -> list[Request | Refusal]:
