@@ -131,7 +131,7 @@ def fine_tune(
     labels = torch.tensor([example.label for example in examples])
     batches = _epochs_of_batches([len(ids) for ids in encoded["input_ids"]], recipe)
     steps_per_epoch = len(batches) // recipe.epochs
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, fused=True)
     schedule = LambdaLR(optimizer, lambda step: _warm_up_and_decay(step, len(batches)))
     losses = []
     with _seeded(recipe.seed, device), tqdm(batches, unit="step", disable=None if progress else True) as bar:
