@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from handler.xgraad import Calibration, Classifier, fingerprint
+from handler.xgraad import Defense
 from scripts.lab.ablation import Bench
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
@@ -42,11 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ablate(arguments: argparse.Namespace) -> Exit:
-    calibration = Calibration.read(arguments.calibration)
-    max_length = calibration.fingerprint.max_length
-    classifier = Classifier.load(arguments.checkpoint, device=arguments.device, max_length=max_length)
-    calibration.fingerprint.require(fingerprint(arguments.checkpoint, max_length=max_length))
-    bench = Bench(classifier, calibration)
+    defense = Defense.load(arguments.checkpoint, arguments.device, calibration=arguments.calibration)
+    bench = Bench(defense.classifier, defense.calibration)
     record = attack_record(arguments.checkpoint)
     clean = read_examples(split_file(arguments.data, "test"))[: arguments.limit]
     attack = replay_attack(record, insertion="one")

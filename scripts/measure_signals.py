@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from handler.xgraad import Calibration, Classifier, fingerprint
-from handler.xgraad.defense import DEFAULT_KEY, PAPER_NEUTRALIZER
+from handler.xgraad import Defense
 from handler.xgraad.errors import LabError
-from handler.xgraad.neutralizer import make_neutralizer
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
@@ -42,25 +40,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
-    calibration = Calibration.read(arguments.calibration)
-    max_length = calibration.fingerprint.max_length
-    classifier = Classifier.load(arguments.checkpoint, device=arguments.device, max_length=max_length)
-    calibration.fingerprint.require(fingerprint(arguments.checkpoint, max_length=max_length))
+    defense = Defense.load(arguments.checkpoint, arguments.device, "paper", calibration=arguments.calibration)
     record = attack_record(arguments.checkpoint)
     if not isinstance(record.get("target_label"), int):
         raise LabError(f"{arguments.checkpoint}: must hold an attack.json with a target_label")
     clean = read_examples(split_file(arguments.data, "test"))[: arguments.limit]
     dev = [example.text for example in read_examples(split_file(arguments.data, "dev"))]
     figures = measure_figures(
-        classifier,
-        make_neutralizer(PAPER_NEUTRALIZER, classifier.encode, key=DEFAULT_KEY),
-        calibration=calibration,
-        dev=dev[: calibration.n_texts],
+        defense.classifier,
+        defense.neutralize,
+        calibration=defense.calibration,
+        dev=dev[: defense.calibration.n_texts],
         clean=clean,
         attacked=_attacked(arguments, record, clean),
         target_label=record["target_label"],
     )
-    origin = {"architecture": classifier.model.config.model_type, "dataset": record.get("data", arguments.data.name)}
+    architecture = defense.classifier.model.config.model_type
+    origin = {"architecture": architecture, "dataset": record.get("data", arguments.data.name)}
     append_row(arguments.append, {**record, **origin, **figures, **provenance()})
     at_95 = figures["ablation"]["product"]
     say(f"{arguments.append}: undefended ASR {figures['undefended']['asr']:.3f}; at 95: {at_95['asr']:.3f}")

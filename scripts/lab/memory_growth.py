@@ -8,6 +8,7 @@ import psutil
 import torch
 
 from handler.xgraad import Calibration
+from handler.xgraad.conformal import linear_trend
 from scripts.lab.passes import Call, Models, texts_of_length
 from scripts.lab.peak_memory import Job, in_own_process
 
@@ -52,7 +53,7 @@ def memory_growth(job: Job, n_calls: int) -> Growth:
 def slope(samples: Sequence[tuple[int, int]]) -> float:
     """Bytes for each call, of a straight line through (calls so far, bytes)."""
     calls, sizes = np.array(samples, dtype=float).T
-    return float(np.polyfit(calls, sizes, 1)[0]) if len(samples) > 1 else 0.0
+    return linear_trend(calls, sizes)[1]
 
 
 def _samples_of(job: Job, n_calls: int) -> list[tuple[int, int]]:

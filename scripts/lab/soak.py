@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handler.xgraad import Defense, Verdict, VerifiedOptions
+from handler.xgraad.conformal import linear_trend
 from handler.xgraad.errors import LabError
 from scripts.lab.load import Crowd, IsRight
 from scripts.lab.running_server import RunningServer
@@ -92,12 +93,14 @@ def watch(server: RunningServer, crowd: Crowd, *, seconds: float, every_s: float
 def growth(samples: Sequence[Sample]) -> Growth:
     """Slopes of the memory over time and over requests."""
     kept = [sample for sample in samples if sample.seconds >= SETTLING * samples[-1].seconds]
-    memory = [sample.memory_bytes / MIB for sample in kept]
+    memory = np.array([sample.memory_bytes / MIB for sample in kept])
+    minutes = np.array([sample.seconds / 60 for sample in kept])
+    thousands = np.array([sample.n_requests / 1000 for sample in kept])
     return Growth(
         first_mib=samples[0].memory_bytes / MIB,
         last_mib=samples[-1].memory_bytes / MIB,
-        mib_per_minute=_slope([sample.seconds / 60 for sample in kept], memory),
-        mib_per_1000_requests=_slope([sample.n_requests / 1000 for sample in kept], memory),
+        mib_per_minute=linear_trend(minutes, memory)[1],
+        mib_per_1000_requests=linear_trend(thousands, memory)[1],
     )
 
 
@@ -110,9 +113,3 @@ def curve(samples: Sequence[Sample]) -> list[tuple[float, float]]:
 def n_restarts(samples: Sequence[Sample]) -> int:
     """Worker processes that were not there at first."""
     return len(frozenset().union(*(sample.pids for sample in samples)) - samples[0].pids)
-
-
-def _slope(places: Sequence[float], values: Sequence[float]) -> float:
-    """Of the straight line that fits best; 0 where all places are one."""
-    x, y = np.asarray(places) - np.mean(places), np.asarray(values)
-    return float(x @ y / (x @ x)) if x.any() else 0.0

@@ -1,13 +1,29 @@
-"""Where the figures of live tests go, if anywhere."""
+"""What live tests share: a client of the module's `server`, what it should answer, and where figures go."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from scripts.lab.load import Crowd
+from scripts.lab.client import Client
+from scripts.lab.load import Crowd, IsRight
 from scripts.lab.provenance import provenance
 from scripts.lab.results import append_row
+from scripts.lab.running_server import RunningServer
+from tests.live.toy import is_right_for
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    with server.client(timeout_s=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def is_right(bert_folder: Path) -> IsRight:
+    """Of the toy behind the rule `conformal`, whose verdicts depend on nothing but the text."""
+    return is_right_for(bert_folder, rule="conformal")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from scripts.lab.running_server import RunningServer
 from scripts.lab.server import serving
 from tests.conftest import CLEAN_TEXTS
 from tests.live.scrape import value, wait_for
-from tests.live.toy import is_right_for, options_for, packed
+from tests.live.toy import options_for, packed
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(240)]
 N_CLIENTS, BATCH, QUEUE = 24, 2, 4
@@ -43,17 +43,6 @@ def server(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         assert triggers.main(["add", "--checkpoint", str(bert_folder), "--label", label, "film"]) == Exit.DONE
     with serving(options) as server:
         yield server
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with server.client(timeout_s=30) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def is_right(bert_folder: Path) -> IsRight:
-    return is_right_for(bert_folder, rule="conformal")
 
 
 def process_of(server: RunningServer, client: Client, model: str) -> psutil.Process:

@@ -44,12 +44,6 @@ def server(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield server
 
 
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with server.client(timeout_s=30) as client:
-        yield client
-
-
 def test_ready_is_a_canary_answered(server: RunningServer, client: Client) -> None:
     ports = server.options.ports
     addresses = ["--inference", f"http://127.0.0.1:{ports.inference}"]

@@ -57,12 +57,6 @@ def server(folder: Path) -> Iterator[RunningServer]:
         yield server
 
 
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with server.client(timeout_s=30) as client:
-        yield client
-
-
 def test_a_scrape_shows_what_was_answered(server: RunningServer, client: Client) -> None:
     port = server.options.ports.metrics
     # Both workers have loaded, and one has answered the canary, before the server counts as ready.

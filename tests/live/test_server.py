@@ -106,12 +106,6 @@ def server(store: Path) -> Iterator[RunningServer]:
             stop_server(state)
 
 
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with server.client(timeout_s=20) as client:
-        yield client
-
-
 def test_rest_reaches_the_handler(client: Client) -> None:
     document = client.predict("echo", {"text": "héllo"})
     assert (document["text"], document["explain"]) == ("héllo", "False")

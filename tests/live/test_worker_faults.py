@@ -13,7 +13,7 @@ from scripts.lab.load import NO_ANSWER, Crowd, IsRight, LoadLimits, crowd
 from scripts.lab.running_server import RunningServer, WorkerStatus
 from scripts.lab.server import serving
 from tests.conftest import CLEAN_TEXTS
-from tests.live.toy import QUICK, is_right_for, options_for, packed
+from tests.live.toy import QUICK, options_for, packed
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(300)]
 N_CLIENTS = 16
@@ -36,17 +36,6 @@ def server(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     packed(bert_folder, folder / "store", name="patient", server=patient, rule="conformal")
     with serving(options_for(folder, "toy", "patient")) as server:
         yield server
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with server.client(timeout_s=30) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def is_right(bert_folder: Path) -> IsRight:
-    return is_right_for(bert_folder, rule="conformal")
 
 
 def workers_of(server: RunningServer, client: Client, model: str) -> list[WorkerStatus]:
