@@ -101,8 +101,8 @@ class Models:
         """The passes of these names, with their models loaded."""
         every = {
             PLAIN: self._plain,
-            "look": lambda: lambda call: self.classifier.look(call.encodings),
-            "scoring": lambda: lambda call: self.classifier.trace(call.encodings),
+            "look": lambda: self._of_encodings(self.classifier.look),
+            "scoring": lambda: self._of_encodings(self.classifier.trace),
             "verified": lambda: self._verified(lambda position: position % GATED_EVERY == 0),
             ATTACKED: lambda: self._verified(lambda position: position % GATED_EVERY == 0 or is_attacked(position)),
             "paper": self._paper,
@@ -136,6 +136,9 @@ class Models:
             return importance.cpu(), embedded.grad.norm(dim=-1).cpu()
 
         return run
+
+    def _of_encodings(self, work: Callable[[Sequence[Encoding]], object]) -> Pass:
+        return lambda call: work(call.encodings)
 
     def _verified(self, passes: Callable[[int], bool]) -> Pass:
         """The whole defended call; the gate lets the positions of `passes` through."""

@@ -17,6 +17,7 @@ from scripts.lab.passes import Call, Models, texts_of_length
 from scripts.lab.speed import Cell
 
 TIMEOUT_S = 600.0
+SHORT_TOKENS = 8
 
 T = TypeVar("T")
 
@@ -37,7 +38,11 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Peak:
-    """Memory above that of a process that has loaded the libraries but no model; on a GPU, what PyTorch allocated."""
+    """The weights, and what a call takes above what a short one has left; on a GPU, what PyTorch allocated.
+
+    After the short call the libraries' code is in memory, and the weights, which are read from their file when they are
+    first used.
+    """
 
     name: str
     tokens: int
@@ -86,15 +91,22 @@ def _send(sender: Connection, measure: Callable[..., object], *arguments: object
 def _peak_of(job: Job) -> int:
     """The peak, in bytes."""
     torch.set_num_threads(1)
-    before = psutil.Process().memory_info().rss
     models = Models(job.checkpoint, Calibration.read(job.calibration), device=job.device)
     work = models.passes([job.name])[job.name]
-    source = texts_of_length(job.texts, job.cell.tokens, models.encode)
-    texts = [next(source) for _ in range(job.cell.batch)]
-    call = Call(texts, models.encode(texts), 0)
+    short, call = (_call(job, models, cell) for cell in (Cell(SHORT_TOKENS, 1), job.cell))
+    work(short)
     _forget_peak()
+    before = psutil.Process().memory_info().rss
     work(call)
-    return torch.cuda.max_memory_allocated() if job.device != "cpu" else _peak() - before
+    if job.device != "cpu":
+        return torch.cuda.max_memory_allocated()
+    return (job.checkpoint / "model.safetensors").stat().st_size + _peak() - before
+
+
+def _call(job: Job, models: Models, cell: Cell) -> Call:
+    source = texts_of_length(job.texts, cell.tokens, models.encode)
+    texts = [next(source) for _ in range(cell.batch)]
+    return Call(texts, models.encode(texts), 0)
 
 
 def _forget_peak() -> None:

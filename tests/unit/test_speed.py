@@ -121,9 +121,11 @@ def test_peak_memory_counts_weights_and_activations(bert_folder: Path) -> None:
             texts=tuple(SENTENCES),
         )
 
+    weights = (bert_folder / "model.safetensors").stat().st_size
     peak = peak_memory(job(8))
     assert (peak.name, peak.tokens, peak.batch) == ("scoring", 64, 8)
-    assert 0 < peak.peak_bytes < 10**9
+    assert weights <= peak.peak_bytes < weights + 10**8
+    assert peak_memory(job(64)).peak_bytes > peak.peak_bytes + 10**6
 
 
 def test_memory_over_calls_is_watched_after_a_warm_up(bert_folder: Path) -> None:
