@@ -19,7 +19,7 @@ from scripts.lab.passes import GATED_EVERY, PASSES, PLAIN, Models, texts_of_leng
 from scripts.lab.peak_memory import Job, Peak, peak_memory
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import markdown, write_result
-from scripts.lab.speed import Cell, Cost, measure_cell
+from scripts.lab.speed import Cell, Cost, device_name, measure_cell
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data dev.tsv.gz --max-length 512 --out build/long.json
@@ -71,7 +71,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     result = {
         **attack_record(arguments.checkpoint),
         "device": arguments.device,
-        "device_name": torch.cuda.get_device_name(arguments.device) if arguments.device != "cpu" else "",
+        "device_name": device_name(arguments.device),
         "precision": calibration.fingerprint.precision,
         "n_threads": torch.get_num_threads(),
         "gate_share": 1 / GATED_EVERY,

@@ -17,7 +17,15 @@ from scripts.lab.defense_tables import (
 from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.lab.operation_tables import faults_table, fuzz_table, soak_table
 from scripts.lab.results import Row, markdown, read_rows
-from scripts.lab.speed_tables import cost_line, growth_table, load_table, memory_growth_table, memory_table, speed_table
+from scripts.lab.speed_tables import (
+    cost_line,
+    growth_table,
+    load_table,
+    memory_growth_table,
+    memory_table,
+    precision_table,
+    speed_table,
+)
 
 START, END = "<!-- table: {name} -->", "<!-- end -->"
 
@@ -104,6 +112,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "load": load_table,
     "memory": memory_table,
     "memory_growth": memory_growth_table,
+    "precision": precision_table,
     "neutralizer": partial(ablation_table, group="neutralizer"),
     "rules": rules_table,
     "soak": soak_table,

@@ -11,6 +11,8 @@ from itertools import islice
 from statistics import median
 from typing import NamedTuple
 
+import torch
+
 from scripts.lab.passes import ATTACKED, PLAIN, Call, Models, Pass, attacked
 
 TEXTS_PER_ROUND = 40
@@ -99,3 +101,8 @@ def _time(work: Pass, calls: Sequence[Call]) -> tuple[float, float]:
     for call in calls:
         work(call)
     return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def device_name(device: str) -> str:
+    """What the maker calls a GPU; nothing for a CPU."""
+    return "" if device == "cpu" else torch.cuda.get_device_name(device)

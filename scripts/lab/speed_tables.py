@@ -130,6 +130,24 @@ def _costs(row: Row) -> Costs:
     return {(cost["name"], cost["tokens"], cost["batch"]): cost for cost in row["costs"]}
 
 
+def precision_table(results: Path) -> str:
+    """What half precision changes, beside float32 on the same texts."""
+    latest = {(_where(row), row["precision"]): row for row in read_rows(results / "precision.jsonl")}
+    shares = ("labels_changed", "top_word_changed", "score_change_median", "score_change_95", "flags_changed")
+    rows = [
+        (
+            *key,
+            *(f"{row[name]:.4f}" for name in shares),
+            f"{row['threshold']:.4f}",
+            f"{row['auroc']:.4f}",
+            f"{row['ms_per_text']:.1f}",
+        )
+        for key, row in latest.items()
+    ]
+    header = ("device", "precision", "other label", "other top word", "score off by, median", "95th percentile")
+    return markdown((*header, "other flag (`paper`)", "threshold (`paper`)", "AUROC", "ms of processor a text"), rows)
+
+
 def latest_speeds(results: Path) -> dict[str, Row]:
     """The last row of `speed.jsonl` for each device, by the device's name."""
     return _latest(results, "speed")
@@ -141,7 +159,9 @@ def _latest(results: Path, name: str) -> dict[str, Row]:
 
 
 def _device(row: Row) -> str:
-    """What it was measured on."""
-    if row["device"] != "cpu" and row.get("device_name"):
-        return f"{row['device_name']}, {row['precision']}"
-    return f"{row['device']}, {row['precision']}" if "precision" in row else str(row["device"])
+    """What it was measured on, and in which precision where that is known."""
+    return f"{_where(row)}, {row['precision']}" if "precision" in row else _where(row)
+
+
+def _where(row: Row) -> str:
+    return str(row.get("device_name") or row["device"])

@@ -1,0 +1,59 @@
+"""Measure what half precision does to labels, scores and thresholds of one victim, and what it saves."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from handler.xgraad import Classifier
+from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES
+from scripts.lab.command import CommandParser, positive, run_command, say
+from scripts.lab.corpora import read_examples, read_triggered
+from scripts.lab.precision_effect import effect_of, score_in
+from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.results import append_row
+from scripts.lab.speed import device_name
+
+EXAMPLES = """\
+  python -m scripts.measure_precision --checkpoint build/victim --clean data/sst2/test.tsv.gz \\
+      --triggered build/victim/triggered.tsv.gz --append results/precision.jsonl
+  python -m scripts.measure_precision ... --device cuda     # on a GPU both halves are fast"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns an exit code."""
+    parser = CommandParser(name="measure_precision", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument("--clean", type=Path, required=True, help="clean texts, `text<TAB>label` lines, gzip or not")
+    parser.add_argument("--triggered", type=Path, required=True, help="attacked texts, as `train_attack` writes them")
+    parser.add_argument("--limit", type=positive, default=500, help="use only the first N texts of each (500)")
+    parser.add_argument("--max-length", type=positive, default=128, help="tokens kept of a text (128)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
+    parser.add_argument("--append", type=Path, required=True, help="JSON lines file to append a row per precision to")
+    return run_command(parser, _measure, argv)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    clean = [example.text for example in read_examples(arguments.clean)[: arguments.limit]]
+    attacked = [example.text for example in read_triggered(arguments.triggered)[: arguments.limit]]
+    loading = {"device": arguments.device, "max_length": arguments.max_length}
+    scored = [
+        score_in(Classifier.load(arguments.checkpoint, precision=precision, **loading), precision, clean, attacked)
+        for precision in sorted(DTYPES, key=lambda name: name != DEFAULT_PRECISION)
+    ]
+    for each in scored:
+        effect = effect_of(each, scored[0])
+        sizes = {"n_clean": len(clean), "n_triggered": len(attacked), "n_threads": torch.get_num_threads()}
+        where = {"device": arguments.device, "device_name": device_name(arguments.device)}
+        row = {**attack_record(arguments.checkpoint), **where, **sizes, **asdict(effect), **provenance()}
+        append_row(arguments.append, row)
+        say(
+            f"{effect.precision}: {effect.labels_changed:.1%} other labels, scores off by "
+            f"{effect.score_change_median:.2%}, {effect.ms_per_text:.1f} ms a text"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
