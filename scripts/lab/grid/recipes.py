@@ -25,9 +25,6 @@ POISON_RATES = {"stylebkd_bible": 0.3}
 WARM_START_EPOCHS = {"albert": 4, "roberta": 2, "deberta": 3}
 """Bases that are no exact conversion of the encoder begin further away from where they are to go."""
 
-TWICE = ("ripples",)
-"""Attacks that train the same weights twice take half the epochs each time."""
-
 PRECISION = {"deberta": "float32"}
 """Its attention fills masks with a number that bfloat16 does not have."""
 
@@ -35,12 +32,11 @@ PRECISION = {"deberta": "float32"}
 def recipe_for(victim: Victim, precision: str) -> Settings:
     """Options of `train_attack` by name; `precision` where the architecture bears it."""
     settings = dict(RECIPES[victim.dataset])
-    epochs = max(
+    settings["epochs"] = max(
         int(settings["epochs"]),
         EPOCHS.get((victim.dataset, victim.attack), 0),
         WARM_START_EPOCHS.get(victim.architecture, 0),
     )
-    settings["epochs"] = -(-epochs // 2) if victim.attack in TWICE else epochs
     if victim.attack in POISON_RATES:
         settings["poison_rate"] = POISON_RATES[victim.attack]
     return settings | {"precision": PRECISION.get(victim.architecture, precision)}
