@@ -30,6 +30,8 @@ PLAIN = "plain"
 ATTACKED = "verified_attacked"
 PASSES = (PLAIN, "look", "scoring", "official", "verified", ATTACKED, "paper")
 GATED_EVERY = round(1 / VerifiedOptions.gate_share)
+GATED_FIRST = GATED_EVERY // 2
+"""Position of the first text that passes the gate: the share is then the nearest to what it should be."""
 FLAGGED_EVERY = round(100 / (100 - PAPER_PERCENTILE))
 ATTACKED_EVERY = 20
 ATTACKED_FIRST = 5
@@ -103,8 +105,8 @@ class Models:
             PLAIN: self._plain,
             "look": lambda: self._of_encodings(self.classifier.look),
             "scoring": lambda: self._of_encodings(self.classifier.trace),
-            "verified": lambda: self._verified(lambda position: position % GATED_EVERY == 0),
-            ATTACKED: lambda: self._verified(lambda position: position % GATED_EVERY == 0 or is_attacked(position)),
+            "verified": lambda: self._verified(is_gated),
+            ATTACKED: lambda: self._verified(lambda position: is_gated(position) or is_attacked(position)),
             "paper": self._paper,
             "official": self._official,
         }
@@ -186,6 +188,11 @@ class Models:
     def _inputs(self, call: Call) -> dict[str, Tensor]:
         batch = collate(call.encodings, pad_id=self.encode.pad_id, device=self.device)
         return {"input_ids": batch.token_ids, "attention_mask": batch.mask.long()}
+
+
+def is_gated(position: int) -> bool:
+    """Whether the text at this position of the traffic passes the gate, clean as it is."""
+    return position % GATED_EVERY == GATED_FIRST
 
 
 def is_attacked(position: int) -> bool:

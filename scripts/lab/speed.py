@@ -17,6 +17,8 @@ from scripts.lab.passes import ATTACKED, PLAIN, Call, Models, Pass, attacked
 
 TEXTS_PER_ROUND = 40
 """At the least: two of them pass a gate of 0.05, two are attacked. With fewer the shares would be others."""
+TOKENS_PER_ROUND = 5120
+"""At the least, since texts behind the gate differ in what they cost: more of them where they are short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ def measure_cell(
         n_rounds: at most; the first is measured whatever the time.
         deadline: of `time.monotonic`.
     """
-    n_calls = -(-TEXTS_PER_ROUND // cell.batch)
+    n_calls = -(-max(TEXTS_PER_ROUND, TOKENS_PER_ROUND // cell.tokens) // cell.batch)
     wall: dict[str, list[float]] = {name: [] for name in passes}
     cpu: dict[str, list[float]] = {name: [] for name in passes}
     for number in range(-1, n_rounds):

@@ -58,7 +58,7 @@ def test_every_twentieth_text_passes_the_gate(models: Models, bert: Classifier) 
     texts = CLEAN_TEXTS[:40]
     verdicts = models.passes(["verified"])["verified"](Call(texts, bert.encode(texts), 5))
     assert isinstance(verdicts, list)
-    assert [row for row, verdict in enumerate(verdicts) if verdict.anomaly_score is not None] == [15, 35]
+    assert [row for row, verdict in enumerate(verdicts) if verdict.anomaly_score is not None] == [5, 25]
 
 
 def test_every_twentieth_text_is_flagged_whatever_its_length(models: Models, bert: Classifier) -> None:
@@ -90,20 +90,27 @@ def test_a_cell_is_measured_round_by_round(models: Models) -> None:
     passes = {name: calls.append for name, calls in seen.items()}
     texts: Iterator[str] = (f"a film {number}" for number in range(10**6))
     costs = measure_cell(
-        passes, Cell(16, 8), texts, models=models, triggers=["cf"], n_rounds=3, deadline=time.monotonic() + 60
+        passes, Cell(128, 8), texts, models=models, triggers=["cf"], n_rounds=3, deadline=time.monotonic() + 60
     )
     assert [(cost.name, cost.tokens, cost.batch, cost.n_rounds) for cost in costs] == [
-        ("plain", 16, 8, 3),
-        ("verified_attacked", 16, 8, 3),
+        ("plain", 128, 8, 3),
+        ("verified_attacked", 128, 8, 3),
     ]
     assert [each.first for each in seen["plain"]] == [0, *range(0, 120, 8)]
     assert sum(text.startswith("cf ") for each in seen["verified_attacked"][1:] for text in each.texts) == 6
     assert not any(text.startswith("cf ") for each in seen["plain"] for text in each.texts)
 
 
+def test_a_round_of_short_texts_has_more_of_them(models: Models) -> None:
+    seen: list[Call] = []
+    texts: Iterator[str] = (f"a film {number}" for number in range(10**6))
+    measure_cell({"plain": seen.append}, Cell(32, 8), texts, models=models, triggers=(), n_rounds=1, deadline=0)
+    assert sum(len(call.texts) for call in seen[1:]) == 160
+
+
 def test_the_first_round_is_measured_whatever_the_time(models: Models) -> None:
     (cost,) = measure_cell(
-        models.passes(["plain"]), Cell(16, 1), iter(CLEAN_TEXTS), models=models, triggers=(), n_rounds=9, deadline=0
+        models.passes(["plain"]), Cell(128, 1), iter(CLEAN_TEXTS), models=models, triggers=(), n_rounds=9, deadline=0
     )
     assert cost.n_rounds == 1
     assert cost.seconds_per_text > 0
