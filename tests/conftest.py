@@ -30,6 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--figures", type=Path, help="folder of JSON lines to append what long tests measure")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of `--figures` before minutes of measuring, not after."""
+    if folder := config.getoption("--figures"):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 @pytest.fixture
 def record_fuzz(pytestconfig: pytest.Config) -> Callable[[str, Mapping[int, int]], None]:
     """Appends a row to `fuzz.jsonl` in the folder of `--figures`: how many generated requests got which status."""
