@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 EVERY_S = 60.0
-"""Giving 60 MiB back takes some milliseconds, and some more until they are taken again."""
+"""Giving back delays the answers of one batch; memory grows slowly enough for once a minute."""
 
 
 class SpareMemory:

@@ -134,12 +134,13 @@ class Verifier:
         ]
         grafts = [graft for kinds in suspects for kind in kinds for _, of_word in kind for graft in of_word]
         strengths = dict(zip(grafts, self._transplant.strengths(grafts), strict=True))
+
+        def measured(kind: Sequence[tuple[Word, list[Graft]]]) -> tuple[tuple[Word, float], ...]:
+            return tuple((word, max(strengths[graft] for graft in of_word)) for word, of_word in kind)
+
         return [
-            Evidence(singles=singles, jointly=jointly, standing=standing)
-            for singles, jointly, standing in (
-                (tuple((word, max(strengths[graft] for graft in of_word)) for word, of_word in kind) for kind in kinds)
-                for kinds in suspects
-            )
+            Evidence(singles=measured(flipping), jointly=measured(joint), standing=measured(standing))
+            for flipping, joint, standing in suspects
         ]
 
     def _sets(self, flips: Sequence[Flips], wanted: Sequence[bool]) -> list[tuple[tuple[Word, ...], float] | None]:
