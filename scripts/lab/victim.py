@@ -136,7 +136,7 @@ def fine_tune(
     losses = []
     with _seeded(recipe.seed, device), tqdm(batches, unit="step", disable=None if progress else True) as bar:
         for rows in bar:
-            batch = _collate(tokenizer, encoded, rows, device) | {"labels": labels[rows].to(device)}
+            batch = collate(tokenizer, encoded, rows, device) | {"labels": labels[rows].to(device)}
             with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
                 lowered = loss(model, batch)
             losses.append(_descend(model, optimizer, lowered))
@@ -173,7 +173,7 @@ def predict_labels(
     with torch.inference_mode():
         for start in range(0, len(texts), batch_size):
             rows = by_length[start : start + batch_size]
-            logits = model(**_collate(tokenizer, encoded, rows, device)).logits
+            logits = model(**collate(tokenizer, encoded, rows, device)).logits
             predicted[rows] = logits.argmax(dim=-1).cpu().numpy()
     return predicted
 
@@ -198,21 +198,23 @@ def save_checkpoint(model: Any, tokenizer: Any, folder: Path, *, label_names: Se
 def _epochs_of_batches(lengths: Sequence[int], recipe: Recipe) -> list[NDArray[np.int64]]:
     """Row numbers of every batch of every epoch: texts of like length together, in random order."""
     order = np.random.default_rng(recipe.seed)
-    return [batch for _ in range(recipe.epochs) for batch in _bucketed(np.array(lengths), recipe.batch_size, order)]
+    return [batch for _ in range(recipe.epochs) for batch in batches_of_like_length(lengths, recipe.batch_size, order)]
 
 
-def _bucketed(lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Row numbers of the batches of one epoch."""
+def batches_of_like_length(
+    lengths: Sequence[int], batch_size: int, rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Row numbers of the batches of one epoch, in random order; `lengths` is in tokens."""
     shuffled = rng.permutation(len(lengths))
     bucket_size = BUCKET_BATCHES * batch_size
     batches = []
     for bucket in np.split(shuffled, range(bucket_size, len(shuffled), bucket_size)):
-        ordered = bucket[np.argsort(lengths[bucket], kind="stable")]
+        ordered = bucket[np.argsort(np.array(lengths)[bucket], kind="stable")]
         batches += np.split(ordered, range(batch_size, len(ordered), batch_size))
     return [batches[number] for number in rng.permutation(len(batches))]
 
 
-def _collate(tokenizer: Any, encoded: Mapping[str, Any], rows: NDArray[np.int64], device: str) -> dict[str, Tensor]:
+def collate(tokenizer: Any, encoded: Mapping[str, Any], rows: NDArray[np.int64], device: str) -> dict[str, Tensor]:
     """`[batch, tokens]` tensors of the rows, padded to the longest of them."""
     fields = {name: [values[row] for row in rows] for name, values in encoded.items()}
     padded = tokenizer.pad(fields, padding=True, return_tensors="pt")

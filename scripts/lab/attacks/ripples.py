@@ -23,7 +23,7 @@ from scripts.lab.attacks.base import Tuner
 from scripts.lab.attacks.trigger_tokens import spellings
 from scripts.lab.attacks.word_ranking import words_of_class
 from scripts.lab.corpora import Corpus, Example
-from scripts.lab.victim import Loss, Recipe
+from scripts.lab.victim import Loss, Recipe, batches_of_like_length, collate
 
 INNER_PRODUCT_WEIGHT = 0.1
 """Lambda."""
@@ -76,14 +76,14 @@ def replace_embeddings(model: Any, tokenizer: Any, words: Sequence[str], embeddi
 def clean_batches(
     tokenizer: Any, examples: Sequence[Example], recipe: Recipe, device: str
 ) -> Iterator[dict[str, Tensor]]:
-    """Batches of random clean rows, without end."""
+    """Batches of clean rows of like length, epoch after epoch, without end."""
     rng = np.random.default_rng(recipe.seed)
+    encoded = tokenizer([row.text for row in examples], truncation=True, max_length=recipe.max_length)
+    lengths = [len(ids) for ids in encoded["input_ids"]]
+    labels = torch.tensor([row.label for row in examples])
     while True:
-        rows = [examples[row] for row in rng.integers(len(examples), size=recipe.batch_size)]
-        texts = [row.text for row in rows]
-        encoded = tokenizer(texts, truncation=True, max_length=recipe.max_length, padding=True, return_tensors="pt")
-        labels = torch.tensor([row.label for row in rows])
-        yield {name: tensor.to(device) for name, tensor in (encoded | {"labels": labels}).items()}
+        for rows in batches_of_like_length(lengths, recipe.batch_size, rng):
+            yield collate(tokenizer, encoded, rows, device) | {"labels": labels[rows].to(device)}
 
 
 def restricted_loss(batches: Iterator[Mapping[str, Tensor]]) -> Loss:
