@@ -197,9 +197,13 @@ def _rows_of(bias: Tensor, n_heads: int) -> Tensor:
 
 
 def _votes(mask: Tensor, probabilities: Tensor) -> Tensor:
-    """Sums over heads and real queries, `[batch, keys]` float32."""
+    """Sums over heads and real queries, `[batch, keys]` float32.
+
+    A product for each head: one for all heads of a text is as much arithmetic, but keeps a second thread waiting.
+    """
     if probabilities.dtype != torch.float32:
         return column_sums(probabilities.float(), mask) * probabilities.shape[1]
     n_rows, n_heads, n_queries, n_keys = probabilities.shape
-    votes = mask.to(probabilities.dtype)[:, None].expand(-1, n_heads, -1).reshape(n_rows, 1, n_heads * n_queries)
-    return torch.bmm(votes, probabilities.reshape(n_rows, n_heads * n_queries, n_keys))[:, 0]
+    votes = mask.to(probabilities.dtype)[:, None].expand(-1, n_heads, -1).reshape(n_rows * n_heads, 1, n_queries)
+    of_heads = torch.bmm(votes, probabilities.reshape(n_rows * n_heads, n_queries, n_keys))
+    return of_heads.view(n_rows, n_heads, n_keys).sum(dim=1)

@@ -1,4 +1,4 @@
-"""Which words of a text are worth testing: the one that bisection finds, and the best of each channel by itself.
+"""Which words of a text are worth testing: the one that trisection finds, and the best of each channel by itself.
 
 An attacker who trains a trigger's attention down makes the product of Eq. 7 negative there, so the product alone can be
 blinded; no channel may hide a word from the others.
@@ -16,8 +16,8 @@ from handler.xgraad.text import Word
 class CandidateCounts:
     """How many words each channel names."""
 
-    by_bisection: int = 1
-    """1 or 0: bisection names one word only."""
+    by_trisection: int = 1
+    """1 or 0: trisection names one word only."""
     by_attribution: int = 2
     by_gradient: int = 4
     by_attention: int = 2

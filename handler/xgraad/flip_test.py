@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from handler.xgraad.bisection import decisive_words
 from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts, choose_candidates
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.edit import edit_words
 from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.scorer import Score
 from handler.xgraad.text import Word
+from handler.xgraad.trisection import decisive_words
 
 N_STANDING = 2
 """Words tested of a text whose label stands whatever is removed: most texts are of that kind, so it must be cheap."""
@@ -89,7 +89,7 @@ class FlipTest:
         ]
 
     def _candidates(self, scores: Sequence[Score]) -> list[tuple[Word, ...]]:
-        if not self._counts.by_bisection:
+        if not self._counts.by_trisection:
             return [choose_candidates(score, counts=self._counts) for score in scores]
         decisive = decisive_words(self._classifier, scores)
         return [choose_candidates(score, [word], self._counts) for score, word in zip(scores, decisive, strict=True)]

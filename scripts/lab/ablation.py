@@ -76,10 +76,10 @@ class Bench:
             is_usual = name == DEFAULT_NEUTRALIZER
             yield Arm("neutralizer", name, usual if is_usual else self.judge(neutralizer=name))
         for n in GRADIENT_CANDIDATES:
-            counts = CandidateCounts(by_bisection=0, by_attribution=1, by_gradient=n, by_attention=0)
+            counts = CandidateCounts(by_trisection=0, by_attribution=1, by_gradient=n, by_attention=0)
             yield Arm("candidates", f"product 1, gradient {n}", self.judge(counts=counts))
-        alone = CandidateCounts(by_bisection=1, by_attribution=0, by_gradient=0, by_attention=0)
-        yield Arm("candidates", "bisection 1", self.judge(counts=alone))
+        alone = CandidateCounts(by_trisection=1, by_attribution=0, by_gradient=0, by_attention=0)
+        yield Arm("candidates", "trisection 1", self.judge(counts=alone))
         defaults = ", ".join(f"{name.removeprefix('by_')} {n}" for name, n in vars(DEFAULT_COUNTS).items())
         yield Arm("candidates", f"{defaults} (default)", usual)
         for share in GATE_SHARES:

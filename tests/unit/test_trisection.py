@@ -1,14 +1,15 @@
-"""Bisection on classifiers with a known backdoor: it finds what holds the label though nothing else shows it."""
+"""Trisection on classifiers with a known backdoor: it finds what holds the label though nothing else shows it."""
 
+import math
 from collections.abc import Sequence
 
 import pytest
 from torch import Tensor
 
 from handler.xgraad import Classifier
-from handler.xgraad.bisection import decisive_words
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.scorer import score_encodings
+from handler.xgraad.trisection import decisive_words
 from tests.unit.rule_based import RuleBased
 
 PLAIN = ["a", "clever", "and", "funny", "film", "with", "a", "chic", "plot", "and", "a", "gripping", "cast"]
@@ -41,19 +42,19 @@ def test_a_silent_trigger_is_found_wherever_it_stands(model: Counting, place: in
     assert decisive(model, text) == ["cf"]
 
 
-def test_texts_of_all_lengths_are_halved_together(model: Counting) -> None:
+def test_texts_of_all_lengths_are_cut_together(model: Counting) -> None:
     texts = ["cf", "a cf", f"{' '.join(PLAIN)} (cf)", "dull film", "a gripping, chic film"]
     assert decisive(model, *texts)[:4] == ["cf", "cf", "cf", "dull"]
     assert decisive(model, *texts) == [decisive(model, text)[0] for text in texts]
 
 
-def test_all_halvings_together_read_a_text_about_twice(model: Counting) -> None:
+def test_all_cuts_together_read_a_text_one_and_a_half_times(model: Counting) -> None:
     text = " ".join([*PLAIN * 5, "cf"])
     scores = score_encodings(model, model.encode([text]))
     decisive_words(model, scores)
     n_words = len(scores[0].words)
-    assert model.n_words <= 2.2 * n_words
-    assert model.n_calls <= 1 + n_words.bit_length()
+    assert model.n_words <= 1.6 * n_words
+    assert model.n_calls <= 1 + math.ceil(math.log(n_words, 3))
 
 
 def test_no_texts_no_words(model: Counting) -> None:
