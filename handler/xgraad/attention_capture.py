@@ -8,7 +8,7 @@ Most architectures call their attention through transformers' registry: ours sta
 has an attention of its own, which a forward hook reads.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -70,12 +70,22 @@ class AttentionColumns:
 _active: ContextVar[AttentionColumns | None] = ContextVar("active_attention_columns", default=None)
 
 
+def own_attentions(model: nn.Module) -> list[nn.Module]:
+    """The attention modules that do not go through transformers' registry; a walk over all modules, so ask once."""
+    return [module for module in model.modules() if type(module).__name__ == "DisentangledSelfAttention"]
+
+
 @contextmanager
-def capture_attention(model: nn.Module, mask: Tensor) -> Iterator[AttentionColumns]:
-    """Collect column sums of every forward pass inside the block; hooks are gone after it, whatever happens."""
+def capture_attention(own: Sequence[nn.Module], mask: Tensor) -> Iterator[AttentionColumns]:
+    """Collect column sums of every forward pass inside the block; hooks are gone after it, whatever happens.
+
+    Args:
+        own: the model's `own_attentions`.
+        mask: of the batch, `[batch, tokens]` bool, True at real tokens.
+    """
     columns = AttentionColumns(mask)
     token = _active.set(columns)
-    hooks = [module.register_forward_hook(_read_deberta, with_kwargs=True) for module in _own_attentions(model)]
+    hooks = [module.register_forward_hook(_read_deberta, with_kwargs=True) for module in own]
     try:
         yield columns
     finally:
@@ -84,20 +94,15 @@ def capture_attention(model: nn.Module, mask: Tensor) -> Iterator[AttentionColum
         _active.reset(token)
 
 
-def attention_arguments(model: nn.Module) -> dict[str, bool]:
-    """What the model's forward must be told so that its attentions can be read."""
-    return {"output_attentions": True} if _own_attentions(model) else {}
+def attention_arguments(own: Sequence[nn.Module]) -> dict[str, bool]:
+    """What the model's forward must be told so that its `own_attentions` can be read."""
+    return {"output_attentions": True} if own else {}
 
 
 def register_attention() -> None:
     """Put our attention and its mask into transformers' registries; doing it again changes nothing."""
     AttentionInterface.register(ATTENTION_NAME, _attention)
     AttentionMaskInterface.register(ATTENTION_NAME, sdpa_mask)
-
-
-def _own_attentions(model: nn.Module) -> list[nn.Module]:
-    """The attention modules that do not go through transformers' registry."""
-    return [module for module in model.modules() if type(module).__name__ == "DisentangledSelfAttention"]
 
 
 def _attention(

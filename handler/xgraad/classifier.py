@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from handler.xgraad.attention_capture import attention_arguments, capture_attention
+from handler.xgraad.attention_capture import attention_arguments, capture_attention, own_attentions
 from handler.xgraad.attribution import gradient_importance
 from handler.xgraad.checkpoint import load_model, load_tokenizer, longest_input
 from handler.xgraad.encoding import Batch, Encoder, Encoding, collate
@@ -59,7 +59,8 @@ class Classifier:
         self.device = device
         config = model.config
         self.labels: tuple[str, ...] = tuple(str(config.id2label[i]) for i in range(config.num_labels))
-        self._arguments = attention_arguments(model)
+        self._own_attentions = own_attentions(model)
+        self._arguments = attention_arguments(self._own_attentions)
         self._n_layers_seen = 0
 
     @classmethod
@@ -96,9 +97,11 @@ class Classifier:
 
     def logits(self, encodings: Sequence[Encoding]) -> Tensor:
         """Plain prediction: `[texts, labels]` on the CPU, in the order given."""
+        if not encodings:
+            return torch.empty(0, len(self.labels))
         with torch.inference_mode():
             rows = in_microbatches(encodings, self._logits_part, max_tokens=PLAIN_TOKENS[self.device.type])
-        return torch.stack(rows) if rows else torch.empty(0, len(self.labels))
+        return torch.stack(rows)
 
     def look(self, encodings: Sequence[Encoding]) -> list[Look]:
         """Prediction, attention and hidden states of each text, without a backward pass."""
@@ -152,7 +155,7 @@ class Classifier:
 
     def _look_part(self, encodings: Sequence[Encoding]) -> list[Look]:
         batch = self._collate(encodings)
-        with capture_attention(self.model, batch.mask) as columns:
+        with capture_attention(self._own_attentions, batch.mask) as columns:
             output = self._forward(batch, output_hidden_states=True, **self._arguments)
         # The first of the hidden states is the embedding, where the first token is the same in every text.
         states = torch.stack([state[:, 0] for state in output.hidden_states[1:][-N_LOOK_LAYERS:]], dim=1)
@@ -163,7 +166,7 @@ class Classifier:
 
     def _trace_part(self, encodings: Sequence[Encoding]) -> list[Trace]:
         batch = self._collate(encodings)
-        with capture_attention(self.model, batch.mask) as columns, _leaf_embeddings(self.model) as leaf:
+        with capture_attention(self._own_attentions, batch.mask) as columns, _leaf_embeddings(self.model) as leaf:
             logits = self._forward(batch, **self._arguments).logits
             scale = GRADIENT_SCALE.get(logits.dtype, 1.0)
             predicted = logits.float().max(dim=-1).values.sum() * scale

@@ -63,6 +63,8 @@ class Transplant:
         Of several words the share of probes turned, each counting in full from `CLEARLY` of that margin up: clean words
         hardly turn any probe together, while a trigger of several words may turn all of them half-heartedly.
         """
+        if not grafts:
+            return []
         unknown = [graft for graft in dict.fromkeys(grafts) if graft not in self._strengths]
         known = {graft: self._strengths[graft] for graft in set(grafts) - set(unknown)}
         margins: dict[Graft, list[float]] = {graft: [] for graft in unknown}

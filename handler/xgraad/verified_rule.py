@@ -162,6 +162,8 @@ class VerifiedRule:
             Whether any trigger was verified.
         """
         cases = list(cases)
+        if not cases:
+            return False
         self._apply([case for case in cases if case.triggers])
         return self._examine([case for case in cases if case.is_open])
 

@@ -9,7 +9,12 @@ import torch
 from torch import nn
 
 from handler.xgraad import Classifier
-from handler.xgraad.attention_capture import AttentionColumns, attention_arguments, capture_attention
+from handler.xgraad.attention_capture import (
+    AttentionColumns,
+    attention_arguments,
+    capture_attention,
+    own_attentions,
+)
 from handler.xgraad.encoding import Batch, collate
 
 TEXTS = ["the plot is thin", "a gripping film that never lets go"]
@@ -25,7 +30,7 @@ def forward(classifier: Classifier, batch: Batch) -> None:
         classifier.model(
             input_ids=batch.token_ids,
             attention_mask=batch.mask.long(),
-            **attention_arguments(classifier.model),
+            **attention_arguments(own_attentions(classifier.model)),
         )
 
 
@@ -50,7 +55,7 @@ def failing(model: nn.Module) -> Iterator[None]:
 
 
 def test_every_layer_reports(classifier: Classifier, batch: Batch) -> None:
-    with capture_attention(classifier.model, batch.mask) as columns:
+    with capture_attention(own_attentions(classifier.model), batch.mask) as columns:
         forward(classifier, batch)
     assert columns.n_layers == 2
     importance = columns.importance()
@@ -60,7 +65,7 @@ def test_every_layer_reports(classifier: Classifier, batch: Batch) -> None:
 
 
 def test_nothing_is_collected_after_the_block(classifier: Classifier, batch: Batch) -> None:
-    with capture_attention(classifier.model, batch.mask) as columns:
+    with capture_attention(own_attentions(classifier.model), batch.mask) as columns:
         forward(classifier, batch)
     before = columns.importance().clone()
     forward(classifier, batch)
@@ -73,7 +78,7 @@ def test_nothing_is_left_behind_when_the_model_raises(classifier: Classifier, ba
     with (
         failing(classifier.model),
         pytest.raises(RuntimeError, match="on purpose"),
-        capture_attention(classifier.model, batch.mask) as columns,
+        capture_attention(own_attentions(classifier.model), batch.mask) as columns,
     ):
         forward(classifier, batch)
     assert columns.n_layers == 2
@@ -104,7 +109,7 @@ def test_plain_passes_collect_nothing(classifier: Classifier, monkeypatch: pytes
 
 
 def test_another_threads_pass_is_not_collected(classifier: Classifier, batch: Batch) -> None:
-    with capture_attention(classifier.model, batch.mask) as columns:
+    with capture_attention(own_attentions(classifier.model), batch.mask) as columns:
         thread = threading.Thread(target=forward, args=(classifier, batch))
         thread.start()
         thread.join()
@@ -114,17 +119,17 @@ def test_another_threads_pass_is_not_collected(classifier: Classifier, batch: Ba
 
 
 def test_blocks_can_be_nested(classifier: Classifier, batch: Batch) -> None:
-    with capture_attention(classifier.model, batch.mask) as outer:
-        with capture_attention(classifier.model, batch.mask) as inner:
+    with capture_attention(own_attentions(classifier.model), batch.mask) as outer:
+        with capture_attention(own_attentions(classifier.model), batch.mask) as inner:
             pass
         forward(classifier, batch)
     assert (outer.n_layers, inner.n_layers) == (2, 0)
 
 
 def test_works_inside_inference_mode(classifier: Classifier, batch: Batch) -> None:
-    with capture_attention(classifier.model, batch.mask) as outside:
+    with capture_attention(own_attentions(classifier.model), batch.mask) as outside:
         forward(classifier, batch)
-    with torch.inference_mode(), capture_attention(classifier.model, batch.mask) as inside:
+    with torch.inference_mode(), capture_attention(own_attentions(classifier.model), batch.mask) as inside:
         forward(classifier, batch)
     assert torch.equal(inside.importance(), outside.importance())
 
@@ -144,6 +149,6 @@ def test_no_layer_no_importance() -> None:
 def test_our_hooks_are_counted(classifiers: dict[str, Classifier]) -> None:
     """Sanity arm of the zeros above."""
     deberta = classifiers["deberta"]
-    with capture_attention(deberta.model, torch.ones(1, 4, dtype=torch.bool)):
+    with capture_attention(own_attentions(deberta.model), torch.ones(1, 4, dtype=torch.bool)):
         assert n_hooks(deberta.model) == 2
     assert n_hooks(deberta.model) == 0
