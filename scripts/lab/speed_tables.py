@@ -145,7 +145,8 @@ def precision_table(results: Path) -> str:
         for key, row in latest.items()
     ]
     header = ("device", "precision", "other label", "other top word", "score off by, median", "95th percentile")
-    return markdown((*header, "other flag (`paper`)", "threshold (`paper`)", "AUROC", "ms of processor a text"), rows)
+    more = ("other flag (`paper`)", "threshold (`paper`)", "AUROC", "ms a text (on a CPU of processor)")
+    return markdown((*header, *more), rows)
 
 
 def latest_speeds(results: Path) -> dict[str, Row]:
