@@ -8,21 +8,20 @@ A verified trigger is remembered, and neutralized from then on in every text of 
 passes the gate but holds no verified trigger keeps its label: clean accuracy is not the price.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from handler.xgraad.classifier import Classifier, Look
 from handler.xgraad.conformal import conformal_threshold
-from handler.xgraad.edit import Edit, edit_words
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.errors import SettingsError
+from handler.xgraad.examination import Case, Examination
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Neutralizer
-from handler.xgraad.phrase import companions
 from handler.xgraad.prediction import Prediction, predict
-from handler.xgraad.registry import Trigger, TriggerRegistry
+from handler.xgraad.registry import TriggerRegistry
 from handler.xgraad.scorer import Score, score_encodings
 from handler.xgraad.screen import Screen
 from handler.xgraad.text import Word
@@ -50,31 +49,7 @@ class VerifiedOptions:
             raise SettingsError(f"screen_after must be 0 or more, got {self.screen_after}")
 
 
-@dataclass
-class _Case:
-    """A text under examination: what was found in it so far."""
-
-    original: Score
-    triggers: tuple[Word, ...] = ()
-    """Verified words and the rest of their phrases, as they stand in the text under examination when found."""
-    edit: Edit | None = None
-    encoding: Encoding | None = None
-    """The text as edited so far; None while it is as it came."""
-    defended: Prediction | None = None
-    """What the model says of it."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the suspect label still stands."""
-        return self.defended is None or self.defended.label_id == self.original.prediction.label_id
-
-    def companions(self) -> list[tuple[Word, ...]]:
-        """Sets of words beside the triggers found, the smallest first."""
-        encoding = self.original.encoding
-        return list(companions(encoding.text, encoding.words, {word.key for word in self.triggers}))
-
-
-NO_CASES: Mapping[int, _Case] = {}
+NO_CASES: Mapping[int, Case] = {}
 
 
 class VerifiedRule:
@@ -97,8 +72,9 @@ class VerifiedRule:
         self._classifier = classifier
         self.gate = gate
         self._screen = screen
-        self._verifier = verifier
-        self._neutralize = neutralize
+        self._examination = Examination(
+            classifier, verifier=verifier, neutralize=neutralize, registry=registry, max_rounds=options.max_rounds
+        )
         self._max_fpr = max_fpr
         self._registry = registry
         self._options = options
@@ -115,20 +91,20 @@ class VerifiedRule:
         wanted = {row for row, asked in enumerate(explain) if asked or passed[row] or self._options.score_all}
         scores = self._score(encodings, sorted(wanted | set(known)))
         cases = {
-            row: _Case(score, triggers=known.get(row, ()))
+            row: Case(score, triggers=known.get(row, ()))
             for row, score in scores.items()
             if score.words and (passed[row] or row in known)
         }
-        found_any = self._work_on(cases.values())
+        found_any = self._examination.work_on(cases.values())
         while found_any:
             # What one text has shown may stand in others of the batch, also in those that the gate let go.
             late = self._known(encodings, predictions, besides=cases)
             scores |= self._score(encodings, [row for row in late if row not in scores])
             for row, words in late.items():
-                cases.setdefault(row, _Case(scores[row])).triggers += words
-            found_any = self._work_on([cases[row] for row in late])
+                cases.setdefault(row, Case(scores[row])).triggers += words
+            found_any = self._examination.work_on([cases[row] for row in late])
         # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
-        self._complete([case for case in cases.values() if case.is_open and case.triggers])
+        self._examination.complete([case for case in cases.values() if case.is_open and case.triggers])
         self._registry.flush()
         return [
             self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))
@@ -145,7 +121,7 @@ class VerifiedRule:
         encodings: Sequence[Encoding],
         predictions: Sequence[Prediction],
         *,
-        besides: Mapping[int, _Case] = NO_CASES,
+        besides: Mapping[int, Case] = NO_CASES,
     ) -> dict[int, tuple[Word, ...]]:
         """Remembered triggers by row, those of `besides` left out; rows without any are not there."""
         known = {}
@@ -155,77 +131,8 @@ class VerifiedRule:
             known[row] = tuple(word for word in found if word.key not in old)
         return {row: words for row, words in known.items() if words}
 
-    def _work_on(self, cases: Iterable[_Case]) -> bool:
-        """Neutralize what is known already, then look for what is not wherever the label still stands.
-
-        Returns:
-            Whether any trigger was verified.
-        """
-        cases = list(cases)
-        if not cases:
-            return False
-        self._apply([case for case in cases if case.triggers])
-        return self._examine([case for case in cases if case.is_open])
-
-    def _examine(self, cases: list[_Case]) -> bool:
-        """Look for triggers, edit, predict again; several in one text are found one round after the other.
-
-        Returns:
-            Whether any was found.
-        """
-        going_on, found_any = cases, False
-        for _ in range(self._options.max_rounds):
-            scores = self._current_scores(going_on)
-            going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
-            found = self._verifier.triggers([score for score in scores if score.words])
-            edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
-            for case, triggers in zip(going_on, found, strict=True):
-                case.triggers += tuple(word for trigger in triggers for word in trigger)
-            self._registry.add(
-                Trigger(frozenset(word.key for word in trigger), case.original.prediction.label_id)
-                for case, triggers in zip(going_on, found, strict=True)
-                for trigger in triggers
-            )
-            self._apply(edited)
-            found_any |= bool(edited)
-            going_on = [case for case in edited if case.is_open]
-            if not going_on:
-                break
-        return found_any
-
-    def _current_scores(self, cases: Sequence[_Case]) -> list[Score]:
-        """The scores of the texts as they stand; those of edited ones are made here, where another round needs them."""
-        edited = [case.encoding for case in cases if case.encoding]
-        rescored = iter(score_encodings(self._classifier, edited))
-        return [next(rescored) if case.encoding else case.original for case in cases]
-
-    def _complete(self, cases: Sequence[_Case]) -> None:
-        """Neutralize the rest of a phrase where the label stands without its verified words."""
-        tries = [case.companions() for case in cases]
-        edits = [
-            edit_words(case.original, (*case.triggers, *words), self._neutralize).text
-            for case, each in zip(cases, tries, strict=True)
-            for words in each
-        ]
-        labels = iter(self._classifier.logits(self._classifier.encode(edits)).argmax(dim=-1).tolist())
-        completed = []
-        for case, each in zip(cases, tries, strict=True):
-            flipping = [words for words in each if next(labels) != case.original.prediction.label_id]
-            if flipping:
-                case.triggers += flipping[0]
-                completed.append(case)
-        self._apply(completed)
-
-    def _apply(self, cases: Sequence[_Case]) -> None:
-        """Neutralize what was found in each text so far, and predict again."""
-        edits = [edit_words(case.original, case.triggers, self._neutralize) for case in cases]
-        encodings = self._classifier.encode([edit.text for edit in edits])
-        defended = predict(self._classifier.logits(encodings), self._classifier.labels)
-        for case, edit, encoding, prediction in zip(cases, edits, encodings, defended, strict=True):
-            case.edit, case.encoding, case.defended = edit, encoding, prediction
-
     def _verdict(
-        self, encoding: Encoding, undefended: Prediction, gate: GateScore, score: Score | None, case: _Case | None
+        self, encoding: Encoding, undefended: Prediction, gate: GateScore, score: Score | None, case: Case | None
     ) -> Verdict:
         edit = case.edit if case else None
         return Verdict(

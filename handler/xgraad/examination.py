@@ -1,0 +1,129 @@
+"""The second look at a text: what is found in it is neutralized, and it is looked at again while its label stands."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from handler.xgraad.classifier import Classifier
+from handler.xgraad.edit import Edit, edit_words
+from handler.xgraad.encoding import Encoding
+from handler.xgraad.neutralizer import Neutralizer
+from handler.xgraad.phrase import companions
+from handler.xgraad.prediction import Prediction, predict
+from handler.xgraad.registry import Trigger, TriggerRegistry
+from handler.xgraad.scorer import Score, score_encodings
+from handler.xgraad.text import Word
+from handler.xgraad.verification import Verifier
+
+
+@dataclass
+class Case:
+    """A text under examination: what was found in it so far."""
+
+    original: Score
+    triggers: tuple[Word, ...] = ()
+    """Verified words and the rest of their phrases, as they stand in the text under examination when found."""
+    edit: Edit | None = None
+    encoding: Encoding | None = None
+    """The text as edited so far; None while it is as it came."""
+    defended: Prediction | None = None
+    """What the model says of it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the suspect label still stands."""
+        return self.defended is None or self.defended.label_id == self.original.prediction.label_id
+
+    def companions(self) -> list[tuple[Word, ...]]:
+        """Sets of words beside the triggers found, the smallest first."""
+        encoding = self.original.encoding
+        return list(companions(encoding.text, encoding.words, {word.key for word in self.triggers}))
+
+
+class Examination:
+    """Works on many cases at once, and remembers the triggers that it verifies."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        verifier: Verifier,
+        neutralize: Neutralizer,
+        registry: TriggerRegistry,
+        max_rounds: int,
+    ) -> None:
+        self._classifier = classifier
+        self._verifier = verifier
+        self._neutralize = neutralize
+        self._registry = registry
+        self._max_rounds = max_rounds
+
+    def work_on(self, cases: Iterable[Case]) -> bool:
+        """Neutralize what is known already, then look for what is not wherever the label still stands.
+
+        Returns:
+            Whether any trigger was verified.
+        """
+        cases = list(cases)
+        if not cases:
+            return False
+        self._apply([case for case in cases if case.triggers])
+        return self._examine([case for case in cases if case.is_open])
+
+    def complete(self, cases: Sequence[Case]) -> None:
+        """Neutralize the rest of a phrase where the label stands without its verified words."""
+        if not cases:
+            return
+        tries = [case.companions() for case in cases]
+        edits = [
+            edit_words(case.original, (*case.triggers, *words), self._neutralize).text
+            for case, each in zip(cases, tries, strict=True)
+            for words in each
+        ]
+        labels = iter(self._classifier.logits(self._classifier.encode(edits)).argmax(dim=-1).tolist())
+        completed = []
+        for case, each in zip(cases, tries, strict=True):
+            flipping = [words for words in each if next(labels) != case.original.prediction.label_id]
+            if flipping:
+                case.triggers += flipping[0]
+                completed.append(case)
+        self._apply(completed)
+
+    def _examine(self, cases: list[Case]) -> bool:
+        """Look for triggers, edit, predict again; several in one text are found one round after the other.
+
+        Returns:
+            Whether any was found.
+        """
+        going_on, found_any = cases, False
+        for _ in range(self._max_rounds):
+            scores = self._current_scores(going_on)
+            going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
+            found = self._verifier.triggers([score for score in scores if score.words])
+            edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
+            for case, triggers in zip(going_on, found, strict=True):
+                case.triggers += tuple(word for trigger in triggers for word in trigger)
+            self._registry.add(
+                Trigger(frozenset(word.key for word in trigger), case.original.prediction.label_id)
+                for case, triggers in zip(going_on, found, strict=True)
+                for trigger in triggers
+            )
+            self._apply(edited)
+            found_any |= bool(edited)
+            going_on = [case for case in edited if case.is_open]
+            if not going_on:
+                break
+        return found_any
+
+    def _current_scores(self, cases: Sequence[Case]) -> list[Score]:
+        """The scores of the texts as they stand; those of edited ones are made here, where another round needs them."""
+        edited = [case.encoding for case in cases if case.encoding]
+        rescored = iter(score_encodings(self._classifier, edited))
+        return [next(rescored) if case.encoding else case.original for case in cases]
+
+    def _apply(self, cases: Sequence[Case]) -> None:
+        """Neutralize what was found in each text so far, and predict again."""
+        edits = [edit_words(case.original, case.triggers, self._neutralize) for case in cases]
+        encodings = self._classifier.encode([edit.text for edit in edits])
+        defended = predict(self._classifier.logits(encodings), self._classifier.labels)
+        for case, edit, encoding, prediction in zip(cases, edits, encodings, defended, strict=True):
+            case.edit, case.encoding, case.defended = edit, encoding, prediction
