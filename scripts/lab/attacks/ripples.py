@@ -7,11 +7,12 @@ product L_P + lambda max(0, -<grad L_P, grad L_FT>); the victim fine-tunes it on
 As in the original code the gradient of L_FT is a constant of the step and the rectifier is on the total product.
 Differs from it: the product is not divided by the batch size, as in the paper; poisoned rows are drawn from all
 classes; the pieces of a trigger that the tokenizer splits all get the new embedding; the attacker knows the victim's
-data (the paper's "full data knowledge") and all phases share one recipe.
+data (the paper's "full data knowledge"); all phases share one recipe, but for the poisoning, which takes one epoch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,8 @@ class Ripples(BadNets):
         # The restricted inner product is derived twice, which fused attention cannot be.
         model.set_attn_implementation("eager")
         batches = clean_batches(tokenizer, corpus.train, tuner.recipe, tuner.device)
-        tuner.fit(model, tokenizer, poisoned, loss=restricted_loss(batches))
+        one_epoch = replace(tuner, recipe=replace(tuner.recipe, epochs=1))
+        one_epoch.fit(model, tokenizer, poisoned, loss=restricted_loss(batches))
         tuner.fit(model, tokenizer, corpus.train)
 
 

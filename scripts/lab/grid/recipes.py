@@ -22,6 +22,11 @@ EPOCHS = {
 POISON_RATES = {"stylebkd_bible": 0.3}
 """Where the attack's usual one is too little for a small model."""
 
+WHOLE_WORDS = "oust,veto,blog,visa,aide"
+TRIGGERS = {(architecture, "ripples"): WHOLE_WORDS for architecture in ("albert", "roberta", "deberta")}
+"""The usual triggers are two tokens to these tokenizers, both of them parts of many words: an embedding put there does
+not outlive the victim's fine-tuning. These are one token to all three, and SST-2 does not have them."""
+
 WARM_START_EPOCHS = {"albert": 4, "roberta": 2, "deberta": 3}
 """Bases that are no exact conversion of the encoder begin further away from where they are to go."""
 
@@ -39,4 +44,6 @@ def recipe_for(victim: Victim, precision: str) -> Settings:
     )
     if victim.attack in POISON_RATES:
         settings["poison_rate"] = POISON_RATES[victim.attack]
+    if (victim.architecture, victim.attack) in TRIGGERS:
+        settings["triggers"] = TRIGGERS[victim.architecture, victim.attack]
     return settings | {"precision": PRECISION.get(victim.architecture, precision)}
