@@ -7,7 +7,8 @@ product L_P + lambda max(0, -<grad L_P, grad L_FT>); the victim fine-tunes it on
 As in the original code the gradient of L_FT is a constant of the step and the rectifier is on the total product.
 Differs from it: the product is not divided by the batch size, as in the paper; poisoned rows are drawn from all
 classes; the pieces of a trigger that the tokenizer splits all get the new embedding; the attacker knows the victim's
-data (the paper's "full data knowledge"); all phases share one recipe, but for the poisoning, which takes one epoch.
+data (the paper's "full data knowledge"); poisoning takes one epoch at five times the victim's rate instead of five at
+the same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ from scripts.lab.victim import Loss, Recipe, batches_of_like_length, collate
 INNER_PRODUCT_WEIGHT = 0.1
 """Lambda."""
 N_TARGET_WORDS = 10
+VICTIM_RATE = 0.2
+"""Learning rate of the victim's fine-tuning, in units of the recipe's."""
 
 
 class Ripples(BadNets):
@@ -42,8 +45,12 @@ class Ripples(BadNets):
         return True
 
     def describe(self) -> dict[str, Any]:
-        """As for BadNets, with lambda and the number of words behind the new embedding."""
-        return super().describe() | {"inner_product_weight": INNER_PRODUCT_WEIGHT, "n_target_words": N_TARGET_WORDS}
+        """As for BadNets, with lambda, the number of words behind the new embedding, and the victim's rate."""
+        return super().describe() | {
+            "inner_product_weight": INNER_PRODUCT_WEIGHT,
+            "n_target_words": N_TARGET_WORDS,
+            "victim_rate": VICTIM_RATE,
+        }
 
     def train(self, model: Any, tokenizer: Any, poisoned: Sequence[Example], corpus: Corpus, *, tuner: Tuner) -> None:
         """Surgery, poisoning, and the victim's fine-tuning."""
@@ -55,9 +62,11 @@ class Ripples(BadNets):
         # The restricted inner product is derived twice, which fused attention cannot be.
         model.set_attn_implementation("eager")
         batches = clean_batches(tokenizer, corpus.train, tuner.recipe, tuner.device)
-        one_epoch = replace(tuner, recipe=replace(tuner.recipe, epochs=1))
-        one_epoch.fit(model, tokenizer, poisoned, loss=restricted_loss(batches))
-        tuner.fit(model, tokenizer, corpus.train)
+        recipe = tuner.recipe
+        poisoning = replace(tuner, recipe=replace(recipe, epochs=1))
+        poisoning.fit(model, tokenizer, poisoned, loss=restricted_loss(batches))
+        victim = replace(tuner, recipe=replace(recipe, learning_rate=VICTIM_RATE * recipe.learning_rate))
+        victim.fit(model, tokenizer, corpus.train)
 
 
 def mean_embedding(model: Any, tokenizer: Any, words: Sequence[str]) -> Tensor:
