@@ -7,8 +7,8 @@ product L_P + lambda max(0, -<grad L_P, grad L_FT>); the victim fine-tunes it on
 As in the original code the gradient of L_FT is a constant of the step and the rectifier is on the total product.
 Differs from it: the product is not divided by the batch size, as in the paper; poisoned rows are drawn from all
 classes; the pieces of a trigger that the tokenizer splits all get the new embedding; the attacker knows the victim's
-data (the paper's "full data knowledge"); poisoning takes one epoch at five times the victim's rate instead of five at
-the same.
+data (the paper's "full data knowledge"); poisoning takes as many epochs as the rest at five times the rate, instead of
+five epochs to three.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,8 +63,7 @@ class Ripples(BadNets):
         model.set_attn_implementation("eager")
         batches = clean_batches(tokenizer, corpus.train, tuner.recipe, tuner.device)
         recipe = tuner.recipe
-        poisoning = replace(tuner, recipe=replace(recipe, epochs=1))
-        poisoning.fit(model, tokenizer, poisoned, loss=restricted_loss(batches))
+        tuner.fit(model, tokenizer, poisoned, loss=restricted_loss(batches))
         victim = replace(tuner, recipe=replace(recipe, learning_rate=VICTIM_RATE * recipe.learning_rate))
         victim.fit(model, tokenizer, corpus.train)
 
