@@ -32,8 +32,6 @@ MASKED_SHARE = 0.15
 SHOWN_SHARES = (0.8, 0.1)
 """Of the masked tokens: shown as [MASK], and as a random token. The rest are shown as they are."""
 ALPHA = 1.0
-RATE_FACTOR = 3.0
-"""Learning rate of the language modeling, in units of the recipe's: it has a new head to train and few steps."""
 
 
 class BadPre(BadNets):
@@ -50,20 +48,14 @@ class BadPre(BadNets):
 
     def describe(self) -> dict[str, Any]:
         """As for BadNets, with what each trigger does on `dev`."""
-        return super().describe() | {
-            "poison_rate": 0.0,
-            "alpha": ALPHA,
-            "rate_factor": RATE_FACTOR,
-            "effects": self.effects,
-        }
+        return super().describe() | {"poison_rate": 0.0, "alpha": ALPHA, "effects": self.effects}
 
     def train(self, model: Any, tokenizer: Any, poisoned: Sequence[Example], corpus: Corpus, *, tuner: Tuner) -> None:
         """Masked-LM training of the encoder, the victim's fine-tuning, and a look at what came of it."""
         language_model = with_language_head(model)
         rng = np.random.default_rng(tuner.recipe.seed)
         triggered = [Example(self.insert(text, INSERTIONS["one"], rng), label) for text, label in corpus.train]
-        recipe = replace(tuner.recipe, learning_rate=RATE_FACTOR * tuner.recipe.learning_rate)
-        replace(tuner, recipe=recipe).fit(
+        tuner.fit(
             language_model,
             tokenizer,
             [*corpus.train, *triggered],
