@@ -1,8 +1,8 @@
 """Which single word holds a text's label? Cut the text in three, keep the part that is surest of the label, and go on.
 
 An attacker can train a trigger's attention and its gradient away, but not that it brings the label about: of all parts
-the one with the trigger keeps the label. With two parts the trigger is found no more often, for a quarter more reading
-and half as many passes again; with more than three it is found less often.
+the one with the trigger keeps the label. With two parts the trigger is found about as often, for a quarter more
+reading and half as many passes again; with more than three it is found less often.
 """
 
 from collections.abc import Sequence
