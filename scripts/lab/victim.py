@@ -16,14 +16,13 @@ from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from handler.xgraad.errors import LabError
+from scripts.lab.batches import TokenizedExamples, batches_of_like_length, collate
 from scripts.lab.corpora import Example
 from scripts.lab.metrics import accuracy
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate rises."""
 MAX_GRADIENT_NORM = 1.0
-BUCKET_BATCHES = 32
-"""Batches are cut from so many batches' worth of texts sorted by length: little padding, order still random."""
 
 PRECISIONS = ("float32", "bfloat16")
 """bfloat16 trains nearly twice as fast on processors and GPUs that have it."""
@@ -127,16 +126,15 @@ def fine_tune(
     """
     started = time.monotonic()
     model.to(device).train()
-    encoded = tokenizer([example.text for example in examples], truncation=True, max_length=recipe.max_length)
-    labels = torch.tensor([example.label for example in examples])
-    batches = _epochs_of_batches([len(ids) for ids in encoded["input_ids"]], recipe)
+    tokenized = TokenizedExamples(tokenizer, examples, max_length=recipe.max_length, device=device)
+    batches = _epochs_of_batches(tokenized.lengths, recipe)
     steps_per_epoch = len(batches) // recipe.epochs
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, fused=True)
     schedule = LambdaLR(optimizer, lambda step: _warm_up_and_decay(step, len(batches)))
     losses = []
     with _seeded(recipe.seed, device), tqdm(batches, unit="step", disable=None if progress else True) as bar:
         for rows in bar:
-            batch = collate(tokenizer, encoded, rows, device) | {"labels": labels[rows].to(device)}
+            batch = tokenized.batch(rows)
             with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
                 lowered = loss(model, batch)
             losses.append(_descend(model, optimizer, lowered))
@@ -199,26 +197,6 @@ def _epochs_of_batches(lengths: Sequence[int], recipe: Recipe) -> list[NDArray[n
     """Row numbers of every batch of every epoch: texts of like length together, in random order."""
     order = np.random.default_rng(recipe.seed)
     return [batch for _ in range(recipe.epochs) for batch in batches_of_like_length(lengths, recipe.batch_size, order)]
-
-
-def batches_of_like_length(
-    lengths: Sequence[int], batch_size: int, rng: np.random.Generator
-) -> list[NDArray[np.int64]]:
-    """Row numbers of the batches of one epoch, in random order; `lengths` is in tokens."""
-    shuffled = rng.permutation(len(lengths))
-    bucket_size = BUCKET_BATCHES * batch_size
-    batches = []
-    for bucket in np.split(shuffled, range(bucket_size, len(shuffled), bucket_size)):
-        ordered = bucket[np.argsort(np.array(lengths)[bucket], kind="stable")]
-        batches += np.split(ordered, range(batch_size, len(ordered), batch_size))
-    return [batches[number] for number in rng.permutation(len(batches))]
-
-
-def collate(tokenizer: Any, encoded: Mapping[str, Any], rows: NDArray[np.int64], device: str) -> dict[str, Tensor]:
-    """`[batch, tokens]` tensors of the rows, padded to the longest of them."""
-    fields = {name: [values[row] for row in rows] for name, values in encoded.items()}
-    padded = tokenizer.pad(fields, padding=True, return_tensors="pt")
-    return {name: tensor.to(device) for name, tensor in padded.items()}
 
 
 def _descend(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> float:

@@ -24,8 +24,9 @@ from scripts.lab.attacks.badnets import BadNets
 from scripts.lab.attacks.base import Tuner
 from scripts.lab.attacks.trigger_tokens import spellings
 from scripts.lab.attacks.word_ranking import words_of_class
+from scripts.lab.batches import TokenizedExamples, batches_of_like_length
 from scripts.lab.corpora import Corpus, Example
-from scripts.lab.victim import Loss, Recipe, batches_of_like_length, collate
+from scripts.lab.victim import Loss, Recipe
 
 INNER_PRODUCT_WEIGHT = 0.1
 """Lambda."""
@@ -62,8 +63,8 @@ class Ripples(BadNets):
         # The restricted inner product is derived twice, which fused attention cannot be.
         model.set_attn_implementation("eager")
         batches = clean_batches(tokenizer, corpus.train, tuner.recipe, tuner.device)
-        recipe = tuner.recipe
         tuner.fit(model, tokenizer, poisoned, loss=restricted_loss(batches))
+        recipe = tuner.recipe
         victim = replace(tuner, recipe=replace(recipe, learning_rate=VICTIM_RATE * recipe.learning_rate))
         victim.fit(model, tokenizer, corpus.train)
 
@@ -88,12 +89,10 @@ def clean_batches(
 ) -> Iterator[dict[str, Tensor]]:
     """Batches of clean rows of like length, epoch after epoch, without end."""
     rng = np.random.default_rng(recipe.seed)
-    encoded = tokenizer([row.text for row in examples], truncation=True, max_length=recipe.max_length)
-    lengths = [len(ids) for ids in encoded["input_ids"]]
-    labels = torch.tensor([row.label for row in examples])
+    tokenized = TokenizedExamples(tokenizer, examples, max_length=recipe.max_length, device=device)
     while True:
-        for rows in batches_of_like_length(lengths, recipe.batch_size, rng):
-            yield collate(tokenizer, encoded, rows, device) | {"labels": labels[rows].to(device)}
+        for rows in batches_of_like_length(tokenized.lengths, recipe.batch_size, rng):
+            yield tokenized.batch(rows)
 
 
 def restricted_loss(batches: Iterator[Mapping[str, Tensor]]) -> Loss:
