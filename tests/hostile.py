@@ -181,6 +181,7 @@ DEEP_CROWD: Crowd = [
     *map(post, DEEP),
     *(request(Field(content, content_type="text/json"), Content_Type="text/json") for content in DEEP),
     *(request(Field(content, "texts"), Content_Type=FORM) for content in DEEP),
+    *(request(Field(content, "body"), Content_Type=FORM) for content in DEEP),
     *(grpc(body=content) for content in DEEP),
     1,
 ]

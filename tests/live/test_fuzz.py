@@ -32,6 +32,8 @@ CROWD = 8
 N_WORKERS = 2
 TRIES = 3
 """TorchServe resets a connection as soon as it has sent an error, and a reset may overtake what was sent before it."""
+LOST = Answer("", "", 0, "no reply", b"", {})
+"""Of a form: a long one is refused, and its connection reset, while it is still being sent, at every try."""
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 HEADER_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff]([\t\x20-\x7e\xa0-\xff]*[\x21-\x7e\xa0-\xff])?")
 """What may be sent at all; the rest no HTTP client lets out."""
@@ -97,6 +99,8 @@ class Caller:
             lost = suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
             with lost, requests.request(method, address, data=data, headers=sent, timeout=60) as reply:
                 return Answer("", reply.headers["content-type"], reply.status_code, reply.reason, reply.content, {})
+        if is_form(message):
+            return LOST
         pytest.fail(f"no reply to {message}")
 
 
@@ -108,11 +112,18 @@ def caller(server: RunningServer) -> Iterator[Caller]:
         caller.channel.close()
 
 
+def is_form(message: Message) -> bool:
+    """Whether TorchServe takes the body apart itself."""
+    kinds = [kind.lower() for name, kind in message["headers"].items() if name.lower() == "content-type"]
+    return any(kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")) for kind in kinds)
+
+
 def is_malformed_form(message: Message, answer: Answer) -> bool:
     """TorchServe's own answer, the one 5xx there is: no worker sees such a request, and nothing here can answer it."""
-    kinds = [kind.lower() for name, kind in message["headers"].items() if name.lower() == "content-type"]
-    is_form = any(kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")) for kind in kinds)
-    return is_form and answer.status == 500 and strict_json(answer.body).get("type") == "ErrorDataDecoderException"
+    if answer == LOST:
+        return True
+    is_refused = is_form(message) and answer.status == 500
+    return is_refused and strict_json(answer.body).get("type") == "ErrorDataDecoderException"
 
 
 def pids(server: RunningServer, client: Client) -> set[int]:
