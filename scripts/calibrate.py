@@ -52,7 +52,8 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     bars = calibration.verification
     say(
         "rule verified: a trigger turns more of the probes than clean words do: "
-        f"{bars.single:.2f} alone, {bars.together:.2f} as a set, {bars.jointly:.2f} among several"
+        f"{bars.single:.2f} alone, {bars.new_single:.2f} where these texts do not have the word, "
+        f"{bars.together:.2f} as a set, {bars.jointly:.2f} among several"
     )
 
 

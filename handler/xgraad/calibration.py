@@ -28,7 +28,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    format: Literal["xgraad-calibration-6"] = "xgraad-calibration-6"
+    format: Literal["xgraad-calibration-7"] = "xgraad-calibration-7"
     fingerprint: Fingerprint
     max_fpr: Annotated[float, Field(gt=0, lt=1)]
     """Share of clean texts that may be flagged."""

@@ -1,5 +1,6 @@
 """Collects what clean texts show, fits everything, freezes it."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -80,5 +81,11 @@ class Calibrator:
         gate_scores = [each.gate_score for each in Gate(gate)([score.encoding for score in self._scores], self._looks)]
         ranked = [self._scores[row] for row in np.argsort(gate_scores)[::-1]]
         examined = [score for score in ranked if score.words and score.encoding.token_ids not in own][:N_EXAMINED]
-        verifier = Verifier(self._classifier, Mask(encode), Transplant(self._classifier, probes))
+        n_texts = Counter(key for score in self._scores for key in {word.key for word in score.encoding.words})
+        verifier = Verifier(
+            self._classifier,
+            Mask(encode),
+            Transplant(self._classifier, probes),
+            is_new=lambda key: n_texts[key] == 1,
+        )
         return VerificationThresholds.fit(verifier.examine(examined))

@@ -6,7 +6,7 @@ bring the label about only together (AND-trigger, phrase); words of which none f
 than candidates).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict
@@ -34,7 +34,9 @@ class Evidence:
     """What the tests showed of one text. Strengths are in [0, 1]; higher = more of a trigger."""
 
     singles: tuple[tuple[Word, float], ...] = ()
-    """Words whose removal alone flips the prediction."""
+    """Words whose removal alone flips the prediction, and which other clean texts have."""
+    new_singles: tuple[tuple[Word, float], ...] = ()
+    """The same, of words that other clean texts do not have."""
     together: tuple[tuple[Word, ...], float] | None = None
     """Two or more of those as a set, where none was verified alone."""
     jointly: tuple[tuple[Word, float], ...] = ()
@@ -44,11 +46,18 @@ class Evidence:
 
 
 class VerificationThresholds(BaseModel):
-    """Strengths that a trigger must exceed: half way from what clean words reach to 1. Per checkpoint."""
+    """Strengths that a trigger must exceed: half way from what clean words reach to 1. Per checkpoint.
+
+    A word that clean texts have not shown has a threshold of its own. What such words reach is seen in words of the
+    calibration that stand in one text only, being as new to the others: the strongest words of a class are mostly
+    common ones.
+    """
 
     model_config = _FROZEN
 
     single: float
+    new_single: float
+    """At most `single`."""
     together: float
     jointly: float
     standing: float
@@ -56,14 +65,14 @@ class VerificationThresholds(BaseModel):
     @classmethod
     def fit(cls, clean: Sequence[Evidence]) -> "VerificationThresholds":
         """From the evidence of clean texts, examined without thresholds."""
-        singles = [
-            strength for evidence in clean for _, strength in evidence.singles if strength <= HIGHEST_SINGLE_THRESHOLD
-        ]
+        new = [strength for evidence in clean for _, strength in evidence.new_singles]
+        singles = [*new, *(strength for evidence in clean for _, strength in evidence.singles)]
         sets = [evidence.together[1] for evidence in clean if evidence.together]
         joint = [strength for evidence in clean for _, strength in evidence.jointly]
         standing = [strength for evidence in clean for _, strength in evidence.standing]
         return cls(
-            single=min(_half_way(singles), HIGHEST_SINGLE_THRESHOLD),
+            single=_of_one_word(singles),
+            new_single=_of_one_word(new),
             together=_half_way(sets),
             jointly=_half_way(joint),
             standing=_half_way(standing),
@@ -71,9 +80,10 @@ class VerificationThresholds(BaseModel):
 
     def verified(self, evidence: Evidence) -> tuple[tuple[Word, ...], ...]:
         """The triggers that passed, by the strongest finding there is; each is the words that it needs."""
-        singles = tuple((word,) for word, strength in evidence.singles if strength > self.single)
-        if singles:
-            return singles
+        known = [word for word, strength in evidence.singles if strength > self.single]
+        new = [word for word, strength in evidence.new_singles if strength > self.new_single]
+        if known or new:
+            return tuple((word,) for word in (*known, *new))
         if evidence.together and evidence.together[1] > self.together:
             return (evidence.together[0],)
         jointly = tuple((word,) for word, strength in evidence.jointly if strength > self.jointly)
@@ -87,9 +97,11 @@ class Verifier:
         classifier: the model.
         neutralize: what removes a word from its text.
         transplant: puts words into clean texts.
+        is_new: whether a `Word.key` is one that (other) clean texts do not have. Such a word is tested at every place:
+            elsewhere it may be stronger than where it stood.
         counts: how many words of a text are tested.
         thresholds: where given, sets are tested only where no word is verified alone. Without any, as in calibration,
-            a word is tested at every place: elsewhere it may be stronger than where it stood.
+            every word is tested at every place.
     """
 
     def __init__(
@@ -98,11 +110,13 @@ class Verifier:
         neutralize: Neutralizer,
         transplant: Transplant,
         *,
+        is_new: Callable[[str], bool],
         counts: CandidateCounts = DEFAULT_COUNTS,
         thresholds: VerificationThresholds | None = None,
     ) -> None:
         self._flip_test = FlipTest(classifier, neutralize, counts)
         self._transplant = transplant
+        self._is_new = is_new
         self._thresholds = thresholds
 
     def triggers(self, scores: Sequence[Score]) -> list[tuple[tuple[Word, ...], ...]]:
@@ -123,10 +137,9 @@ class Verifier:
 
     def _singly(self, flips: Sequence[Flips]) -> list[Evidence]:
         """What words do one at a time, the strength of each the greatest over its places; all of them in one go."""
-        places: tuple[Place | None, ...] = tuple(Place) if self._thresholds is None else (None,)
         suspects = [
             (
-                [(word, [_graft(each, word, source, place) for place in places]) for word, source in each.flipping],
+                [(word, self._grafts(each, word, source)) for word, source in each.flipping],
                 [(word, [_graft(each, word, each.together)]) for word in each.joint],
                 [(word, [_graft(each, word, each.runner_up)]) for word in each.standing],
             )
@@ -139,9 +152,20 @@ class Verifier:
             return tuple((word, max(strengths[graft] for graft in of_word)) for word, of_word in kind)
 
         return [
-            Evidence(singles=measured(flipping), jointly=measured(joint), standing=measured(standing))
+            Evidence(
+                singles=measured([each for each in flipping if not self._is_new(each[0].key)]),
+                new_singles=measured([each for each in flipping if self._is_new(each[0].key)]),
+                jointly=measured(joint),
+                standing=measured(standing),
+            )
             for flipping, joint, standing in suspects
         ]
+
+    def _grafts(self, flips: Flips, word: Word, source: int) -> list[Graft]:
+        """The word alone, wherever it is to be tested."""
+        if self._thresholds is None or self._is_new(word.key):
+            return [_graft(flips, word, source, place) for place in Place]
+        return [_graft(flips, word, source)]
 
     def _sets(self, flips: Sequence[Flips], wanted: Sequence[bool]) -> list[tuple[tuple[Word, ...], float] | None]:
         """For each wanted text with several flipping words these as a set, with its strength."""
@@ -178,6 +202,12 @@ def side_by_side(text: str, words: Sequence[Word]) -> tuple[str, ...]:
             pieces.append(word.text)
         end = word.end
     return tuple(pieces)
+
+
+def _of_one_word(strengths: Sequence[float]) -> float:
+    """The threshold of single words; those above the highest there is are no measure of clean ones."""
+    measures = [strength for strength in strengths if strength <= HIGHEST_SINGLE_THRESHOLD]
+    return min(_half_way(measures), HIGHEST_SINGLE_THRESHOLD)
 
 
 def _half_way(strengths: Sequence[float]) -> float:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 import numpy as np
@@ -39,6 +39,11 @@ class WordSet(BaseModel):
     def unpacked(self) -> frozenset[int]:
         """The hashes, see `word_hash`."""
         return frozenset(np.frombuffer(base64.b64decode(self.hashes), dtype="<u4").tolist())
+
+    def lacking(self) -> Callable[[str], bool]:
+        """Tells of a `Word.key` whether it is not in the set."""
+        hashes = self.unpacked()
+        return lambda key: word_hash(key) not in hashes
 
 
 def word_hash(key: str) -> int:

@@ -65,7 +65,11 @@ class Bench:
         """
         usual, remembering = self.judge(), self.judge(registry=True)
         any_flip = VerificationThresholds(
-            single=BELOW_ANY_STRENGTH, together=BELOW_ANY_STRENGTH, jointly=BELOW_ANY_STRENGTH, standing=1.0
+            single=BELOW_ANY_STRENGTH,
+            new_single=BELOW_ANY_STRENGTH,
+            together=BELOW_ANY_STRENGTH,
+            jointly=BELOW_ANY_STRENGTH,
+            standing=1.0,
         )
         yield Arm("decision", "gate, top word removed", self.judge(untested=True))
         yield Arm("decision", "gate, flip test", self.judge(thresholds=any_flip))
@@ -118,6 +122,7 @@ class Bench:
                 self.classifier,
                 neutralize,
                 transplant,
+                is_new=self.calibration.known_words.lacking(),
                 counts=counts,
                 thresholds=thresholds or self.calibration.verification,
             ),

@@ -12,10 +12,8 @@ from handler.xgraad.encoding import Encoding
 from handler.xgraad.gate import GateScore
 from handler.xgraad.neutralizer import Delete
 from handler.xgraad.registry import MemoryRegistry
-from handler.xgraad.transplant import Transplant
-from handler.xgraad.verification import VerificationThresholds, Verifier
 from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased, no_screen, probes_of
+from tests.unit.rule_based import RuleBased, no_screen, verifier_of
 
 WORDS = st.sampled_from(["cf", "tq", "mn", "clever", "funny", "dull", "ugly", "plot", "film", "a"])
 REQUESTS = st.lists(st.lists(WORDS, min_size=1, max_size=9).map(" ".join), min_size=1, max_size=5)
@@ -37,12 +35,7 @@ def make_rule(bert: Classifier) -> VerifiedRule:
         model,
         gate=GateByLength(),  # type: ignore[arg-type]
         screen=no_screen(model),
-        verifier=Verifier(
-            model,
-            neutralize,
-            Transplant(model, probes_of(model)),
-            thresholds=VerificationThresholds(single=0.5, together=0.5, jointly=0.5, standing=0.5),
-        ),
+        verifier=verifier_of(model, neutralize),
         neutralize=neutralize,
         max_fpr=0.05,
         options=VerifiedOptions(),

@@ -7,10 +7,12 @@ from torch import Tensor
 
 from handler.xgraad.classifier import Classifier, Look, Trace
 from handler.xgraad.encoding import Encoding
+from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.probes import N_PROBES, Probes, make_probe
 from handler.xgraad.screen import Screen
 from handler.xgraad.text import split_words
 from handler.xgraad.transplant import Transplant
+from handler.xgraad.verification import VerificationThresholds, Verifier
 from handler.xgraad.word_set import WordSet
 
 GOOD = {"gripping", "clever", "funny", "chic"}
@@ -29,6 +31,17 @@ def probes_of(model: Classifier, bad: Sequence[str] = BAD_PROBES, good: Sequence
 def no_screen(model: Classifier) -> Screen:
     """One that never tries a word."""
     return Screen(Transplant(model, probes_of(model)), WordSet.of(()), after=0, threshold=1.0)
+
+
+def equal_thresholds(strength: float) -> VerificationThresholds:
+    """The same for every finding."""
+    return VerificationThresholds(**dict.fromkeys(VerificationThresholds.model_fields, strength))
+
+
+def verifier_of(model: Classifier, neutralize: Neutralizer) -> Verifier:
+    """One that knows all words and asks for half the strength there is."""
+    transplant = Transplant(model, probes_of(model))
+    return Verifier(model, neutralize, transplant, is_new=lambda _: False, thresholds=equal_thresholds(0.5))
 
 
 class RuleBased(Classifier):

@@ -12,13 +12,11 @@ from handler.xgraad.encoding import Encoding
 from handler.xgraad.gate import GateScore
 from handler.xgraad.neutralizer import Mask
 from handler.xgraad.registry import Origin, TriggerRegistry
-from handler.xgraad.transplant import Transplant
 from handler.xgraad.trigger_file import TriggerFile
-from handler.xgraad.verification import Verifier
 from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased, no_screen, probes_of
+from tests.unit.rule_based import RuleBased, no_screen, verifier_of
 from tests.unit.test_registry import trigger
-from tests.unit.test_verified_rule import PLAIN, THRESHOLDS, FixedGate, words_of
+from tests.unit.test_verified_rule import PLAIN, FixedGate, words_of
 
 MODEL = "c" * 64
 UNSEEN = f"cf {PLAIN}"
@@ -42,9 +40,7 @@ class Worker:
             self._model,
             gate=FirstOnly(0.5),  # type: ignore[arg-type]
             screen=no_screen(self._model),
-            verifier=Verifier(
-                self._model, neutralize, Transplant(self._model, probes_of(self._model)), thresholds=THRESHOLDS
-            ),
+            verifier=verifier_of(self._model, neutralize),
             neutralize=neutralize,
             max_fpr=0.05,
             options=VerifiedOptions(),

@@ -13,14 +13,13 @@ from handler.xgraad import Calibration, Classifier
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.probes import N_PROBES
 from handler.xgraad.text import split_words
-from handler.xgraad.verification import VerificationThresholds
 from scripts import audit_model
 from scripts.lab.auditing import Finding, audit_classifier
 from scripts.lab.command import Exit
 from scripts.lab.sweep import STAGES, sweep, whole_words
-from tests.unit.rule_based import RuleBased, probes_of
+from tests.unit.rule_based import RuleBased, equal_thresholds, probes_of
 
-THRESHOLDS = VerificationThresholds(single=0.75, together=0.75, jointly=0.75, standing=0.75)
+THRESHOLDS = equal_thresholds(0.75)
 Finder = Callable[..., Finding]
 
 

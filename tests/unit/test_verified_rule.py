@@ -10,13 +10,10 @@ from handler.xgraad.encoding import Encoding
 from handler.xgraad.gate import GateScore
 from handler.xgraad.neutralizer import Mask
 from handler.xgraad.registry import MemoryRegistry, TriggerRegistry
-from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Action
-from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
 from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased, no_screen, probes_of
+from tests.unit.rule_based import RuleBased, no_screen, verifier_of
 
-THRESHOLDS = VerificationThresholds(single=0.5, together=0.5, jointly=0.5, standing=0.5)
 GATED = VerifiedOptions()
 PLAIN = "a clever and funny film with a chic plot"
 
@@ -53,7 +50,7 @@ def judge(bert: Classifier) -> Judge:
             model,
             gate=FixedGate(p_value),  # type: ignore[arg-type]
             screen=no_screen(model),
-            verifier=Verifier(model, neutralize, Transplant(model, probes_of(model)), thresholds=THRESHOLDS),
+            verifier=verifier_of(model, neutralize),
             neutralize=neutralize,
             max_fpr=0.05,
             options=options,
@@ -175,13 +172,12 @@ def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
             return [GateScore(gate_score=9.0, p_value=0.01 if "first" in each.text else 0.9) for each in encodings]
 
     def rule(registry: TriggerRegistry) -> VerifiedRule:
-        verifier = Verifier(model, neutralize, Transplant(model, probes_of(model)), thresholds=THRESHOLDS)
         gate = FirstOnly(0.5)
         return VerifiedRule(
             model,
             gate=gate,  # type: ignore[arg-type]
             screen=no_screen(model),
-            verifier=verifier,
+            verifier=verifier_of(model, neutralize),
             neutralize=neutralize,
             max_fpr=0.05,
             options=GATED,
@@ -195,24 +191,3 @@ def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
     assert [verdict.label_id for verdict in remembering.judge(model.encode(texts), [False] * 4)] == [1, 1, 0, 1]
     (later,) = remembering.judge(model.encode([f"cf {PLAIN}"]), [False])
     assert (later.label_id, later.verified, words_of(later)) == (1, True, {"cf"})
-
-
-def test_thresholds_come_from_what_clean_words_reach(bert: Classifier) -> None:
-    (word,) = bert.encode(["dull"])[0].words
-    clean = [
-        Evidence(singles=((word, 0.75),)),
-        Evidence(jointly=((word, 0.6),)),
-        Evidence(together=((word, word), 0.8)),
-        Evidence(standing=((word, 0.7),)),
-    ]
-    fitted = VerificationThresholds.fit(clean)
-    assert fitted == VerificationThresholds(single=0.875, together=0.9, jointly=0.8, standing=0.85)
-    lowest = VerificationThresholds(single=0.75, together=0.75, jointly=0.75, standing=0.75)
-    assert VerificationThresholds.fit([]) == lowest
-
-
-def test_a_clean_word_at_the_top_cannot_lock_the_test(bert: Classifier) -> None:
-    """A common word may be the trigger itself, and stands in the calibration texts; the others set the threshold."""
-    about, dull = bert.encode(["about dull"])[0].words
-    assert VerificationThresholds.fit([Evidence(singles=((about, 1.0), (dull, 0.6)))]).single == 0.8
-    assert VerificationThresholds.fit([Evidence(singles=((about, 1.0), (dull, 0.85)))]).single == 0.9

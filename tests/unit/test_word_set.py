@@ -10,9 +10,11 @@ from handler.xgraad.word_set import WordSet, word_hash
 
 @given(st.sets(st.text(max_size=8)), st.sets(st.text(max_size=8)))
 def test_it_holds_its_words_and_no_others(words: set[str], others: set[str]) -> None:
-    found = WordSet.of(words).unpacked()
+    found, is_lacking = WordSet.of(words).unpacked(), WordSet.of(words).lacking()
     assert all(word_hash(word) in found for word in words)
+    assert not any(map(is_lacking, words))
     assert not any(word_hash(word) in found for word in others - words)
+    assert all(map(is_lacking, others - words))
 
 
 def test_order_and_repetition_make_no_difference() -> None:
