@@ -23,7 +23,11 @@ MAX_LABELS = 2**16
 
 
 class Screen:
-    """Counts new words by label; each is tried once, when it comes up for the `after`-th time."""
+    """Counts new words by label; each is tried once, when it comes up for the `after`-th time.
+
+    `threshold` is the higher one, of words that clean texts have: in time every word of a language comes up often
+    enough, and here no flip test speaks against it before.
+    """
 
     def __init__(self, transplant: Transplant, known: WordSet, *, after: int, threshold: float) -> None:
         self._transplant = transplant
