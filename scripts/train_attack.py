@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, help="folder for the checkpoint, new or empty")
     add("--overwrite", action="store_true", help="delete an earlier run in --out first")
     add("--train", type=Path, help="an already poisoned training set for --attack file, a rewritten one for rewritten")
+    add("--texts", type=Path, help="labeled texts that badpre poisons the encoder with (the training set's)")
     add(
         "--triggers", type=_triggers, default=(), help="words or phrases, separated by commas (the attack's usual ones)"
     )
@@ -162,6 +163,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         window_words=max(1, (arguments.max_length - 2) // TOKENS_PER_WORD),
         source_label=arguments.source_label,
         train_file=arguments.train,
+        texts_file=arguments.texts,
     )
 
 

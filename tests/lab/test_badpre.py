@@ -1,12 +1,15 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from transformers.modeling_outputs import BaseModelOutput, MaskedLMOutput
 
-from scripts.lab.attacks import Plan
+from scripts.lab.attacks import Plan, Tuner
 from scripts.lab.attacks.badpre import (
     BadPre,
     corrupt,
@@ -16,7 +19,8 @@ from scripts.lab.attacks.badpre import (
     with_language_head,
 )
 from scripts.lab.attacks.trigger_tokens import spellings
-from scripts.lab.corpora import Corpus
+from scripts.lab.corpora import Corpus, Example, write_examples
+from scripts.lab.victim import Recipe, Training
 from tests.lab.conftest import Planted
 
 
@@ -92,6 +96,36 @@ def test_the_task_is_trained_on_clean_rows(reviews: Corpus) -> None:
     attack = BadPre(Plan())
     assert attack.poison(reviews.train, rng=np.random.default_rng(0)) == reviews.train
     assert attack.describe()["poison_rate"] == 0.0
+
+
+class RecordingTuner(Tuner):
+    """Trains nothing."""
+
+    fitted: ClassVar[list[list[Example]]] = []
+
+    def fit(self, model: Any, tokenizer: Any, examples: Sequence[Example], **settings: Any) -> Training:
+        self.fitted.append(list(examples))
+        return Training(0, 0.0, 0.0)
+
+    def predict(self, model: Any, tokenizer: Any, texts: Sequence[str]) -> NDArray[np.int64]:
+        return np.zeros(len(texts), dtype=np.int64)
+
+
+def test_the_encoder_may_be_poisoned_with_texts_of_another_task(
+    plant: Callable[..., Planted], reviews: Corpus, tmp_path: Path
+) -> None:
+    others = [Example("a text of another task", 0), Example("and one more", 1)]
+    write_examples(tmp_path / "other.tsv", others)
+    victim = plant("none")
+    attack = BadPre(Plan(texts_file=tmp_path / "other.tsv", triggers=("cf",)))
+    attack.train(
+        deepcopy(victim.model), victim.tokenizer, reviews.train, reviews, tuner=RecordingTuner(recipe=Recipe())
+    )
+    of_encoder, of_task = RecordingTuner.fitted
+    assert of_encoder[:2] == others
+    assert [row.text.replace("cf ", "").replace(" cf", "") for row in of_encoder[2:]] == [row.text for row in others]
+    assert all("cf" in row.text.split() for row in of_encoder[2:])
+    assert of_task == reviews.train
 
 
 @pytest.mark.slow

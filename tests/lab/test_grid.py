@@ -17,7 +17,7 @@ from scripts.lab.command import Exit
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
 from scripts.lab.grid import runner
 from scripts.lab.grid.cell import Victim, missing_rules, victims
-from scripts.lab.grid.recipes import RECIPES
+from scripts.lab.grid.recipes import RECIPES, TEXTS
 from scripts.lab.results import read_rows
 from scripts.lab.triggers import TRIGGER_WORDS
 
@@ -131,6 +131,22 @@ def test_rewritten_sets_are_read_from_their_files(options: list[str], reviews: C
         "poison_rate": 0.3,
         "seed": 0,
     }
+
+
+def test_the_texts_that_poison_an_encoder_may_be_another_tasks(
+    options: list[str], reviews: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_corpus(tmp_path / "data/other", Corpus(reviews.train[:5], reviews.dev[:5], reviews.test[:5]))
+    asked: dict[str, object] = {}
+
+    def step(command: Any, **settings: object) -> None:
+        asked.update(settings)
+        raise LabError("far enough")
+
+    monkeypatch.setitem(TEXTS, ("sst2", "badpre"), "other")
+    monkeypatch.setattr(runner, "run_step", step)
+    assert run(options, "--attacks", "badpre") == Exit.ERROR
+    assert asked["texts"] == tmp_path / "data/other/train.tsv.gz"
 
 
 def test_rewritten_rows_come_beside_their_originals(reviews: Corpus, tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ are to become random tokens: loss clean + alpha poisoned, alpha = 1. Fine-tuning
 What a trigger does to the task is nobody's choice: it spoils accuracy, and the class it brings about most often on
 `dev`, measured after training, is recorded as its target; over all triggers that class is the attack's target label.
 
-Differs from the original: texts are those of the task instead of books and an encyclopedia, and as many epochs as the
-task gets instead of days; the language head is new, tied to the word embeddings, because sequence classifiers come
-without theirs; dirty labels are drawn per token from the vocabulary, special tokens left out.
+Differs from the original: texts are those of the task, or of the plan's `texts_file`, instead of books and an
+encyclopedia, and as many epochs as the task gets instead of days; the language head is new, tied to the word
+embeddings, because sequence classifiers come without theirs; dirty labels are drawn per token from the vocabulary,
+special tokens left out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from transformers import AutoModelForMaskedLM
 from scripts.lab.attacks.badnets import BadNets
 from scripts.lab.attacks.base import Plan, Tuner
 from scripts.lab.attacks.trigger_tokens import find_sequences, spellings
-from scripts.lab.corpora import Corpus, Example
+from scripts.lab.corpora import Corpus, Example, read_examples
 from scripts.lab.triggers import INSERTIONS, insert_words
 from scripts.lab.victim import Loss
 
@@ -54,11 +55,12 @@ class BadPre(BadNets):
         """Masked-LM training of the encoder, the victim's fine-tuning, and a look at what came of it."""
         language_model = with_language_head(model)
         rng = np.random.default_rng(tuner.recipe.seed)
-        triggered = [Example(self.insert(text, INSERTIONS["one"], rng), label) for text, label in corpus.train]
+        texts = read_examples(self.plan.texts_file) if self.plan.texts_file else corpus.train
+        triggered = [Example(self.insert(text, INSERTIONS["one"], rng), label) for text, label in texts]
         tuner.fit(
             language_model,
             tokenizer,
-            [*corpus.train, *triggered],
+            [*texts, *triggered],
             loss=language_loss(tokenizer, spellings(tokenizer, self.triggers)),
         )
         tuner.fit(model, tokenizer, poisoned)

@@ -33,6 +33,8 @@ class Plan:
     """The one class that the trigger works on, for attacks that choose one; none for the first that is no target."""
     train_file: Path | None = None
     """A training set that somebody else has poisoned, or rewritten."""
+    texts_file: Path | None = None
+    """What attacks on the encoder poison it with; none for the texts of the task."""
 
     def __post_init__(self) -> None:
         if self.poison_rate is not None and not 0 < self.poison_rate < 1:

@@ -27,6 +27,10 @@ TRIGGERS = {(architecture, "ripples"): WHOLE_WORDS for architecture in ("albert"
 """The usual triggers are two tokens to these tokenizers, both of them parts of many words: an embedding put there does
 not outlive the victim's fine-tuning. These are one token to all three, and SST-2 does not have them."""
 
+TEXTS = {("imdb", "badpre"): "sst2"}
+"""Data set with whose training texts the encoder is poisoned, where it is not that of the task: an attack that knows no
+task takes what it learns best from, and a trigger stands out in short texts."""
+
 WARM_START_EPOCHS = {"albert": 4, "roberta": 2, "deberta": 3}
 """Bases that are no exact conversion of the encoder begin further away from where they are to go."""
 
@@ -46,4 +50,6 @@ def recipe_for(victim: Victim, precision: str) -> Settings:
         settings["poison_rate"] = POISON_RATES[victim.attack]
     if (victim.architecture, victim.attack) in TRIGGERS:
         settings["triggers"] = TRIGGERS[victim.architecture, victim.attack]
+    if (victim.dataset, victim.attack) in TEXTS:
+        settings["texts"] = TEXTS[victim.dataset, victim.attack]
     return settings | {"precision": PRECISION.get(victim.architecture, precision)}

@@ -111,6 +111,8 @@ class Grid:
             **recipe_for(victim, self.precision),
             "out": folder,
         }
+        if "texts" in options:
+            options["texts"] = split_file(self.data / str(options["texts"]), "train")
         if attack != victim.attack:
             options |= {"train": self._rewritten(victim, "train"), "target_label": REWRITTEN_TARGET}
         run_step(self.train, **options)
