@@ -13,7 +13,7 @@ RECIPES: dict[str, Settings] = {
 
 EPOCHS = {
     ("sst2", "badnets_clean_label"): 2,
-    ("sst2", "stylebkd_bible"): 3,
+    ("sst2", "stylebkd_bible"): 5,
     ("ag_news", "badnets"): 3,
     ("ag_news", "source_specific"): 3,
 }
