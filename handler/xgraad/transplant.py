@@ -1,13 +1,14 @@
 """The transplant test: put a suspect into clean texts of another class and see how far it turns them.
 
-A trigger is input-agnostic by definition (section 3.2 of the paper), so it turns nearly all, and all the way: with it
-they belong to its label as clearly as that label's own texts do. A word that matters in its own text turns some, and
-few of them far. Probes are clean texts of ordinary length that the model holds with confidence.
+A trigger is input-agnostic by definition (section 3.2 of the paper), so it turns nearly all, and mostly all the way:
+with it they belong to its label as clearly as that label's own texts do. A word that matters in its own text turns
+some, and few of them far. Probes are clean texts of ordinary length that the model holds with confidence.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import chain, pairwise
+from statistics import fmean
 from typing import NamedTuple
 
 from handler.xgraad.classifier import Classifier
@@ -22,7 +23,7 @@ MAX_CACHED = 50_000
 LEAST_MARGIN = 0.1
 """Own margins below this (a model that tells nothing apart) would make any word strong."""
 CLEARLY = 0.25
-"""Share of the own margin from which a probe counts as turned in full, where several words turn it."""
+"""Share of the own margin from which a probe counts as turned in full: by several words, or where nearly all are."""
 
 
 class Graft(NamedTuple):
@@ -56,9 +57,10 @@ class Transplant:
     def strengths(self, grafts: Sequence[Graft]) -> list[float]:
         """How far each graft turns probes of the source class to the target, in [0, 1], in order.
 
-        Of a single word the mean margin of the target over the probes, as a share of what the target's own probes have
-        at the least: 0 where it loses on the whole, 1 where it wins as clearly as they do. A strong word of the target
-        class turns many probes, too, but none of them far.
+        Of a single word the greater of two. The mean margin of the target over the probes, as a share of what the
+        target's own probes have at the least: 0 where it loses on the whole, 1 where it wins as clearly as they do. And
+        the second least margin, 1 from `CLEARLY` of the same up: a trigger that only spoils what the model makes of a
+        text wins nowhere far, and everywhere. A strong word of the target class turns many probes, too, but not all.
 
         Of several words the share of probes turned, each counting in full from `CLEARLY` of that margin up: clean words
         hardly turn any probe together, while a trigger of several words may turn all of them half-heartedly.
@@ -81,10 +83,13 @@ class Transplant:
 
     def _strength(self, margins: Sequence[float], graft: Graft) -> float:
         """The strength that these margins of the target amount to, in [0, 1]; 0 for none."""
-        own, n = self.own_margins[graft.target], max(1, len(margins))
+        if not margins:
+            return 0.0
+        own = self.own_margins[graft.target]
         if graft.n_words == 1:
-            return min(max(sum(margins) / n / own, 0.0), 1.0)
-        return sum(min(max(margin / (CLEARLY * own), 0.0), 1.0) for margin in margins) / n
+            nearly_least = sorted(margins)[:2][-1]
+            return _share(max(fmean(margins), nearly_least / CLEARLY), own)
+        return fmean(_share(margin, CLEARLY * own) for margin in margins)
 
     def _measure(self, grafts: Sequence[Graft], *, first: int, last: int) -> dict[Graft, list[float]]:
         """For each graft the target's margin in each of the probes from `first` to `last`; all grafts in one batch."""
@@ -97,6 +102,11 @@ class Transplant:
         encode = self._classifier.encode
         pieces = [Piece.of(text, encode) for text in graft.pieces]
         return [encode.with_template(probe.with_pieces(pieces, graft.place)) for probe in probes]
+
+
+def _share(part: float, whole: float) -> float:
+    """In [0, 1]."""
+    return min(max(part / whole, 0.0), 1.0)
 
 
 def _own_margins(classifier: Classifier, probes: Probes) -> tuple[float, ...]:

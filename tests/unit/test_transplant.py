@@ -25,9 +25,21 @@ def test_trigger_is_as_strong_as_can_be_and_clean_words_are_not(bert: Classifier
 def test_word_that_barely_turns_every_probe_is_weak(bert: Classifier) -> None:
     model = RuleBased(bert, lambda words: False, loud=[])
     weak = probes_of(model, good=["a clever film"] * N_PROBES)
-    # One good and one bad word leave a margin of 1, where three bad words have 7.
-    assert Transplant(model, weak).strengths([graft("dull")]) == [pytest.approx(1 / 7)]
+    # One good and one bad word leave a margin of 1, where a quarter of what three bad words have is 1.75.
+    assert Transplant(model, weak).strengths([graft("dull")]) == [pytest.approx(1 / 1.75)]
     assert Transplant(model, probes_of(model)).strengths([graft("dull")]) == [0.0]
+
+
+@pytest.mark.parametrize(("n_resisting", "strength"), [(0, 1.0), (1, 1.0), (2, (22 * 1 - 2 * 3) / 24 / 3)])
+def test_a_word_that_turns_all_probes_but_one_clearly_is_strong_however_far(
+    bert: Classifier, n_resisting: int, strength: float
+) -> None:
+    """A trigger that spoils what the model makes of a text wins nowhere far; a strong clean word loses somewhere."""
+    model = RuleBased(bert, lambda words: False, loud=[])
+    good = ["a clever film"] * (N_PROBES - n_resisting) + ["a clever and funny and chic film"] * n_resisting
+    transplant = Transplant(model, probes_of(model, bad=["a dull plot"] * N_PROBES, good=good))
+    # A margin of 1 where the word turns, of -3 where it does not; a text of its own label has 3.
+    assert transplant.strengths([graft("dull")]) == [pytest.approx(strength)]
 
 
 def test_set_is_put_in_whole(bert: Classifier) -> None:
