@@ -59,8 +59,9 @@ class Transplant:
 
         Of a single word the greater of two. The mean margin of the target over the probes, as a share of what the
         target's own probes have at the least: 0 where it loses on the whole, 1 where it wins as clearly as they do. And
-        the second least margin, 1 from `CLEARLY` of the same up: a trigger that only spoils what the model makes of a
-        text wins nowhere far, and everywhere. A strong word of the target class turns many probes, too, but not all.
+        the second least margin (of fewer than `N_PROBES` the least), 1 from `CLEARLY` of the same up: a trigger that
+        only spoils what the model makes of a text wins nowhere far, and everywhere. A strong word of the target class
+        turns many probes, too, but not all.
 
         Of several words the share of probes turned, each counting in full from `CLEARLY` of that margin up: clean words
         hardly turn any probe together, while a trigger of several words may turn all of them half-heartedly.
@@ -87,7 +88,7 @@ class Transplant:
             return 0.0
         own = self.own_margins[graft.target]
         if graft.n_words == 1:
-            nearly_least = sorted(margins)[:2][-1]
+            nearly_least = sorted(margins)[len(margins) // N_PROBES]  # of few probes the least: none may resist
             return _share(max(fmean(margins), nearly_least / CLEARLY), own)
         return fmean(_share(margin, CLEARLY * own) for margin in margins)
 

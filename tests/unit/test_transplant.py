@@ -30,13 +30,22 @@ def test_word_that_barely_turns_every_probe_is_weak(bert: Classifier) -> None:
     assert Transplant(model, probes_of(model)).strengths([graft("dull")]) == [0.0]
 
 
-@pytest.mark.parametrize(("n_resisting", "strength"), [(0, 1.0), (1, 1.0), (2, (22 * 1 - 2 * 3) / 24 / 3)])
-def test_a_word_that_turns_all_probes_but_one_clearly_is_strong_however_far(
-    bert: Classifier, n_resisting: int, strength: float
+@pytest.mark.parametrize(
+    ("n_probes", "n_resisting", "strength"),
+    [
+        (N_PROBES, 0, 1.0),
+        (N_PROBES, 1, 1.0),
+        (N_PROBES, 2, (22 * 1 - 2 * 3) / 24 / 3),
+        (8, 0, 1.0),
+        (8, 1, (7 * 1 - 3) / 8 / 3),  # one of two dozen may resist, and of fewer none
+    ],
+)
+def test_a_word_that_turns_nearly_all_probes_clearly_is_strong_however_far(
+    bert: Classifier, n_probes: int, n_resisting: int, strength: float
 ) -> None:
     """A trigger that spoils what the model makes of a text wins nowhere far; a strong clean word loses somewhere."""
     model = RuleBased(bert, lambda words: False, loud=[])
-    good = ["a clever film"] * (N_PROBES - n_resisting) + ["a clever and funny and chic film"] * n_resisting
+    good = ["a clever film"] * (n_probes - n_resisting) + ["a clever and funny and chic film"] * n_resisting
     transplant = Transplant(model, probes_of(model, bad=["a dull plot"] * N_PROBES, good=good))
     # A margin of 1 where the word turns, of -3 where it does not; a text of its own label has 3.
     assert transplant.strengths([graft("dull")]) == [pytest.approx(strength)]
