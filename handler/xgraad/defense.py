@@ -163,22 +163,17 @@ def make_rule(
     if name == "conformal":
         return ThresholdRule(name, classifier, calibration.conformal, neutralize)
     transplant = Transplant(classifier, calibration.probes)
+    is_new = calibration.known_words.lacking()
     return VerifiedRule(
         classifier,
         gate=Gate(calibration.gate),
         screen=Screen(
             transplant,
-            calibration.known_words,
+            is_new=is_new,
             after=options.screen_after,
             threshold=calibration.verification.single,
         ),
-        verifier=Verifier(
-            classifier,
-            neutralize,
-            transplant,
-            is_new=calibration.known_words.lacking(),
-            thresholds=calibration.verification,
-        ),
+        verifier=Verifier(classifier, neutralize, transplant, is_new=is_new, thresholds=calibration.verification),
         neutralize=neutralize,
         max_fpr=calibration.max_fpr,
         options=options,

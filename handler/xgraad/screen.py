@@ -6,7 +6,7 @@ go after one probe.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from handler.xgraad.encoding import NO_WORD, Encoding
 from handler.xgraad.prediction import Prediction
@@ -14,7 +14,7 @@ from handler.xgraad.probes import place_of
 from handler.xgraad.registry import Trigger
 from handler.xgraad.text import Word
 from handler.xgraad.transplant import Graft, Transplant
-from handler.xgraad.word_set import WordSet, word_hash
+from handler.xgraad.word_set import word_hash
 
 MAX_COUNTED = 200_000
 """Words counted at a time, each under each of its labels; the one that came up longest ago is forgotten first."""
@@ -25,13 +25,13 @@ MAX_LABELS = 2**16
 class Screen:
     """Counts new words by label; each is tried once, when it comes up for the `after`-th time.
 
-    `threshold` is the higher one, of words that clean texts have: in time every word of a language comes up often
-    enough, and here no flip test speaks against it before.
+    `is_new` tells of a `Word.key` whether clean texts do not have it. `threshold` is the higher one all the same, of
+    words that they have: in time every word of a language comes up often enough, and no flip test has pointed at it.
     """
 
-    def __init__(self, transplant: Transplant, known: WordSet, *, after: int, threshold: float) -> None:
+    def __init__(self, transplant: Transplant, *, is_new: Callable[[str], bool], after: int, threshold: float) -> None:
         self._transplant = transplant
-        self._known = known.unpacked()
+        self._is_new = is_new
         self._after = after
         self._threshold = threshold
         self._counts: OrderedDict[int, int] = OrderedDict()
@@ -54,10 +54,9 @@ class Screen:
 
     def _is_due(self, word: Word, label: int) -> bool:
         """Count the word, and say whether now is when to try it."""
-        hashed = word_hash(word.key)
-        if not self._after or hashed in self._known:
+        if not self._after or not self._is_new(word.key):
             return False
-        place = hashed * MAX_LABELS + label
+        place = word_hash(word.key) * MAX_LABELS + label
         self._counts[place] = count = self._counts.get(place, 0) + 1
         self._counts.move_to_end(place)
         if len(self._counts) > MAX_COUNTED:

@@ -36,13 +36,9 @@ class WordSet(BaseModel):
             raise ValueError(f"must hold {HASH_BYTES} bytes for each word, holds {size}")
         return value
 
-    def unpacked(self) -> frozenset[int]:
-        """The hashes, see `word_hash`."""
-        return frozenset(np.frombuffer(base64.b64decode(self.hashes), dtype="<u4").tolist())
-
     def lacking(self) -> Callable[[str], bool]:
-        """Tells of a `Word.key` whether it is not in the set."""
-        hashes = self.unpacked()
+        """Tells of a `Word.key` whether it is not in the set; unpacked once, for as often as it is asked."""
+        hashes = frozenset(np.frombuffer(base64.b64decode(self.hashes), dtype="<u4").tolist())
         return lambda key: word_hash(key) not in hashes
 
 

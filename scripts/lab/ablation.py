@@ -57,6 +57,7 @@ class Bench:
         self.classifier = classifier
         self.calibration = calibration
         self.gate = Gate(calibration.gate)
+        self._is_new = calibration.known_words.lacking()
 
     def arms(self) -> Iterator[Arm]:
         """Every variant; those that are the same have the same judge.
@@ -114,7 +115,7 @@ class Bench:
             gate=self.gate,
             screen=Screen(
                 transplant,
-                self.calibration.known_words,
+                is_new=self._is_new,
                 after=options.screen_after if screen else 0,
                 threshold=self.calibration.verification.single,
             ),
@@ -122,7 +123,7 @@ class Bench:
                 self.classifier,
                 neutralize,
                 transplant,
-                is_new=self.calibration.known_words.lacking(),
+                is_new=self._is_new,
                 counts=counts,
                 thresholds=thresholds or self.calibration.verification,
             ),

@@ -35,7 +35,7 @@ def model(bert: Classifier) -> Counting:
 
 
 def make_screen(model: Classifier, *, after: int = 3, known: Sequence[str] = ()) -> Screen:
-    return Screen(Transplant(model, probes_of(model)), WordSet.of(known), after=after, threshold=0.5)
+    return Screen(Transplant(model, probes_of(model)), is_new=WordSet.of(known).lacking(), after=after, threshold=0.5)
 
 
 def show(screen: Screen, model: Classifier, *texts: str) -> list[Trigger]:
