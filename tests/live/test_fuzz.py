@@ -32,8 +32,10 @@ CROWD = 8
 N_WORKERS = 2
 TRIES = 3
 """TorchServe resets a connection as soon as it has sent an error, and a reset may overtake what was sent before it."""
+LONG_BODY = 8_192
+"""Bytes; TorchServe takes what is longer in pieces, and may answer before the last of them."""
 LOST = Answer("", "", 0, "no reply", b"", {})
-"""Of a form: a long one is refused, and its connection reset, while it is still being sent, at every try."""
+"""Of a stranger's long form: it is refused, and its connection reset, while it is still being sent, at every try."""
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 HEADER_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff]([\t\x20-\x7e\xa0-\xff]*[\x21-\x7e\xa0-\xff])?")
 """What may be sent at all; the rest no HTTP client lets out."""
@@ -99,7 +101,7 @@ class Caller:
             lost = suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
             with lost, requests.request(method, address, data=data, headers=sent, timeout=60) as reply:
                 return Answer("", reply.headers["content-type"], reply.status_code, reply.reason, reply.content, {})
-        if is_form(message):
+        if is_form(message) and len(data) > LONG_BODY:
             return LOST
         pytest.fail(f"no reply to {message}")
 
@@ -150,7 +152,7 @@ def test_a_crowd_is_answered(
     def answer_all(crowd: Crowd) -> None:
         sent = messages(crowd)
         for member, message, answer in zip(crowd, sent, pool.map(caller, sent), strict=True):
-            if is_malformed_form(message, answer):
+            if not isinstance(member, int) and is_malformed_form(message, answer):
                 continue
             hold(message, answer)
             assert not isinstance(member, int) or alike(alone[member], answer)
