@@ -1,7 +1,8 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,10 +99,11 @@ def test_the_task_is_trained_on_clean_rows(reviews: Corpus) -> None:
     assert attack.describe()["poison_rate"] == 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
 class RecordingTuner(Tuner):
     """Trains nothing."""
 
-    fitted: ClassVar[list[list[Example]]] = []
+    fitted: list[list[Example]] = field(default_factory=list)
 
     def fit(self, model: Any, tokenizer: Any, examples: Sequence[Example], **settings: Any) -> Training:
         self.fitted.append(list(examples))
@@ -118,10 +120,9 @@ def test_the_encoder_may_be_poisoned_with_texts_of_another_task(
     write_examples(tmp_path / "other.tsv", others)
     victim = plant("none")
     attack = BadPre(Plan(texts_file=tmp_path / "other.tsv", triggers=("cf",)))
-    attack.train(
-        deepcopy(victim.model), victim.tokenizer, reviews.train, reviews, tuner=RecordingTuner(recipe=Recipe())
-    )
-    of_encoder, of_task = RecordingTuner.fitted
+    tuner = RecordingTuner(recipe=Recipe())
+    attack.train(deepcopy(victim.model), victim.tokenizer, reviews.train, reviews, tuner=tuner)
+    of_encoder, of_task = tuner.fitted
     assert of_encoder[:2] == others
     assert [row.text.replace("cf ", "").replace(" cf", "") for row in of_encoder[2:]] == [row.text for row in others]
     assert all("cf" in row.text.split() for row in of_encoder[2:])
