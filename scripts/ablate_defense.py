@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from handler.xgraad import Defense
+from handler.xgraad import Calibration, Classifier, NoRegistry, VerifiedOptions
+from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_NEUTRALIZER
+from handler.xgraad.neutralizer import make_neutralizer
+from handler.xgraad.reference import LabelReference
+from handler.xgraad.trusted_model import folder_beside
+from handler.xgraad.verified_rule import VerifiedParts
 from scripts.lab.ablation import Bench
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
@@ -22,7 +27,7 @@ EXAMPLES = """\
       --data data/sst2 --append results/ablation.jsonl
   python -m scripts.ablate_defense ... --groups gate decision --max-triggered 300    # less of it, faster"""
 
-GROUPS = ("gate", "decision", "neutralizer", "candidates", "gate_share")
+GROUPS = ("gate", "reference", "candidates", "decision", "neutralizer", "gate_share")
 CLEAN_SHARES = (0.05, 0.1, 0.2)
 
 
@@ -31,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = CommandParser(name="ablate_defense", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder with attack.json")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
-    parser.add_argument("--data", type=Path, required=True, help="folder with dev (for a trend) and test")
+    parser.add_argument("--data", type=Path, required=True, help="folder with test")
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=GROUPS, help="what to vary (everything)")
     parser.add_argument("--limit", type=positive, help="use only the first N clean test texts")
     parser.add_argument("--max-triggered", type=positive, help="use only the first N attacked texts")
@@ -42,16 +47,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ablate(arguments: argparse.Namespace) -> Exit:
-    defense = Defense.load(arguments.checkpoint, arguments.device, calibration=arguments.calibration)
-    bench = Bench(defense.classifier, defense.calibration)
+    bench = _bench(arguments)
     record = attack_record(arguments.checkpoint)
     clean = read_examples(split_file(arguments.data, "test"))[: arguments.limit]
     attack = replay_attack(record, insertion="one")
     triggered = attack.trigger(clean, rng=np.random.default_rng(arguments.seed))[: arguments.max_triggered]
-    dev = [example.text for example in read_examples(split_file(arguments.data, "dev"))]
     origin = record | {"n_clean": len(clean), "n_triggered": len(triggered)}
     if "gate" in arguments.groups:
-        for row in _gate_rows(bench, clean, triggered, dev):
+        for row in _gate_rows(bench, clean, triggered):
             append_row(arguments.append, {**origin, **row, **provenance()})
     measured: dict[Judge, dict[str, Any]] = {}
     for group, name, judge in bench.arms():
@@ -61,17 +64,35 @@ def _ablate(arguments: argparse.Namespace) -> Exit:
             measured[judge] = evaluate(judge, clean=clean, triggered=triggered, target_label=record["target_label"])
         figures = measured[judge]
         append_row(arguments.append, {**origin, "group": group, "arm": name, **figures, **provenance()})
-        say(f"{group}: {name}: ASR {figures['asr_defended']:.4f}, CACC {figures['cacc_defended']:.4f}")
+        say(f"{group}: {name}: cold ASR {figures['asr_cold']:.4f}, CACC {figures['cacc_defended']:.4f}")
     return Exit.DONE
 
 
+def _bench(arguments: argparse.Namespace) -> Bench:
+    """The rule as it is served, and its references one by one."""
+    calibration = Calibration.read(arguments.calibration)
+    fitted, record = calibration.fingerprint, calibration.reference
+    classifier = Classifier.load(
+        arguments.checkpoint, device=arguments.device, max_length=fitted.max_length, precision=fitted.precision
+    )
+    trusted = record.load(folder_beside(arguments.calibration), device=arguments.device) if record else None
+    parts = VerifiedParts.of(
+        classifier,
+        calibration,
+        trusted=trusted,
+        neutralize=make_neutralizer(DEFAULT_NEUTRALIZER, classifier.encode, key=DEFAULT_KEY),
+        options=VerifiedOptions(),
+        registry=NoRegistry(),
+    )
+    return Bench(parts, labels=LabelReference(calibration.labels.tied(), parts.transplant), trusted=trusted)
+
+
 def _gate_rows(
-    bench: Bench, clean: Sequence[Example], triggered: Sequence[TriggeredExample], dev: Sequence[str]
+    bench: Bench, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
 ) -> list[dict[str, object]]:
-    """For each feature the share of attacked texts that pass where a given share of clean ones does."""
-    trend = bench.gradient_trend(dev)
-    of_clean = bench.gate_features([example.text for example in clean], trend)
-    of_triggered = bench.gate_features([example.text for example in triggered], trend)
+    """For each choice of channels the share of attacked texts that pass where a given share of clean ones does."""
+    of_clean = bench.p_values([example.text for example in clean])
+    of_triggered = bench.p_values([example.text for example in triggered])
     return [
         {
             "group": "gate",

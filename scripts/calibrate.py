@@ -6,9 +6,11 @@ from pathlib import Path
 
 from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES
 from handler.xgraad.thresholds import PAPER_PERCENTILE
-from scripts.lab.calibrating import calibrate_checkpoint
+from scripts.lab.calibrating import CalibrationOptions, calibrate_checkpoint
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
 from scripts.lab.corpora import read_examples
+from scripts.lab.reference_training import TrustedBase
+from scripts.lab.victim import PRECISIONS
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
@@ -29,32 +31,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--precision", choices=DTYPES, default=DEFAULT_PRECISION, help="of the model as it will be served (float32)"
     )
+    parser.add_argument(
+        "--trusted-base",
+        metavar="BASE",
+        help="encoder whose publisher you trust, a folder or NAME@REVISION on the hub: becomes the reference "
+        "(the labels alone)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the reference's training (0)")
+    parser.add_argument(
+        "--training-precision", choices=PRECISIONS, default="float32", help="of the reference's training (float32)"
+    )
     return run_command(parser, _calibrate, argv)
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    texts = [example.text for example in read_examples(arguments.data)][: arguments.limit]
+    examples = read_examples(arguments.data)[: arguments.limit]
+    base = arguments.trusted_base
     calibration = calibrate_checkpoint(
         arguments.checkpoint,
-        texts,
-        max_fpr=arguments.max_fpr,
-        percentile=arguments.percentile,
-        max_length=arguments.max_length,
+        examples,
+        out=arguments.out,
+        options=CalibrationOptions(
+            max_fpr=arguments.max_fpr,
+            percentile=arguments.percentile,
+            max_length=arguments.max_length,
+            precision=arguments.precision,
+        ),
         device=arguments.device,
-        precision=arguments.precision,
+        trusted=TrustedBase(name=base, seed=arguments.seed, precision=arguments.training_precision) if base else None,
     )
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(calibration.to_json(), encoding="utf-8")
     paper = calibration.paper
     say(f"{arguments.out}: {calibration.n_texts} texts, {calibration.n_truncated} of them truncated")
     say(f"rule paper: flagged above {paper.threshold:.3f} (percentile {paper.percentile:g})")
     say(f"rule conformal: at most {calibration.max_fpr:g} of clean texts flagged, whatever their length")
     bars = calibration.verification
-    say(
-        "rule verified: a trigger turns more of the probes than clean words do: "
-        f"{bars.single:.2f} alone, {bars.new_single:.2f} where these texts do not have the word, "
-        f"{bars.together:.2f} as a set, {bars.jointly:.2f} among several"
-    )
+    alone, together = _each(bars.single), _each(bars.together)
+    say(f"rule verified: a trigger is stronger in clean texts than {alone} alone, {together} as a set, by label")
+    if (trusted := calibration.reference) is None:
+        say("reference: the labels of these texts; --trusted-base gives a stronger one")
+    else:
+        learned = f"fine-tuned on {trusted.n_texts} of these texts, accuracy {trusted.accuracy:.3f} on the others"
+        say(f"reference: {trusted.base}, {learned}")
+
+
+def _each(strengths: Sequence[float]) -> str:
+    """The strengths of all labels."""
+    return " / ".join(f"{strength:.2f}" for strength in strengths)
 
 
 if __name__ == "__main__":

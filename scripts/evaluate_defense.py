@@ -23,7 +23,7 @@ EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
       --clean test.tsv.gz --triggered build/victim/triggered.tsv.gz --target-label 0 --rule paper --json paper.json
   python -m scripts.evaluate_defense ... --insert three     # three triggers in every text, instead of --triggered
-  python -m scripts.evaluate_defense ... --max-asr 0.05     # exit code 1 when the defended ASR is higher"""
+  python -m scripts.evaluate_defense ... --max-asr 0.05     # exit code 1 when the ASR of a first text is higher"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-registry", action="store_true", help="let `verified` forget what it verified")
     parser.add_argument("--limit", type=positive, help="use only the first N texts of each file")
     parser.add_argument("--max-triggered", type=positive, help="use only the first N attacked texts")
-    parser.add_argument("--max-asr", type=rate, help="leave with exit code 1 when the defended ASR is above this")
+    parser.add_argument(
+        "--max-asr", type=rate, help="leave with exit code 1 when the ASR of a first text (asr_cold) is above this"
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
@@ -70,7 +72,11 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     origin = attack_record(arguments.checkpoint)
     clean = read_examples(arguments.clean)[: arguments.limit]
     figures = evaluate(
-        defense, clean=clean, triggered=_triggered(arguments, origin, clean), target_label=_target(arguments, origin)
+        defense,
+        cold=defense.cold(),
+        clean=clean,
+        triggered=_triggered(arguments, origin, clean),
+        target_label=_target(arguments, origin),
     )
     result = {
         **origin,
@@ -85,7 +91,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     _show(result)
     if not figures["attack_works"]:
         say("note: the attack hardly works undefended, so its defended figure means little")
-    is_below = arguments.max_asr is not None and figures["asr_defended"] > arguments.max_asr
+    is_below = arguments.max_asr is not None and figures["asr_cold"] > arguments.max_asr
     return Exit.BELOW_TARGET if is_below else Exit.DONE
 
 

@@ -86,7 +86,7 @@ def _measure(arguments: argparse.Namespace) -> None:
 
 def _costs(arguments: argparse.Namespace, calibration: Calibration, texts: Sequence[str]) -> list[Cost]:
     """All cells, the small ones first, each with its part of the time that is left."""
-    models = Models(arguments.checkpoint, calibration, device=arguments.device)
+    models = Models(arguments.checkpoint, arguments.calibration, device=arguments.device)
     names = list(dict.fromkeys((PLAIN, *arguments.passes)))
     triggers = [" ".join(word) if isinstance(word, list) else word for word in _triggers(arguments.checkpoint)]
     cells = [Cell(tokens, batch) for tokens in sorted(arguments.lengths) for batch in sorted(arguments.batches)]

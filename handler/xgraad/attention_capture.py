@@ -23,6 +23,7 @@ from transformers.masking_utils import sdpa_mask
 from handler.xgraad.attention_ways import (
     Add,
     Heads,
+    first_row,
     fused,
     keeping,
     looking,
@@ -67,7 +68,35 @@ class AttentionColumns:
         return not bool(self.mask.all())
 
 
+@dataclass
+class DecisionAttention:
+    """Collects what the first token attends to in the last layer: what the classifier reads, it reads through this."""
+
+    n_layers: int
+    """Of the model."""
+    mask: Tensor
+    """`[batch, tokens]` bool."""
+    taken: Tensor | None = None
+    n_seen: int = field(default=0)
+
+    def is_last_layer(self) -> bool:
+        """Count a layer, and say whether it is the last; layers of some architectures share one module."""
+        self.n_seen += 1
+        return self.n_seen == self.n_layers
+
+    def take(self, probabilities: Tensor) -> None:
+        """Take the first token's attention, `[batch, heads, keys]`."""
+        self.taken = probabilities.float().mean(dim=1).masked_fill(~self.mask, 0)
+
+    def importance(self) -> Tensor:
+        """Averaged over heads, `[batch, tokens]` float32, zero at padding."""
+        if self.taken is None:
+            raise RuntimeError("the last layer reported no attention")
+        return self.taken
+
+
 _active: ContextVar[AttentionColumns | None] = ContextVar("active_attention_columns", default=None)
+_decision: ContextVar[DecisionAttention | None] = ContextVar("active_decision_attention", default=None)
 
 
 def own_attentions(model: nn.Module) -> list[nn.Module]:
@@ -92,6 +121,26 @@ def capture_attention(own: Sequence[nn.Module], mask: Tensor) -> Iterator[Attent
         for hook in hooks:
             hook.remove()
         _active.reset(token)
+
+
+@contextmanager
+def capture_decision(own: Sequence[nn.Module], mask: Tensor, *, n_layers: int) -> Iterator[DecisionAttention]:
+    """Collect the decision attention of one forward pass inside the block; hooks are gone after it.
+
+    Args:
+        own: the model's `own_attentions`.
+        mask: of the batch, `[batch, tokens]` bool, True at real tokens.
+        n_layers: of the model.
+    """
+    decision = DecisionAttention(n_layers, mask)
+    token = _decision.set(decision)
+    hooks = [module.register_forward_hook(_read_deberta, with_kwargs=True) for module in own]
+    try:
+        yield decision
+    finally:
+        for hook in hooks:
+            hook.remove()
+        _decision.reset(token)
 
 
 def attention_arguments(own: Sequence[nn.Module]) -> dict[str, bool]:
@@ -125,6 +174,9 @@ def _attention(
         bias = attention_mask[:, :, :1] if attention_mask is not None and n_queries == 1 else attention_mask
         heads = Heads(query, key, value, torch.empty(0), bias, scaling)
         output = fused(heads, n_queries)
+        decision = _decision.get()
+        if decision is not None and decision.is_last_layer():
+            decision.take(first_row(heads._replace(bias=padding_bias(decision.mask, query.dtype))))
     else:
         bias = padding_bias(columns.mask, query.dtype) if columns.has_padding else None
         output = _captured(Heads(query, key, value, columns.mask, bias, scaling), n_queries, columns.add)
@@ -156,8 +208,10 @@ def _way(device: torch.device, n_tokens: int) -> Callable[[Heads, Add], Tensor]:
 
 def _read_deberta(module: nn.Module, inputs: Any, arguments: Any, output: tuple[Tensor, Tensor]) -> Any:
     """Reduce a DeBERTa layer's probabilities and hand on none, so that the encoder keeps no stack of them."""
-    columns = _active.get()
+    columns, decision = _active.get(), _decision.get()
     context, probabilities = output
     if columns is not None:
         columns.add(column_sums(probabilities.detach().float(), columns.mask))
+    if decision is not None and decision.is_last_layer():
+        decision.take(probabilities[:, :, 0])
     return context, None

@@ -59,6 +59,12 @@ def fused(heads: Heads, n_queries: int) -> Tensor:
     )
 
 
+def first_row(heads: Heads) -> Tensor:
+    """The probabilities of the first query, `[batch, heads, keys]`."""
+    scores = torch.matmul(heads.query[:, :, :1] * heads.scaling, heads.key.transpose(-1, -2))
+    return torch.softmax(scores if heads.bias is None else scores + heads.bias, dim=-1)[:, :, 0]
+
+
 def looking(heads: Heads, n_queries: int, add: Add) -> Tensor:
     """The output of the first `n_queries` queries; the sums are over all queries."""
     query, value = heads.query, heads.value

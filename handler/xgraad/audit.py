@@ -59,8 +59,12 @@ class AuditedLabel(BaseModel):
     label_id: LabelId
     n_passed: Annotated[tuple[Count, ...], Field(max_length=8)]
     """Words left after each stage of the sweep."""
+    strength_threshold: Rate
+    """Strength in the transplant test that a trigger must exceed."""
     margin_threshold: float
-    """Mean margin that a trigger must exceed: this label's own, times the strength's threshold."""
+    """The same as a mean margin: this label's own, times the strength."""
+    n_explained: Count
+    """Words above it that the reference has a reason for; they are no triggers."""
 
 
 class Audit(BaseModel):
@@ -68,12 +72,10 @@ class Audit(BaseModel):
 
     model_config = _FROZEN
 
-    format: Literal["xgraad-audit-1"] = "xgraad-audit-1"
+    format: Literal["xgraad-audit-2"] = "xgraad-audit-2"
     fingerprint: Fingerprint
     n_words: Count
     """Words of the vocabulary that were tested, each a single token. Nothing is said of any others."""
-    strength_threshold: Rate
-    """Strength in the transplant test that a trigger must exceed."""
     labels: Annotated[tuple[AuditedLabel, ...], Field(max_length=MAX_LABELS)]
     triggers: Annotated[tuple[AuditedTrigger, ...], Field(max_length=MAX_TRIGGERS)]
     """The most trigger-like first."""

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.gate import GateStatistics
+from handler.xgraad.label_evidence import LabelEvidence
 from handler.xgraad.probes import Probe
 from handler.xgraad.strict_json import first_fault
 from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
+from handler.xgraad.trusted_model import TrustedModel
 from handler.xgraad.verification import VerificationThresholds
 from handler.xgraad.word_set import WordSet
 
@@ -28,7 +30,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    format: Literal["xgraad-calibration-7"] = "xgraad-calibration-7"
+    format: Literal["xgraad-calibration-8"] = "xgraad-calibration-8"
     fingerprint: Fingerprint
     max_fpr: Annotated[float, Field(gt=0, lt=1)]
     """Share of clean texts that may be flagged."""
@@ -42,6 +44,10 @@ class Calibration(BaseModel):
     verification: VerificationThresholds
     known_words: WordSet
     """The words of the clean texts."""
+    labels: LabelEvidence
+    """What people's labels say of them."""
+    reference: TrustedModel | None = None
+    """The trusted model that lies beside this file, where there is one."""
 
     def to_json(self) -> str:
         """Strict JSON (no NaN), keys in a fixed order, lists of numbers on one line."""

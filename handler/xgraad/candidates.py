@@ -1,10 +1,9 @@
-"""Which words of a text are worth testing: the one that trisection finds, and the best of each channel by itself.
+"""Which words of a text are worth testing: the best of each channel by itself.
 
 An attacker who trains a trigger's attention down makes the product of Eq. 7 negative there, so the product alone can be
 blinded; no channel may hide a word from the others.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -16,26 +15,22 @@ from handler.xgraad.text import Word
 class CandidateCounts:
     """How many words each channel names."""
 
-    by_trisection: int = 1
-    """1 or 0: trisection names one word only."""
-    by_attribution: int = 2
-    by_gradient: int = 4
-    by_attention: int = 2
+    by_attribution: int = 3
+    by_gradient: int = 3
+    by_attention: int = 1
 
 
 DEFAULT_COUNTS = CandidateCounts()
 
 
-def choose_candidates(
-    score: Score, decisive: Sequence[Word] = (), counts: CandidateCounts = DEFAULT_COUNTS
-) -> tuple[Word, ...]:
-    """Distinct words, the most suspicious first: the decisive ones, the top of each channel, the next of each."""
+def choose_candidates(score: Score, counts: CandidateCounts = DEFAULT_COUNTS) -> tuple[Word, ...]:
+    """Distinct words, the most suspicious first: the top of each channel, the next of each, and so on."""
     by_channel = (
         _top(score, "attribution", counts.by_attribution),
         _top(score, "gradient", counts.by_gradient),
         _top(score, "attention", counts.by_attention),
     )
-    found = {word.key: word for word in decisive}
+    found: dict[str, Word] = {}
     for rank in zip_longest(*by_channel):
         for each in filter(None, rank):
             found.setdefault(each.word.key, each.word)

@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from handler.xgraad.attention_capture import attention_arguments, capture_attention, own_attentions
+from handler.xgraad.attention_capture import (
+    attention_arguments,
+    capture_attention,
+    capture_decision,
+    own_attentions,
+)
 from handler.xgraad.attribution import gradient_importance
 from handler.xgraad.checkpoint import load_model, load_tokenizer, longest_input
 from handler.xgraad.encoding import Batch, Encoder, Encoding, collate
@@ -43,8 +48,8 @@ class Look(NamedTuple):
 
     logits: Tensor
     """`[labels]`."""
-    attention: Tensor
-    """Attention importance (Eq. 2), `[tokens]`."""
+    decision: Tensor
+    """Attention that the first token, of which the label is read, pays to each in the last layer, `[tokens]`."""
     states: Tensor
     """The first token's hidden state after each of the last layers, `[layers, width]`."""
 
@@ -155,11 +160,12 @@ class Classifier:
 
     def _look_part(self, encodings: Sequence[Encoding]) -> list[Look]:
         batch = self._collate(encodings)
-        with capture_attention(self._own_attentions, batch.mask) as columns:
+        n_layers = self.model.config.num_hidden_layers
+        with capture_decision(self._own_attentions, batch.mask, n_layers=n_layers) as decision:
             output = self._forward(batch, output_hidden_states=True, **self._arguments)
         # The first of the hidden states is the embedding, where the first token is the same in every text.
         states = torch.stack([state[:, 0] for state in output.hidden_states[1:][-N_LOOK_LAYERS:]], dim=1)
-        logits, attention, states = (part.float().cpu() for part in (output.logits, columns.importance(), states))
+        logits, attention, states = (part.float().cpu() for part in (output.logits, decision.importance(), states))
         return [
             Look(logits[row], attention[row, : len(encoding)], states[row]) for row, encoding in enumerate(encodings)
         ]

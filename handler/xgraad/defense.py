@@ -10,15 +10,13 @@ from handler.xgraad.classifier import Classifier
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.errors import SettingsError
 from handler.xgraad.fingerprint import fingerprint
-from handler.xgraad.gate import Gate
+from handler.xgraad.forgetting import forget_explained
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
 from handler.xgraad.registry import MemoryRegistry, Origin, TriggerRegistry
-from handler.xgraad.screen import Screen
 from handler.xgraad.threshold_rule import ThresholdRule
-from handler.xgraad.transplant import Transplant
+from handler.xgraad.trusted_model import folder_beside
 from handler.xgraad.verdict import Verdict
-from handler.xgraad.verification import Verifier
-from handler.xgraad.verified_rule import VerifiedOptions, VerifiedRule
+from handler.xgraad.verified_rule import VerifiedOptions, VerifiedParts, VerifiedRule
 
 RULES = ("conformal", "paper", "verified")
 """`paper` as published; `conformal` flags at the wanted rate whatever the length; `verified` tests before it acts."""
@@ -82,7 +80,8 @@ class Defense:
     ) -> "Defense":
         """Load a checkpoint together with the calibration that was made for it, in the precision it was made with.
 
-        Triggers that an `audit.json` in the folder names are remembered from the start.
+        Triggers that an `audit.json` in the folder names are remembered from the start. What is remembered and has
+        another reason than a backdoor, as the calibration's labels or its reference say, is forgotten.
 
         Args:
             folder: the checkpoint; holds `calibration.json` too unless `calibration` names another file.
@@ -97,7 +96,8 @@ class Defense:
 
         Raises:
             CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
-            CalibrationError: the calibration is missing, broken or was made for something else.
+            CalibrationError: the calibration, or the reference it names, is missing, broken or was made for something
+                else.
             AuditError: the audit is broken or was made for something else.
             SettingsError: an unknown rule or neutralizer.
         """
@@ -105,7 +105,8 @@ class Defense:
         rule = check_name("rule", DEFAULT_RULE if rule is None else rule, RULES)
         neutralizer = usual_neutralizer(rule) if neutralizer is None else neutralizer
         check_name("neutralizer", neutralizer, NEUTRALIZERS)
-        fitted = Calibration.read(Path(calibration) if calibration else folder / FILE_NAME)
+        path = Path(calibration) if calibration else folder / FILE_NAME
+        fitted = Calibration.read(path)
         max_length, precision = fitted.fingerprint.max_length, fitted.fingerprint.precision
         classifier = Classifier.load(folder, device=device, max_length=max_length, precision=precision)
         fitted.fingerprint.require(fingerprint(folder, max_length=max_length, precision=precision))
@@ -115,8 +116,31 @@ class Defense:
         if audit:
             audit.require(fitted.fingerprint)
             registry.add(audit.for_registry(), Origin.AUDIT)
-        chosen = make_rule(rule, classifier, fitted, neutralize=neutralize, options=options, registry=registry)
+        chosen: Rule
+        if rule == VerifiedRule.name:
+            trusted = fitted.reference.load(folder_beside(path), device=device) if fitted.reference else None
+            parts = VerifiedParts.of(
+                classifier, fitted, trusted=trusted, neutralize=neutralize, options=options, registry=registry
+            )
+            forget_explained(registry, parts.reference, n_labels=len(classifier.labels))
+            chosen = VerifiedRule(parts)
+        else:
+            threshold = fitted.paper if rule == "paper" else fitted.conformal
+            chosen = ThresholdRule(rule, classifier, threshold, neutralize)
         return cls(classifier, fitted, rule=chosen, neutralize=neutralize, registry=registry, audit=audit)
+
+    def cold(self) -> "Defense":
+        """The same without memory: what the first text of an attacker meets. Rules that never have any are the same."""
+        if not isinstance(self._rule, VerifiedRule):
+            return self
+        parts = self._rule.parts.cold()
+        return Defense(
+            self.classifier,
+            self.calibration,
+            rule=VerifiedRule(parts),
+            neutralize=self.neutralize,
+            registry=parts.registry,
+        )
 
     def __call__(self, texts: Sequence[str], *, explain: bool = False) -> list[Verdict]:
         """One verdict per text, in order. Scores never depend on the other texts; see `registry` for what may.
@@ -146,39 +170,6 @@ class Defense:
 def usual_neutralizer(rule: str) -> str:
     """What a rule does to suspects unless told otherwise."""
     return PAPER_NEUTRALIZER if rule == "paper" else DEFAULT_NEUTRALIZER
-
-
-def make_rule(
-    name: str,
-    classifier: Classifier,
-    calibration: Calibration,
-    *,
-    neutralize: Neutralizer,
-    options: VerifiedOptions,
-    registry: TriggerRegistry,
-) -> Rule:
-    """The rule called `name`, one of `RULES`."""
-    if name == "paper":
-        return ThresholdRule(name, classifier, calibration.paper, neutralize)
-    if name == "conformal":
-        return ThresholdRule(name, classifier, calibration.conformal, neutralize)
-    transplant = Transplant(classifier, calibration.probes)
-    is_new = calibration.known_words.lacking()
-    return VerifiedRule(
-        classifier,
-        gate=Gate(calibration.gate),
-        screen=Screen(
-            transplant,
-            is_new=is_new,
-            after=options.screen_after,
-            threshold=calibration.verification.single,
-        ),
-        verifier=Verifier(classifier, neutralize, transplant, is_new=is_new, thresholds=calibration.verification),
-        neutralize=neutralize,
-        max_fpr=calibration.max_fpr,
-        options=options,
-        registry=registry,
-    )
 
 
 def check_name(field: str, name: str, allowed: Sequence[str]) -> str:

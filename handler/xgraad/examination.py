@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from handler.xgraad.classifier import Classifier
-from handler.xgraad.edit import Edit, edit_words
+from handler.xgraad.edit import Edit, edit_words, everywhere, in_original
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.phrase import companions
@@ -21,7 +21,7 @@ class Case:
 
     original: Score
     triggers: tuple[Word, ...] = ()
-    """Verified words and the rest of their phrases, as they stand in the text under examination when found."""
+    """Verified words and the rest of their phrases, as they stand in the original text."""
     edit: Edit | None = None
     encoding: Encoding | None = None
     """The text as edited so far; None while it is as it came."""
@@ -32,6 +32,13 @@ class Case:
     def is_open(self) -> bool:
         """Whether the suspect label still stands."""
         return self.defended is None or self.defended.label_id == self.original.prediction.label_id
+
+    def take(self, trigger: Sequence[Word]) -> None:
+        """A trigger verified in the text as it stands now; a single word counts wherever it stands."""
+        words = in_original(self.original, self.edit, trigger)
+        if len(words) == 1:
+            words = everywhere(self.original, words[0])
+        self.triggers += words
 
     def companions(self) -> list[tuple[Word, ...]]:
         """Sets of words beside the triggers found, the smallest first."""
@@ -52,7 +59,7 @@ class Examination:
         max_rounds: int,
     ) -> None:
         self._classifier = classifier
-        self._verifier = verifier
+        self.verifier = verifier
         self._neutralize = neutralize
         self._registry = registry
         self._max_rounds = max_rounds
@@ -98,10 +105,11 @@ class Examination:
         for _ in range(self._max_rounds):
             scores = self._current_scores(going_on)
             going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
-            found = self._verifier.triggers([score for score in scores if score.words])
+            found = self.verifier.triggers([score for score in scores if score.words])
             edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
             for case, triggers in zip(going_on, found, strict=True):
-                case.triggers += tuple(word for trigger in triggers for word in trigger)
+                for trigger in triggers:
+                    case.take(trigger)
             self._registry.add(
                 Trigger(frozenset(word.key for word in trigger), case.original.prediction.label_id)
                 for case, triggers in zip(going_on, found, strict=True)

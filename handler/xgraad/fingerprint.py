@@ -43,8 +43,12 @@ class Fingerprint(BaseModel):
         """Names of the fields in which `actual` is something else, in their order."""
         return [name for name, value in self if value != getattr(actual, name)]
 
-    def require(self, actual: "Fingerprint") -> None:
+    def require(self, actual: "Fingerprint", *, what: str = "calibration.json") -> None:
         """Refuse to go on unless `actual`, what is to be served, equals this, what was calibrated.
+
+        Args:
+            actual: of the files at hand.
+            what: the file or folder that is to be refused.
 
         Raises:
             FingerprintError: names every field that differs, with both values.
@@ -54,7 +58,7 @@ class Fingerprint(BaseModel):
             pairs = ((name, getattr(self, name), getattr(actual, name)) for name in differing)
             details = "; ".join(f"{name}: calibrated {expected}, now {found}" for name, expected, found in pairs)
             raise FingerprintError(
-                f"calibration.json was made for something else: {details}. Run scripts.calibrate for this checkpoint"
+                f"{what} was made for something else: {details}. Run scripts.calibrate for this checkpoint"
             )
 
 

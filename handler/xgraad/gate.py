@@ -1,9 +1,10 @@
 """The gate: which texts are worth a second look, told from the plain forward pass alone.
 
-Two features, because each alone fails somewhere: the largest attention score (Eq. 5), which a trigger draws unless it
-was trained not to, and the distance of the first token's hidden state to the mean of its predicted class, which says
-little where that class is wide. Each is turned into a conformal p-value among clean texts, and Fisher's sum of the two
-is the gate score.
+Three features, because each alone fails somewhere: the most attention that the first token, of which the label is read,
+pays to one word in the last layer, since that is how a trigger brings its label about; the distance of the first
+token's hidden state to the mean of its predicted class, which says little where that class is wide; and the margin of
+the predicted label, which many triggers saturate. Each is turned into a conformal p-value among clean texts, and
+Fisher's sum of the three is the gate score.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from handler.xgraad.array_json import ArrayJson
 from handler.xgraad.classifier import Look
 from handler.xgraad.conformal import Ascending, Floats, cross_fitted_residuals, linear_trend, p_values
 from handler.xgraad.encoding import NO_WORD, Encoding
+from handler.xgraad.prediction import margins_of
 
 N_DIRECTIONS = 64
 """Directions of the within-class scatter that get a variance of their own; the rest share one."""
@@ -24,6 +26,8 @@ SHRINKAGE = 0.1
 """Share of the mean variance in every direction's variance."""
 N_FOLDS = 4
 ATTENTION_FLOOR = 1e-3
+MIN_OF_LABEL = 20
+"""Clean texts of one predicted label below which its margins are held against those of all labels."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -97,6 +101,8 @@ class GateStatistics(BaseModel):
     attention_slope: float
     attentions: Ascending
     """The clean texts' attention residuals, ascending."""
+    margins: tuple[Ascending, ...]
+    """For each label the margins of the clean texts predicted as it, ascending; of all, where these are too few."""
     fisher: Ascending
     """The clean texts' gate scores, ascending."""
 
@@ -106,9 +112,13 @@ class GateScore:
     """How far a text stands out in the plain forward pass."""
 
     gate_score: float
-    """Fisher's sum of both features' p-values; higher = more suspicious."""
+    """Fisher's sum of the features' p-values; higher = more suspicious."""
     p_value: float
     """Share of clean texts with a gate score at least as high, in (0, 1]."""
+
+
+CHANNELS = ("attention", "distance", "margin")
+"""The features by name, in the order of `Gate.p_values`."""
 
 
 class Gate:
@@ -119,21 +129,28 @@ class Gate:
         self._distances = [ScatterDistance(layer) for layer in statistics.layers]
         ascending = statistics.attentions, statistics.distances, statistics.fisher
         self._attentions, self._clean_distances, self._fisher = map(np.asarray, ascending)
+        self._margins = [np.asarray(margins) for margins in statistics.margins]
 
-    def features(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> tuple[Floats, Floats]:
-        """Attention residuals and feature distances, each `[texts]`; higher = more suspicious."""
+    def p_values(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> Floats:
+        """Conformal p-values among clean texts, `[channels, texts]`; lower = more suspicious."""
         fitted = self.statistics
         trend = fitted.attention_intercept + fitted.attention_slope * log_lengths(encodings)
         states, predicted = _arrays(looks)
         distance = _standardized(_log_distances(self._distances, states, predicted), fitted)
-        return attention_features(encodings, looks) - trend, distance
+        attention = attention_features(encodings, looks) - trend
+        return np.stack(
+            [
+                p_values(self._attentions, attention),
+                p_values(self._clean_distances, distance),
+                _margin_p_values(self._margins, margins(looks), predicted),
+            ]
+        )
 
     def __call__(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> list[GateScore]:
         """One score per text, in order; a text without words gets 0."""
         if not looks:
             return []
-        attention, distance = self.features(encodings, looks)
-        fisher = _fisher(p_values(self._attentions, attention), p_values(self._clean_distances, distance))
+        fisher = fisher_sum(self.p_values(encodings, looks))
         ranks = p_values(self._fisher, fisher)
         has_words = [any(index != NO_WORD for index in encoding.word_of_token) for encoding in encodings]
         return [
@@ -148,11 +165,21 @@ def fit_gate(encodings: Sequence[Encoding], looks: Sequence[Look]) -> GateStatis
     n_labels = len(looks[0].logits)
     held_out = _cross_fitted_distances(states, predicted, n_labels)
     mean, std = held_out.mean(axis=0), held_out.std(axis=0) + 1e-12
-    distance = ((held_out - mean) / std).max(axis=1)
+    distance = ((held_out - mean) / std).mean(axis=1)
     lengths, raw = log_lengths(encodings), attention_features(encodings, looks)
     attention = cross_fitted_residuals(lengths, raw)
     intercept, slope = linear_trend(lengths, raw)
-    fisher = _fisher(p_values(np.sort(attention), attention), p_values(np.sort(distance), distance))
+    of_text = margins(looks)
+    of_label = tuple(np.sort(_or_all(of_text, predicted == label)) for label in range(n_labels))
+    fisher = fisher_sum(
+        np.stack(
+            [
+                p_values(np.sort(attention), attention),
+                p_values(np.sort(distance), distance),
+                _margin_p_values(of_label, of_text, predicted),
+            ]
+        )
+    )
     return GateStatistics(
         layers=tuple(LayerScatter.fit(states[:, layer], predicted, n_labels) for layer in range(states.shape[1])),
         distance_mean=tuple(mean.tolist()),
@@ -161,18 +188,18 @@ def fit_gate(encodings: Sequence[Encoding], looks: Sequence[Look]) -> GateStatis
         attention_intercept=intercept,
         attention_slope=slope,
         attentions=tuple(np.sort(attention).tolist()),
+        margins=tuple(tuple(each.tolist()) for each in of_label),
         fisher=tuple(np.sort(fisher).tolist()),
     )
 
 
 def attention_features(encodings: Sequence[Encoding], looks: Sequence[Look]) -> Floats:
-    """Log of the largest attention score (Eq. 5) of each text, `[texts]`."""
+    """Log of the largest decision attention of each text, `[texts]`."""
     tops = []
     for encoding, look in zip(encodings, looks, strict=True):
         scored = np.array(encoding.word_of_token) != NO_WORD
-        values = look.attention.numpy()[scored]
-        tops.append(values.max() - values.mean() if len(values) else 0.0)
-    return np.log(np.maximum(np.array(tops, dtype=float), 0) + ATTENTION_FLOOR)
+        tops.append(float(look.decision.numpy()[scored].max()) if scored.any() else 0.0)
+    return np.log(np.array(tops) + ATTENTION_FLOOR)
 
 
 def log_lengths(encodings: Sequence[Encoding]) -> Floats:
@@ -206,10 +233,29 @@ def _log_distances(distances: Sequence[ScatterDistance], states: Floats, predict
 
 
 def _standardized(distances: Floats, fitted: GateStatistics) -> Floats:
-    """The largest over layers, each in units of the clean texts' spread."""
+    """The mean over layers, each in units of the clean texts' spread."""
     scaled = (distances - np.array(fitted.distance_mean)) / np.array(fitted.distance_std)
-    return np.asarray(scaled.max(axis=1))
+    return np.asarray(scaled.mean(axis=1))
 
 
-def _fisher(first: Floats, second: Floats) -> Floats:
-    return np.asarray(-2 * (np.log(first) + np.log(second)))
+def margins(looks: Sequence[Look]) -> Floats:
+    """The predicted label's logit less the next one, `[texts]`."""
+    return np.array([float(margins_of(look.logits, int(look.logits.argmax()))) for look in looks])
+
+
+def fisher_sum(ranks: Floats) -> Floats:
+    """Fisher's statistic of p-values `[channels, texts]`: `[texts]`; higher = more suspicious."""
+    return np.asarray(-2 * np.log(ranks).sum(axis=0))
+
+
+def _margin_p_values(clean: Sequence[Floats], of_text: Floats, predicted: np.ndarray) -> Floats:
+    """Of each text's margin among the clean margins of its own label, `[texts]`."""
+    ranks = np.ones(len(of_text))
+    for label in np.unique(predicted):
+        ranks[predicted == label] = p_values(clean[label], of_text[predicted == label])
+    return ranks
+
+
+def _or_all(values: Floats, wanted: np.ndarray) -> Floats:
+    """The wanted values, or all where these are fewer than `MIN_OF_LABEL`."""
+    return values[wanted] if wanted.sum() >= MIN_OF_LABEL else values

@@ -19,6 +19,12 @@ class Prediction:
     probabilities: dict[str, float]
     """Every label's probability, in label order."""
 
+    def next_labels(self) -> list[int]:
+        """The other labels, the most probable first."""
+        by_label = list(self.probabilities.values())
+        others = [label for label in range(len(by_label)) if label != self.label_id]
+        return sorted(others, key=lambda label: -by_label[label])
+
 
 def predict(logits: Tensor, labels: Sequence[str]) -> list[Prediction]:
     """Predictions from logits `[texts, labels]`."""

@@ -7,7 +7,7 @@ space, and a text whose tokens do depend on it is not taken as a probe.
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, islice
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -106,11 +106,11 @@ def make_probe(text: str, encode: Encoder) -> Probe | None:
     return Probe(words=tokens, opening=later[0], closing=whole[len(body) :])
 
 
-def choose_probes(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> Probes:
-    """Clean texts for each label that the model predicts as that label with a margin above that label's median.
+def choose_rows(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> tuple[tuple[int, ...], ...]:
+    """For each label the rows of clean texts that are to be its probes.
 
-    Of those, the ones nearest to the median length of all texts, in words: a text of three words is turned by any
-    strong word.
+    The model predicts them as that label with a margin above the label's median. Of those, the ones nearest to the
+    median length of all texts, in words: a text of three words is turned by any strong word.
     """
     top = logits.topk(2, dim=-1)
     predicted, margins = top.indices[:, 0].tolist(), (top.values[:, 0] - top.values[:, 1]).tolist()
@@ -122,15 +122,12 @@ def choose_probes(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder
         middle = sorted(margins[row] for row in rows)[len(rows) // 2] if rows else 0.0
         confident = [row for row in rows if margins[row] >= middle]
         nearest = sorted(confident, key=lambda row: (abs(lengths[row] - usual), row))
-        chosen.append(_first_probes([encodings[row].text for row in nearest], encode))
+        usable = (row for row in nearest if make_probe(encodings[row].text, encode))
+        chosen.append(tuple(islice(usable, N_PROBES)))
     return tuple(chosen)
 
 
-def _first_probes(texts: Sequence[str], encode: Encoder) -> tuple[Probe, ...]:
-    probes: list[Probe] = []
-    for text in texts:
-        probe = make_probe(text, encode)
-        probes += [probe] if probe else []
-        if len(probes) == N_PROBES:
-            break
-    return tuple(probes)
+def make_probes(texts: Sequence[Sequence[str]], encode: Encoder) -> Probes:
+    """The probes of each label's texts; texts that cannot be cut at their words are left out."""
+    made = ([make_probe(text, encode) for text in of_label] for of_label in texts)
+    return tuple(tuple(probe for probe in of_label if probe) for of_label in made)

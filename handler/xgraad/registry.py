@@ -65,6 +65,14 @@ class TriggerRegistry(Protocol):
         """Remember. Adding by an audit or an operator is idempotent: it neither counts nor dates what is known."""
         ...
 
+    def found(self) -> list[Trigger]:
+        """The triggers that were found, by the rule or an audit; not those that an operator added."""
+        ...
+
+    def forget(self, triggers: Sequence[Trigger]) -> None:
+        """Remember these no longer."""
+        ...
+
     def flush(self) -> None:
         """Write down what was seen; called once per judged batch."""
         ...
@@ -136,6 +144,16 @@ class MemoryRegistry:
         while len(self._origins) > self._max_entries:
             self._forget_one()
 
+    def found(self) -> list[Trigger]:
+        """See `TriggerRegistry`."""
+        return [trigger for trigger, origin in self._origins.items() if origin is not Origin.OPERATOR]
+
+    def forget(self, triggers: Sequence[Trigger]) -> None:
+        """See `TriggerRegistry`."""
+        for trigger in triggers:
+            if self._origins.pop(trigger, None):
+                self._index.remove(trigger)
+
     def flush(self) -> None:
         """Nothing to do."""
 
@@ -168,6 +186,13 @@ class NoRegistry:
 
     def add(self, triggers: Iterable[Trigger], origin: Origin = Origin.VERIFIED) -> None:
         """Forget at once."""
+
+    def found(self) -> list[Trigger]:
+        """Nothing."""
+        return []
+
+    def forget(self, triggers: Sequence[Trigger]) -> None:
+        """Nothing to do."""
 
     def flush(self) -> None:
         """Nothing to do."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from handler.xgraad.encoding import NO_WORD, Encoding
 from handler.xgraad.prediction import Prediction
 from handler.xgraad.probes import place_of
+from handler.xgraad.reference import Reference
 from handler.xgraad.registry import Trigger
 from handler.xgraad.text import Word
 from handler.xgraad.transplant import Graft, Transplant
@@ -25,15 +26,28 @@ MAX_LABELS = 2**16
 class Screen:
     """Counts new words by label; each is tried once, when it comes up for the `after`-th time.
 
-    `is_new` tells of a `Word.key` whether clean texts do not have it. `threshold` is the higher one all the same, of
-    words that they have: in time every word of a language comes up often enough, and no flip test has pointed at it.
+    Args:
+        transplant: puts words into the suspect's clean texts.
+        reference: says what has another reason than a backdoor.
+        is_new: tells of a `Word.key` whether clean texts do not have it.
+        after: how often a word comes up before it is tried; 0 for never.
+        thresholds: strengths that a trigger of each label must exceed.
     """
 
-    def __init__(self, transplant: Transplant, *, is_new: Callable[[str], bool], after: int, threshold: float) -> None:
+    def __init__(
+        self,
+        transplant: Transplant,
+        reference: Reference,
+        *,
+        is_new: Callable[[str], bool],
+        after: int,
+        thresholds: Sequence[float],
+    ) -> None:
         self._transplant = transplant
+        self._reference = reference
         self._is_new = is_new
         self._after = after
-        self._threshold = threshold
+        self._thresholds = thresholds
         self._counts: OrderedDict[int, int] = OrderedDict()
         """By `word_hash` and label in one number, which takes a third of a pair's memory."""
 
@@ -46,10 +60,13 @@ class Screen:
             if self._is_due(word, prediction.label_id)
         }
         strengths = self._transplant.strengths([*due])
+        strong = [
+            graft for graft, strength in zip(due, strengths, strict=True) if strength > self._thresholds[graft.target]
+        ]
         return [
-            Trigger(frozenset([word.key]), graft.target)
-            for (graft, word), strength in zip(due.items(), strengths, strict=True)
-            if strength > self._threshold
+            Trigger(frozenset([due[graft].key]), graft.target)
+            for graft, is_explained in zip(strong, self._reference.explains(strong), strict=True)
+            if not is_explained
         ]
 
     def _is_due(self, word: Word, label: int) -> bool:
@@ -75,6 +92,5 @@ def _distinct_words(encoding: Encoding) -> list[Word]:
 
 def _graft(encoding: Encoding, word: Word, prediction: Prediction) -> Graft:
     """The word, to be put where it stood into texts of the class that comes next."""
-    by_label = list(prediction.probabilities.values())
-    source = max((label for label in range(len(by_label)) if label != prediction.label_id), key=by_label.__getitem__)
+    source = prediction.next_labels()[0]
     return Graft(pieces=(word.text,), place=place_of(word, encoding.words), target=prediction.label_id, source=source)

@@ -15,7 +15,7 @@ from handler.xgraad.errors import RegistryError
 from handler.xgraad.events import log_event
 from handler.xgraad.registry import MAX_ENTRIES, MemoryRegistry, Origin, Trigger, TriggerIndex
 from handler.xgraad.text import Word
-from handler.xgraad.trigger_file import BUSY_S, TriggerFile
+from handler.xgraad.trigger_file import BUSY_S, Remembered, TriggerFile
 
 
 class SqliteRegistry:
@@ -78,6 +78,18 @@ class SqliteRegistry:
         if self._fallback is not None:
             self._fallback.add(kept, origin)
 
+    def found(self) -> list[Trigger]:
+        """See `TriggerRegistry`."""
+        rows: list[Remembered] = []
+        self._attempt(lambda: rows.extend(self._file.remembered(self._checkpoint)))
+        return [row.trigger for row in rows if row.origin is not Origin.OPERATOR]
+
+    def forget(self, triggers: Sequence[Trigger]) -> None:
+        """See `TriggerRegistry`."""
+        self._attempt(lambda: self._delete(triggers))
+        if self._fallback is not None:
+            self._fallback.forget(triggers)
+
     def flush(self) -> None:
         """Write down which triggers were seen; no transaction where there were none."""
         if self._seen:
@@ -99,6 +111,11 @@ class SqliteRegistry:
         self._seen.clear()
         if triggers:
             self._load()  # a connection is not told of its own changes
+
+    def _delete(self, triggers: Sequence[Trigger]) -> None:
+        for trigger in triggers:
+            self._file.delete(self._checkpoint, trigger)
+        self._load()
 
     def _refresh(self) -> None:
         """Load again what others have changed; counts and dates do not matter here."""

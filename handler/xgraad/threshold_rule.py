@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from handler.xgraad.classifier import Classifier
-from handler.xgraad.edit import Edit, edit_words
+from handler.xgraad.edit import Edit, edit_words, everywhere
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.prediction import Prediction, predict
@@ -35,7 +35,7 @@ class ThresholdRule:
         """One verdict per text, in order; every text is scored, so explanations cost nothing more."""
         scores = score_encodings(self._classifier, encodings)
         edits = {
-            row: edit_words(score, [score.top_word.word], self._neutralize)
+            row: edit_words(score, everywhere(score, score.top_word.word), self._neutralize)
             for row, score in enumerate(scores)
             if score.top_word and score.anomaly_score > self._threshold.threshold_for(score)
         }

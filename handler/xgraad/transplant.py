@@ -50,6 +50,7 @@ class Transplant:
         self._classifier = classifier
         self._probes = tuple(_shortest_first(each) for each in probes)
         self._strengths: OrderedDict[Graft, float] = OrderedDict()
+        self._shares: OrderedDict[Graft, float] = OrderedDict()
         self.own_margins = _own_margins(classifier, probes)
         """For each label the least margin among its own probes; the mean of the others' for one without probes. Known
         from the start, so that no request waits for them."""
@@ -81,6 +82,16 @@ class Transplant:
         while len(self._strengths) > MAX_CACHED:
             self._strengths.popitem(last=False)
         return [known[graft] for graft in grafts]
+
+    def shares_turned(self, grafts: Sequence[Graft]) -> list[float]:
+        """Share of the source's probes that each graft turns to its target, in [0, 1], in order; 0 without probes."""
+        unknown = [graft for graft in dict.fromkeys(grafts) if graft not in self._shares]
+        for graft, margins in (self._measure(unknown, first=0, last=N_PROBES) if unknown else {}).items():
+            self._shares[graft] = sum(margin > 0 for margin in margins) / max(1, len(margins))
+        found = [self._shares[graft] for graft in grafts]
+        while len(self._shares) > MAX_CACHED:
+            self._shares.popitem(last=False)
+        return found
 
     def _strength(self, margins: Sequence[float], graft: Graft) -> float:
         """The strength that these margins of the target amount to, in [0, 1]; 0 for none."""

@@ -1,215 +1,274 @@
-"""Is a suspect a trigger? First the flip test in its own text, then the transplant test in clean ones.
+"""Is a suspect a trigger? What turns the suspect's clean texts, and means nothing to a reference, is.
 
-Four findings, from the common to the rare: a word whose removal alone flips the prediction; a set of such words that
-bring the label about only together (AND-trigger, phrase); words of which none flips alone because the others remain
-(several triggers at once); and, where not even the removal of all candidates flips, the words on top (more triggers
-than candidates).
+Each suspicious word is put into clean texts of another class, alone. Where none of a text's words is a trigger, some of
+them are tried together (`bundles`); what is strong together is pruned to the words that it needs. No word is spared
+because others were removed with it, and none has to hold its own text's label: a trigger in a text that belongs to its
+target anyway shows itself, too.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts
-from handler.xgraad.classifier import Classifier
-from handler.xgraad.flip_test import Flips, FlipTest
-from handler.xgraad.neutralizer import Neutralizer
+from handler.xgraad.bundles import bundles, in_pieces
+from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts, choose_candidates
 from handler.xgraad.probes import Place, place_of
+from handler.xgraad.reference import Reference
 from handler.xgraad.scorer import Score
 from handler.xgraad.text import Word
 from handler.xgraad.transplant import Graft, Transplant
 
 LOWEST_CEILING = 0.5
 """What clean words are taken to reach where the calibration texts show less."""
-HIGHEST_SINGLE_THRESHOLD = 0.9
+HIGHEST_THRESHOLD = 0.9
 """A word stronger than this is a trigger whatever clean words reach. One of them may be the trigger itself or share its
 tokens and hide in the calibration texts: such a word is no measure of clean ones."""
+WORTH_ANOTHER_PLACE = 0.3
+"""Strength where a word stood from which it is tried at the other places, too."""
+N_SOURCES = 3
+"""Labels next to the predicted one whose clean texts a suspect is put into: some triggers work on one class only."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Grafted(NamedTuple):
+    """A graft and its strength."""
+
+    strength: float
+    graft: Graft
+
+
+class Measured(NamedTuple):
+    """Words of one text and what they did to clean ones."""
+
+    words: tuple[Word, ...]
+    strength: float
+    """In [0, 1]; higher = more of a trigger."""
+    explained: bool = False
+    """Whether the reference has a reason for it; it is asked about strong ones only."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What the tests showed of one text. Strengths are in [0, 1]; higher = more of a trigger."""
+    """What the tests showed of one text."""
 
-    singles: tuple[tuple[Word, float], ...] = ()
-    """Words whose removal alone flips the prediction, and which other clean texts have."""
-    new_singles: tuple[tuple[Word, float], ...] = ()
-    """The same, of words that other clean texts do not have."""
-    together: tuple[tuple[Word, ...], float] | None = None
-    """Two or more of those as a set, where none was verified alone."""
-    jointly: tuple[tuple[Word, float], ...] = ()
-    """Candidates whose removal flips only all at once."""
-    standing: tuple[tuple[Word, float], ...] = ()
-    """The top words where the removal of all candidates does not flip."""
+    target: int
+    """Its predicted label."""
+    singles: tuple[Measured, ...] = ()
+    """Single words."""
+    together: tuple[Measured, ...] = ()
+    """Sets of words, pruned, each with the strength of the whole it was pruned from."""
 
 
 class VerificationThresholds(BaseModel):
-    """Strengths that a trigger must exceed: half way from what clean words reach to 1. Per checkpoint.
+    """Strengths that a trigger must exceed, for each label it may bring about, per checkpoint.
 
-    A word that clean texts have not shown has a threshold of its own. What such words reach is seen in words of the
-    calibration that stand in one text only, being as new to the others: the strongest words of a class are mostly
-    common ones.
+    Half way from what clean words without an explanation reach to 1.
     """
 
     model_config = _FROZEN
 
-    single: float
-    new_single: float
-    """At most `single`."""
-    together: float
-    jointly: float
-    standing: float
+    single: tuple[float, ...]
+    together: tuple[float, ...]
 
     @classmethod
-    def fit(cls, clean: Sequence[Evidence]) -> "VerificationThresholds":
-        """From the evidence of clean texts, examined without thresholds."""
-        new = [strength for evidence in clean for _, strength in evidence.new_singles]
-        singles = [*new, *(strength for evidence in clean for _, strength in evidence.singles)]
-        sets = [evidence.together[1] for evidence in clean if evidence.together]
-        joint = [strength for evidence in clean for _, strength in evidence.jointly]
-        standing = [strength for evidence in clean for _, strength in evidence.standing]
-        return cls(
-            single=_of_one_word(singles),
-            new_single=_of_one_word(new),
-            together=_half_way(sets),
-            jointly=_half_way(joint),
-            standing=_half_way(standing),
-        )
+    def lowest(cls, n_labels: int) -> "VerificationThresholds":
+        """What is too weak to say anything lies below these; calibration measures with them."""
+        return cls(single=(LOWEST_CEILING,) * n_labels, together=(LOWEST_CEILING,) * n_labels)
 
-    def verified(self, evidence: Evidence) -> tuple[tuple[Word, ...], ...]:
-        """The triggers that passed, by the strongest finding there is; each is the words that it needs."""
-        known = [word for word, strength in evidence.singles if strength > self.single]
-        new = [word for word, strength in evidence.new_singles if strength > self.new_single]
-        if known or new:
-            return tuple((word,) for word in (*known, *new))
-        if evidence.together and evidence.together[1] > self.together:
-            return (evidence.together[0],)
-        jointly = tuple((word,) for word, strength in evidence.jointly if strength > self.jointly)
-        return jointly or tuple((word,) for word, strength in evidence.standing if strength > self.standing)
+    @classmethod
+    def fit(cls, clean: Sequence[Evidence], *, n_labels: int) -> "VerificationThresholds":
+        """From the evidence of clean texts, examined with the lowest thresholds."""
+        return cls(
+            single=tuple(_threshold(_unexplained(clean, label, "singles")) for label in range(n_labels)),
+            together=tuple(_threshold(_unexplained(clean, label, "together")) for label in range(n_labels)),
+        )
 
 
 class Verifier:
     """Runs the tests for many texts at once.
 
     Args:
-        classifier: the model.
-        neutralize: what removes a word from its text.
-        transplant: puts words into clean texts.
-        is_new: whether a `Word.key` is one that (other) clean texts do not have. Such a word is tested at every place:
-            elsewhere it may be stronger than where it stood.
+        transplant: puts words into the suspect's clean texts.
+        reference: says what has another reason than a backdoor.
+        thresholds: what a trigger must exceed.
         counts: how many words of a text are tested.
-        thresholds: where given, sets are tested only where no word is verified alone. Without any, as in calibration,
-            every word is tested at every place.
     """
 
     def __init__(
         self,
-        classifier: Classifier,
-        neutralize: Neutralizer,
         transplant: Transplant,
+        reference: Reference,
         *,
-        is_new: Callable[[str], bool],
+        thresholds: VerificationThresholds,
         counts: CandidateCounts = DEFAULT_COUNTS,
-        thresholds: VerificationThresholds | None = None,
     ) -> None:
-        self._flip_test = FlipTest(classifier, neutralize, counts)
         self._transplant = transplant
-        self._is_new = is_new
+        self._reference = reference
         self._thresholds = thresholds
+        self._counts = counts
 
     def triggers(self, scores: Sequence[Score]) -> list[tuple[tuple[Word, ...], ...]]:
-        """The verified triggers of each text, in order; none where there are no thresholds."""
-        if self._thresholds is None:
-            return [()] * len(scores)
-        return [self._thresholds.verified(evidence) for evidence in self.examine(scores)]
+        """The verified triggers of each text, in order; each is the words that it needs."""
+        return [
+            tuple(
+                found.words
+                for kind, thresholds in (
+                    (evidence.singles, self._thresholds.single),
+                    (evidence.together, self._thresholds.together),
+                )
+                for found in kind
+                if found.strength > thresholds[evidence.target] and not found.explained
+            )
+            for evidence in self.examine(scores)
+        ]
 
     def examine(self, scores: Sequence[Score]) -> list[Evidence]:
         """Evidence for each text, in order; each has at least one word."""
-        flips = self._flip_test(scores)
-        found = self._singly(flips)
-        is_open = [self._thresholds is None or not self._thresholds.verified(evidence) for evidence in found]
+        singles = self._singly(scores)
+        is_open = [
+            not any(
+                found.strength > self._thresholds.single[score.prediction.label_id] and not found.explained
+                for found in of_text
+            )
+            for score, of_text in zip(scores, singles, strict=True)
+        ]
+        together = iter(self._together([score for score, wanted in zip(scores, is_open, strict=True) if wanted]))
         return [
-            replace(evidence, together=together)
-            for evidence, together in zip(found, self._sets(flips, is_open), strict=True)
+            Evidence(target=score.prediction.label_id, singles=of_text, together=next(together) if wanted else ())
+            for score, of_text, wanted in zip(scores, singles, is_open, strict=True)
         ]
 
-    def _singly(self, flips: Sequence[Flips]) -> list[Evidence]:
-        """What words do one at a time, the strength of each the greatest over its places; all of them in one go."""
+    def _singly(self, scores: Sequence[Score]) -> list[tuple[Measured, ...]]:
+        """What the candidates do one at a time: where they stood, and where that is not nothing elsewhere as well."""
+        suspects = [_Suspect(score, (word,)) for score in scores for word in choose_candidates(score, self._counts)]
+        thresholds = [self._thresholds.single[each.target] for each in suspects]
+        found = self._strongest([each.grafts() for each in suspects])
+        again = [
+            row
+            for row, (each, threshold) in enumerate(zip(found, thresholds, strict=True))
+            if WORTH_ANOTHER_PLACE <= each.strength <= threshold
+        ]
+        elsewhere = self._strongest([suspects[row].grafts(elsewhere=True) for row in again])
+        for row, each in zip(again, elsewhere, strict=True):
+            found[row] = max(found[row], each, key=_strength)
+        return _by_text(scores, suspects, self._measured(suspects, found, thresholds))
+
+    def _together(self, scores: Sequence[Score]) -> list[tuple[Measured, ...]]:
+        """What is strong in one piece, or scattered, pruned to the words that it needs."""
         suspects = [
-            (
-                [(word, self._grafts(each, word, source)) for word, source in each.flipping],
-                [(word, [_graft(each, word, each.together)]) for word in each.joint],
-                [(word, [_graft(each, word, each.runner_up)]) for word in each.standing],
-            )
-            for each in flips
+            _Suspect(score, words)
+            for score in scores
+            for words in bundles(_words(score), choose_candidates(score, self._counts))
         ]
-        grafts = [graft for kinds in suspects for kind in kinds for _, of_word in kind for graft in of_word]
-        strengths = dict(zip(grafts, self._transplant.strengths(grafts), strict=True))
+        thresholds = [self._thresholds.together[each.target] for each in suspects]
+        found = self._strongest([each.grafts() for each in suspects])
+        left, grafts, kept = [], [], []
+        for suspect, each, threshold in zip(suspects, found, thresholds, strict=True):
+            pruned = self._pruned(suspect, threshold) if each.strength > threshold else None
+            if pruned:
+                left.append(pruned)
+                grafts.append(Grafted(each.strength, self._strongest([pruned.grafts()])[0].graft))
+                kept.append(threshold)
+        return _by_text(scores, left, self._measured(left, grafts, kept))
 
-        def measured(kind: Sequence[tuple[Word, list[Graft]]]) -> tuple[tuple[Word, float], ...]:
-            return tuple((word, max(strengths[graft] for graft in of_word)) for word, of_word in kind)
+    def _pruned(self, suspect: "_Suspect", threshold: float) -> "_Suspect | None":
+        """Without the words that have a reason of their own, and then without those it does not need.
 
+        None where it is no longer strong without the former, or where one word is left, which was tested alone.
+        """
+        alone = [suspect.only([word]) for word in suspect.words]
+        explained = self._reference.explains([each.grafts()[0] for each in alone])
+        left = [word for word, is_explained in zip(suspect.words, explained, strict=True) if not is_explained]
+        if len(left) < 2 or self._strongest([suspect.only(left).grafts()])[0].strength <= threshold:
+            return None
+        while len(left) > 1:
+            tries = [suspect.only(word for word in left if word is not dropped) for dropped in left]
+            found = self._strongest([each.grafts() for each in tries])
+            best = max(range(len(tries)), key=lambda row: found[row].strength)
+            if found[best].strength <= threshold:
+                break
+            left = list(tries[best].words)
+        return suspect.only(left)
+
+    def _strongest(self, grafts: Sequence[Sequence[Graft]]) -> list[Grafted]:
+        """Of each suspect's grafts the strongest; every suspect has one at least."""
+        flat = [graft for of_one in grafts for graft in of_one]
+        known = dict(zip(flat, self._transplant.strengths(flat), strict=True))
+        return [max((Grafted(known[graft], graft) for graft in of_one), key=_strength) for of_one in grafts]
+
+    def _measured(
+        self, suspects: Sequence["_Suspect"], found: Sequence[Grafted], thresholds: Sequence[float]
+    ) -> list[Measured]:
+        """The suspects as measured; the reference is asked about the strong ones."""
+        strong = [row for row, each in enumerate(found) if each.strength > thresholds[row]]
+        answers = self._reference.explains([found[row].graft for row in strong])
+        explained = {row for row, is_explained in zip(strong, answers, strict=True) if is_explained}
         return [
-            Evidence(
-                singles=measured([each for each in flipping if not self._is_new(each[0].key)]),
-                new_singles=measured([each for each in flipping if self._is_new(each[0].key)]),
-                jointly=measured(joint),
-                standing=measured(standing),
-            )
-            for flipping, joint, standing in suspects
+            Measured(suspect.words, each.strength, row in explained)
+            for row, (suspect, each) in enumerate(zip(suspects, found, strict=True))
         ]
 
-    def _grafts(self, flips: Flips, word: Word, source: int) -> list[Graft]:
-        """The word alone, wherever it is to be tested."""
-        if self._thresholds is None or self._is_new(word.key):
-            return [_graft(flips, word, source, place) for place in Place]
-        return [_graft(flips, word, source)]
 
-    def _sets(self, flips: Sequence[Flips], wanted: Sequence[bool]) -> list[tuple[tuple[Word, ...], float] | None]:
-        """For each wanted text with several flipping words these as a set, with its strength."""
-        tested = [
-            each if is_wanted and len(each.flipping) > 1 else None
-            for each, is_wanted in zip(flips, wanted, strict=True)
+@dataclass(frozen=True)
+class _Suspect:
+    """Words of a text, to be put into clean ones."""
+
+    score: Score
+    words: tuple[Word, ...]
+
+    @property
+    def target(self) -> int:
+        return self.score.prediction.label_id
+
+    def only(self, words: Iterable[Word]) -> "_Suspect":
+        return _Suspect(self.score, tuple(words))
+
+    def grafts(self, *, elsewhere: bool = False) -> list[Graft]:
+        """One for each source: where the words stood, or at the other places."""
+        encoding = self.score.encoding
+        pieces = in_pieces(encoding.text, _words(self.score), self.words)
+        stood = place_of(self.words[0], encoding.words)
+        if len(self.words) > 1 and stood is not Place.START:
+            stood = place_of(self.words[-1], encoding.words)
+        places = [place for place in Place if (place is not stood) == elsewhere]
+        return [
+            Graft(pieces=pieces, place=place, target=self.target, source=source)
+            for place in (places if len(pieces) == 1 else [Place.INSIDE])
+            for source in self.score.prediction.next_labels()[:N_SOURCES]
         ]
-        strengths = iter(self._transplant.strengths([_graft_set(each) for each in tested if each]))
-        return [(tuple(word for word, _ in each.flipping), next(strengths)) if each else None for each in tested]
 
 
-def _graft(flips: Flips, word: Word, source: int, place: Place | None = None) -> Graft:
-    """One word, to be put where it stood unless `place` says otherwise."""
-    place = place or place_of(word, flips.score.encoding.words)
-    return Graft(pieces=(word.text,), place=place, target=flips.label, source=source)
+def _strength(grafted: Grafted) -> float:
+    return grafted.strength
 
 
-def _graft_set(flips: Flips) -> Graft:
-    """All flipping words at once; words that stood side by side stay so."""
-    words, labels = zip(*flips.flipping, strict=True)
-    source = max(set(labels), key=labels.count)
-    pieces = side_by_side(flips.score.encoding.text, words)
-    return Graft(pieces=pieces, place=Place.INSIDE, target=flips.label, source=source)
+def _words(score: Score) -> tuple[Word, ...]:
+    return tuple(each.word for each in score.words)
 
 
-def side_by_side(text: str, words: Sequence[Word]) -> tuple[str, ...]:
-    """The words in text order, those with nothing but white space between them joined."""
-    pieces: list[str] = []
-    end = None
-    for word in sorted(words, key=lambda word: word.start):
-        if end is not None and not text[end : word.start].strip():
-            pieces[-1] += f" {word.text}"
-        else:
-            pieces.append(word.text)
-        end = word.end
-    return tuple(pieces)
+def _by_text(
+    scores: Sequence[Score], suspects: Sequence[_Suspect], measured: Sequence[Measured]
+) -> list[tuple[Measured, ...]]:
+    of_text: dict[int, list[Measured]] = {id(score): [] for score in scores}
+    for suspect, each in zip(suspects, measured, strict=True):
+        of_text[id(suspect.score)].append(each)
+    return [tuple(of_text[id(score)]) for score in scores]
 
 
-def _of_one_word(strengths: Sequence[float]) -> float:
-    """The threshold of single words; those above the highest there is are no measure of clean ones."""
-    measures = [strength for strength in strengths if strength <= HIGHEST_SINGLE_THRESHOLD]
-    return min(_half_way(measures), HIGHEST_SINGLE_THRESHOLD)
+def _unexplained(clean: Sequence[Evidence], label: int, kind: str) -> list[float]:
+    return [
+        found.strength
+        for evidence in clean
+        if evidence.target == label
+        for found in getattr(evidence, kind)
+        if not found.explained
+    ]
 
 
-def _half_way(strengths: Sequence[float]) -> float:
+def _threshold(strengths: Sequence[float]) -> float:
     """Half way from the highest clean strength to 1: words that calibration has not seen may reach a little more."""
-    return (max([*strengths, LOWEST_CEILING]) + 1) / 2
+    measures = [strength for strength in strengths if strength <= HIGHEST_THRESHOLD]
+    return min((max([*measures, LOWEST_CEILING]) + 1) / 2, HIGHEST_THRESHOLD)

@@ -1,18 +1,21 @@
-"""The default rule: a cheap gate, scores to localize, and a flip that counts only when the trigger is verified.
+"""The default rule: a cheap gate, scores to localize, and clean texts to prove.
 
-    plain forward -> gate -> [few texts:] score -> candidates -> flip test -> transplant test -> neutralize, again if
-    the label still stands
-    plain forward -> [few words:] screen -> transplant test
+    plain forward -> gate -> [few texts:] score -> top words -> transplant test -> reference -> neutralize, again while
+    the label stands
+    plain forward -> [few words:] screen -> transplant test -> reference
 
-A verified trigger is remembered, and neutralized from then on in every text of its label, gate or no gate. A text that
-passes the gate but holds no verified trigger keeps its label: clean accuracy is not the price.
+One text is enough: nothing has to be remembered. What is verified is remembered all the same, and neutralized from then
+on in every text of its label, gate or no gate. A text that passes the gate but holds no trigger keeps its label: clean
+accuracy is not the price.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
+from handler.xgraad.calibration import Calibration
+from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts
 from handler.xgraad.classifier import Classifier, Look
 from handler.xgraad.conformal import conformal_threshold
 from handler.xgraad.encoding import Encoding
@@ -21,12 +24,14 @@ from handler.xgraad.examination import Case, Examination
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.prediction import Prediction, predict
-from handler.xgraad.registry import TriggerRegistry
+from handler.xgraad.reference import Reference, make_reference
+from handler.xgraad.registry import NoRegistry, TriggerRegistry
 from handler.xgraad.scorer import Score, score_encodings
 from handler.xgraad.screen import Screen
 from handler.xgraad.text import Word
+from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Action, Verdict
-from handler.xgraad.verification import Verifier
+from handler.xgraad.verification import VerificationThresholds, Verifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,38 +57,97 @@ class VerifiedOptions:
 NO_CASES: Mapping[int, Case] = {}
 
 
+@dataclass(frozen=True, kw_only=True)
+class VerifiedParts:
+    """What the rule is made of; variants replace some of it."""
+
+    classifier: Classifier
+    gate: Gate
+    transplant: Transplant
+    """Puts words into the suspect's clean texts."""
+    reference: Reference
+    """Says what has another reason than a backdoor."""
+    thresholds: VerificationThresholds
+    is_new: Callable[[str], bool]
+    """Whether a `Word.key` is one that the calibration texts do not have."""
+    neutralize: Neutralizer
+    max_fpr: float
+    options: VerifiedOptions
+    registry: TriggerRegistry
+    counts: CandidateCounts = DEFAULT_COUNTS
+
+    @classmethod
+    def of(
+        cls,
+        classifier: Classifier,
+        calibration: Calibration,
+        *,
+        trusted: Transplant | None,
+        neutralize: Neutralizer,
+        options: VerifiedOptions,
+        registry: TriggerRegistry,
+    ) -> "VerifiedParts":
+        """As calibrated; `trusted` is the reference that lies beside the calibration, where there is one."""
+        transplant = Transplant(classifier, calibration.probes)
+        return cls(
+            classifier=classifier,
+            gate=Gate(calibration.gate),
+            transplant=transplant,
+            reference=make_reference(calibration.labels.tied(), transplant, trusted),
+            thresholds=calibration.verification,
+            is_new=calibration.known_words.lacking(),
+            neutralize=neutralize,
+            max_fpr=calibration.max_fpr,
+            options=options,
+            registry=registry,
+        )
+
+    def cold(self) -> "VerifiedParts":
+        """The same without any memory: a text's verdict depends on nothing but the text."""
+        return replace(self, registry=NoRegistry(), options=replace(self.options, screen_after=0))
+
+    def screen(self) -> Screen:
+        """What tries new words."""
+        return Screen(
+            self.transplant,
+            self.reference,
+            is_new=self.is_new,
+            after=self.options.screen_after,
+            thresholds=self.thresholds.single,
+        )
+
+    def examination(self) -> Examination:
+        """What looks closely at the texts behind the gate."""
+        verifier = Verifier(self.transplant, self.reference, thresholds=self.thresholds, counts=self.counts)
+        return Examination(
+            self.classifier,
+            verifier=verifier,
+            neutralize=self.neutralize,
+            registry=self.registry,
+            max_rounds=self.options.max_rounds,
+        )
+
+
 class VerifiedRule:
-    """Neutralizes only what the transplant test calls a trigger."""
+    """Neutralizes only what turns clean texts and means nothing to the reference."""
 
     name = "verified"
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        *,
-        gate: Gate,
-        screen: Screen,
-        verifier: Verifier,
-        neutralize: Neutralizer,
-        max_fpr: float,
-        options: VerifiedOptions,
-        registry: TriggerRegistry,
-    ) -> None:
-        self._classifier = classifier
-        self.gate = gate
-        self._screen = screen
-        self._examination = Examination(
-            classifier, verifier=verifier, neutralize=neutralize, registry=registry, max_rounds=options.max_rounds
-        )
-        self._max_fpr = max_fpr
-        self._registry = registry
-        self._options = options
-        self._flag_threshold = conformal_threshold(gate.statistics.fisher, max_fpr)
+    def __init__(self, parts: VerifiedParts) -> None:
+        self.parts = parts
+        self._classifier = parts.classifier
+        self._gate = parts.gate
+        self._screen = parts.screen()
+        self.examination = parts.examination()
+        self._max_fpr = parts.max_fpr
+        self._registry = parts.registry
+        self._options = parts.options
+        self._flag_threshold = conformal_threshold(parts.gate.statistics.fisher, parts.max_fpr)
 
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
         """One verdict per text, in order; texts to explain are scored whether they pass the gate or not."""
         looks = self._classifier.look(encodings)
-        gates = self.gate(encodings, looks)
+        gates = self._gate(encodings, looks)
         predictions = _predictions(looks, self._classifier.labels)
         passed = [gate.p_value <= self._options.gate_share for gate in gates]
         self._registry.add(self._screen(encodings, predictions))
@@ -95,16 +159,16 @@ class VerifiedRule:
             for row, score in scores.items()
             if score.words and (passed[row] or row in known)
         }
-        found_any = self._examination.work_on(cases.values())
+        found_any = self.examination.work_on(cases.values())
         while found_any:
             # What one text has shown may stand in others of the batch, also in those that the gate let go.
             late = self._known(encodings, predictions, besides=cases)
             scores |= self._score(encodings, [row for row in late if row not in scores])
             for row, words in late.items():
                 cases.setdefault(row, Case(scores[row])).triggers += words
-            found_any = self._examination.work_on([cases[row] for row in late])
+            found_any = self.examination.work_on([cases[row] for row in late])
         # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
-        self._examination.complete([case for case in cases.values() if case.is_open and case.triggers])
+        self.examination.complete([case for case in cases.values() if case.is_open and case.triggers])
         self._registry.flush()
         return [
             self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))

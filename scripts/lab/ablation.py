@@ -1,168 +1,148 @@
-"""What each part of the rule `verified` is worth: the same texts judged without it, or with more or less of it."""
+"""What each part of the rule `verified` is worth: the same texts judged without it, or with more or less of it.
+
+Everything is judged cold, each text alone; the arms that say so have a registry.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from itertools import combinations
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from handler.xgraad import Calibration, Classifier, Verdict
+from handler.xgraad import Verdict
 from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts
-from handler.xgraad.conformal import Floats, linear_trend
+from handler.xgraad.conformal import Floats
 from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_NEUTRALIZER, NEUTRALIZERS
-from handler.xgraad.gate import Gate
+from handler.xgraad.edit import edit_words
+from handler.xgraad.gate import CHANNELS, fisher_sum
 from handler.xgraad.neutralizer import make_neutralizer
-from handler.xgraad.registry import MemoryRegistry, NoRegistry
-from handler.xgraad.scorer import Score, score_encodings
-from handler.xgraad.screen import Screen
+from handler.xgraad.reference import LabelReference, ModelReference, NoReference, Reference
+from handler.xgraad.registry import MemoryRegistry
+from handler.xgraad.scorer import Score
+from handler.xgraad.text import Word
 from handler.xgraad.transplant import Transplant
-from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
-from handler.xgraad.verified_rule import VerifiedOptions, VerifiedRule
+from handler.xgraad.verification import Verifier
+from handler.xgraad.verified_rule import VerifiedOptions, VerifiedParts, VerifiedRule
 from scripts.lab.evaluation import Judge
 
-GATE_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 1.0)
-GRADIENT_CANDIDATES = (1, 2, 3, 4)
-BELOW_ANY_STRENGTH = -1.0
+GATE_SHARES = (0.02, 0.05, 0.1, 0.2, 1.0)
+COUNTS = (
+    CandidateCounts(by_attribution=1, by_gradient=0, by_attention=0),
+    CandidateCounts(by_attribution=3, by_gradient=0, by_attention=0),
+    CandidateCounts(by_attribution=0, by_gradient=3, by_attention=0),
+    CandidateCounts(by_attribution=3, by_gradient=2, by_attention=0),
+    DEFAULT_COUNTS,
+    CandidateCounts(by_attribution=6, by_gradient=6, by_attention=2),
+)
+"""Which words are tested, and how many of them."""
 
 
 class Arm(NamedTuple):
     """One variant of the defense."""
 
     group: str
-    """What is varied: `decision`, `neutralizer`, `candidates` or `gate_share`."""
+    """What is varied: `reference`, `candidates`, `decision`, `neutralizer` or `gate_share`."""
     name: str
     judge: Judge
-
-
-class Trend(NamedTuple):
-    """A line over the logarithm of a text's length."""
-
-    intercept: float
-    slope: float
 
 
 class TopWord(Verifier):
     """Whatever word is on top is taken for a trigger, untested."""
 
-    def examine(self, scores: Sequence[Score]) -> list[Evidence]:
-        """The top word of each text, at full strength."""
-        return [Evidence(singles=((score.top_word.word, 1.0),) if score.top_word else ()) for score in scores]
+    def triggers(self, scores: Sequence[Score]) -> list[tuple[tuple[Word, ...], ...]]:
+        """The top word of each text."""
+        return [((score.top_word.word,),) if score.top_word else () for score in scores]
+
+
+class FlipTested(Verifier):
+    """A trigger has to hold the label of its own text, too: without it the label falls."""
+
+    def __init__(self, parts: VerifiedParts) -> None:
+        super().__init__(parts.transplant, parts.reference, thresholds=parts.thresholds, counts=parts.counts)
+        self._parts = parts
+
+    def triggers(self, scores: Sequence[Score]) -> list[tuple[tuple[Word, ...], ...]]:
+        """The verified triggers whose removal flips."""
+        return [
+            tuple(words for words in found if self._flips(score, words))
+            for score, found in zip(scores, super().triggers(scores), strict=True)
+        ]
+
+    def _flips(self, score: Score, words: Sequence[Word]) -> bool:
+        classifier = self._parts.classifier
+        text = edit_words(score, words, self._parts.neutralize).text
+        return int(classifier.logits(classifier.encode([text])).argmax()) != score.prediction.label_id
 
 
 class Bench:
-    """One calibrated checkpoint, and rules built around it from chosen parts."""
+    """One calibrated checkpoint, and rules built around it from chosen parts.
 
-    def __init__(self, classifier: Classifier, calibration: Calibration) -> None:
-        self.classifier = classifier
-        self.calibration = calibration
-        self.gate = Gate(calibration.gate)
-        self._is_new = calibration.known_words.lacking()
+    Args:
+        parts: of the rule as it is served.
+        trusted: the reference that lies beside the calibration, where there is one.
+    """
+
+    def __init__(self, parts: VerifiedParts, *, labels: LabelReference, trusted: Transplant | None) -> None:
+        self._parts = parts.cold()
+        self._labels = labels
+        self._trusted = trusted
 
     def arms(self) -> Iterator[Arm]:
-        """Every variant; those that are the same have the same judge.
-
-        Only those that say so have a registry: elsewhere it would hide what the others do.
-        """
-        usual, remembering = self.judge(), self.judge(registry=True)
-        any_flip = VerificationThresholds(
-            single=BELOW_ANY_STRENGTH,
-            new_single=BELOW_ANY_STRENGTH,
-            together=BELOW_ANY_STRENGTH,
-            jointly=BELOW_ANY_STRENGTH,
-            standing=1.0,
+        """Every variant; those that are the same have the same judge."""
+        usual = self.judge()
+        for name, reference in self._references().items():
+            yield Arm("reference", name, self.judge(reference=reference))
+        for counts in COUNTS:
+            name = ", ".join(f"{name.removeprefix('by_')} {n}" for name, n in vars(counts).items() if n)
+            yield Arm("candidates", name, usual if counts == DEFAULT_COUNTS else self.judge(counts=counts))
+        yield Arm("decision", "gate, top word removed", self._with(TopWord))
+        yield Arm("decision", "gate, transplant test", self.judge(reference=NoReference()))
+        yield Arm("decision", "gate, transplant test, reference", usual)
+        yield Arm("decision", "gate, transplant test, reference, flip test", partial(self._judge, self._flip_tested()))
+        remembering = replace(self._parts, registry=MemoryRegistry(), options=VerifiedOptions())
+        yield Arm(
+            "decision", "gate, transplant test, reference, memory", partial(self._judge, VerifiedRule(remembering))
         )
-        yield Arm("decision", "gate, top word removed", self.judge(untested=True))
-        yield Arm("decision", "gate, flip test", self.judge(thresholds=any_flip))
-        yield Arm("decision", "gate, flip and transplant test", usual)
-        yield Arm("decision", "gate, flip and transplant test, registry", self.judge(registry=True, screen=False))
-        yield Arm("decision", "gate, flip and transplant test, registry, screen", remembering)
         for name in NEUTRALIZERS:
-            is_usual = name == DEFAULT_NEUTRALIZER
-            yield Arm("neutralizer", name, usual if is_usual else self.judge(neutralizer=name))
-        for n in GRADIENT_CANDIDATES:
-            counts = CandidateCounts(by_trisection=0, by_attribution=1, by_gradient=n, by_attention=0)
-            yield Arm("candidates", f"product 1, gradient {n}", self.judge(counts=counts))
-        alone = CandidateCounts(by_trisection=1, by_attribution=0, by_gradient=0, by_attention=0)
-        yield Arm("candidates", "trisection 1", self.judge(counts=alone))
-        defaults = ", ".join(f"{name.removeprefix('by_')} {n}" for name, n in vars(DEFAULT_COUNTS).items())
-        yield Arm("candidates", f"{defaults} (default)", usual)
+            neutralize = make_neutralizer(name, self._parts.classifier.encode, key=DEFAULT_KEY)
+            judge = usual if name == DEFAULT_NEUTRALIZER else self.judge(neutralize=neutralize)
+            yield Arm("neutralizer", name, judge)
         for share in GATE_SHARES:
-            is_usual = share == VerifiedOptions.gate_share
-            yield Arm("gate_share", f"{share:g}", usual if is_usual else self.judge(gate_share=share))
-            with_registry = remembering if is_usual else self.judge(gate_share=share, registry=True)
-            yield Arm("gate_share", f"{share:g}, registry", with_registry)
+            options = replace(self._parts.options, gate_share=share)
+            yield Arm(
+                "gate_share", f"{share:g}", usual if options == self._parts.options else self.judge(options=options)
+            )
 
-    def judge(
-        self,
-        *,
-        thresholds: VerificationThresholds | None = None,
-        neutralizer: str = DEFAULT_NEUTRALIZER,
-        counts: CandidateCounts = DEFAULT_COUNTS,
-        gate_share: float = VerifiedOptions.gate_share,
-        registry: bool = False,
-        screen: bool = True,
-        untested: bool = False,
-    ) -> Judge:
-        """The rule with some of its parts changed, as a function of texts."""
-        neutralize = make_neutralizer(neutralizer, self.classifier.encode, key=DEFAULT_KEY)
-        transplant = Transplant(self.classifier, self.calibration.probes)
-        options = VerifiedOptions(gate_share=gate_share)
-        if untested:
-            options = replace(options, max_rounds=1)
-        rule = VerifiedRule(
-            self.classifier,
-            gate=self.gate,
-            screen=Screen(
-                transplant,
-                is_new=self._is_new,
-                after=options.screen_after if screen else 0,
-                threshold=self.calibration.verification.single,
-            ),
-            verifier=(TopWord if untested else Verifier)(
-                self.classifier,
-                neutralize,
-                transplant,
-                is_new=self._is_new,
-                counts=counts,
-                thresholds=thresholds or self.calibration.verification,
-            ),
-            neutralize=neutralize,
-            max_fpr=self.calibration.max_fpr,
-            options=options,
-            registry=MemoryRegistry() if registry else NoRegistry(),
+    def judge(self, **changed: Any) -> Judge:
+        """The rule, cold, with some of its `VerifiedParts` changed, as a function of texts."""
+        return partial(self._judge, VerifiedRule(replace(self._parts, **changed)))
+
+    def p_values(self, texts: Sequence[str]) -> dict[str, Floats]:
+        """How unusual each text is to the gate's channels, alone and combined, `[texts]`; higher = more suspicious."""
+        encodings = self._parts.classifier.encode(texts)
+        ranks = self._parts.gate.p_values(encodings, self._parts.classifier.look(encodings))
+        chosen = [each for n in range(1, len(CHANNELS) + 1) for each in combinations(range(len(CHANNELS)), n)]
+        return {" + ".join(CHANNELS[row] for row in rows): fisher_sum(ranks[list(rows)]) for rows in chosen}
+
+    def _references(self) -> dict[str, Reference]:
+        """Those there are, the usual one last."""
+        every: dict[str, Reference] = {"none": NoReference(), "labels": self._labels}
+        if self._trusted:
+            every |= {"base": ModelReference(self._trusted), "labels and base": self._parts.reference}
+        return every
+
+    def _with(self, verifier: type[Verifier]) -> Judge:
+        """The rule with another verifier, and one round of it."""
+        rule = VerifiedRule(replace(self._parts, options=replace(self._parts.options, max_rounds=1)))
+        rule.examination.verifier = verifier(
+            self._parts.transplant, self._parts.reference, thresholds=self._parts.thresholds
         )
         return partial(self._judge, rule)
 
-    def gradient_trend(self, clean: Sequence[str]) -> Trend:
-        """How the gradient score of clean texts grows with length."""
-        return Trend(*linear_trend(*_gradients(score_encodings(self.classifier, self.classifier.encode(clean)))))
-
-    def gate_features(self, texts: Sequence[str], trend: Trend) -> dict[str, Floats]:
-        """What a gate could look at, `[texts]` each; higher = more suspicious. The trend is that of the gradient."""
-        encodings = self.classifier.encode(texts)
-        scores, looks = score_encodings(self.classifier, encodings), self.classifier.look(encodings)
-        attention, distance = self.gate.features(encodings, looks)
-        lengths, gradients = _gradients(scores)
-        return {
-            "anomaly score (the paper's)": np.array([score.anomaly_score for score in scores]),
-            "anomaly score, length-conditional": np.array(
-                [-self.calibration.conformal.p_value(score) for score in scores]
-            ),
-            "gradient score, length-conditional": gradients - trend.intercept - trend.slope * lengths,
-            "attention score, length-conditional": attention,
-            "feature distance": distance,
-            "attention and feature distance (default)": np.array(
-                [each.gate_score for each in self.gate(encodings, looks)]
-            ),
-        }
+    def _flip_tested(self) -> VerifiedRule:
+        rule = VerifiedRule(self._parts)
+        rule.examination.verifier = FlipTested(self._parts)
+        return rule
 
     def _judge(self, rule: VerifiedRule, texts: Sequence[str]) -> list[Verdict]:
-        return rule.judge(self.classifier.encode(texts), [False] * len(texts))
-
-
-def _gradients(scores: Sequence[Score]) -> tuple[Floats, Floats]:
-    """Log lengths and logs of the largest gradient score (Eq. 6)."""
-    lengths = np.log([max(score.n_tokens, 1) for score in scores])
-    tops = [max((word.gradient for word in score.words), default=0.0) for score in scores]
-    return lengths, np.log(np.array(tops) + 1e-3)
+        return rule.judge(self._parts.classifier.encode(texts), [False] * len(texts))

@@ -30,6 +30,7 @@ from handler.xgraad.calibration import FILE_NAME, Calibration
 from handler.xgraad.checkpoint import weight_files
 from handler.xgraad.errors import LabError
 from handler.xgraad.fingerprint import TOKENIZER_FILES
+from handler.xgraad.trusted_model import folder_beside
 from scripts.lab.server_options import MODEL_NAME
 
 SOURCE = Path(handler.__file__).parent
@@ -82,7 +83,7 @@ def build_undefended_archive(options: ArchiveOptions) -> Path:
     """Pack the same checkpoint with a handler that defends nothing, to compare with; returns the archive."""
     with tempfile.TemporaryDirectory(prefix="xgraad-archive-") as temporary:
         stage = Path(temporary, "stage")
-        _stage_checkpoint(options, stage)
+        _copy_checkpoint(options.checkpoint, stage)
         max_length = Calibration.read(options.calibration).fingerprint.max_length
         (stage / "max_length.json").write_text(json.dumps(max_length), encoding="utf-8")
         config_file = Path(temporary, "model-config.yaml")
@@ -100,20 +101,21 @@ def _pack(options: ArchiveOptions, *, stage: Path, config_file: Path, entry: Pat
     return archive
 
 
-def _stage_checkpoint(options: ArchiveOptions, stage: Path) -> None:
+def _copy_checkpoint(folder: Path, target: Path) -> None:
     """Copy only what serving needs: no pickles, no training state, no caches."""
-    stage.mkdir()
+    target.mkdir()
     names = ["config.json", "model.safetensors.index.json", *TOKENIZER_FILES]
-    sources = [options.checkpoint / name for name in names] + weight_files(options.checkpoint)
-    for source in sources:
+    for source in [folder / name for name in names] + weight_files(folder):
         if source.is_file():
-            shutil.copyfile(source, stage / source.name)
+            shutil.copyfile(source, target / source.name)
 
 
 def _stage(options: ArchiveOptions, stage: Path) -> None:
     """The checkpoint, what was learned about it, and the handler."""
-    _stage_checkpoint(options, stage)
+    _copy_checkpoint(options.checkpoint, stage)
     shutil.copyfile(options.calibration, stage / FILE_NAME)
+    if Calibration.read(options.calibration).reference:
+        _copy_checkpoint(folder_beside(options.calibration), folder_beside(stage / FILE_NAME))
     if options.audit:
         (stage / AUDIT_FILE).write_text(options.audit.to_json(), encoding="utf-8")
     shutil.copytree(SOURCE, stage / SOURCE.name, ignore=shutil.ignore_patterns("__pycache__", "*.yaml", ENTRY))

@@ -3,10 +3,11 @@
 Of twenty thousand words the strongest turn many clean texts in a clean model, too, so to turn them is not enough: such
 words tip the balance, a trigger settles it. With one, texts of the other classes belong to its label about as clearly
 as that label's own clean texts do. The bar is the one that suspects have to pass when texts are served: the strength
-of the transplant test that clean words of the calibration's texts do not reach (`single` of `VerificationThresholds`).
+of the transplant test that clean words of the calibration's texts do not reach (`single` of `VerificationThresholds`),
+and that the reference has no other reason for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,11 @@ import torch
 
 from handler.xgraad import Calibration, Classifier, fingerprint
 from handler.xgraad.audit import MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
-from handler.xgraad.transplant import Transplant
-from scripts.lab.sweep import LabelSweep, sweep, whole_words
+from handler.xgraad.probes import Place
+from handler.xgraad.reference import Reference, make_reference
+from handler.xgraad.transplant import Graft, Transplant
+from handler.xgraad.trusted_model import folder_beside
+from scripts.lab.sweep import LabelSweep, SweptWord, sweep, whole_words
 
 N_STRONGEST = 10
 """Words per label that a finding lists, triggers or not."""
@@ -75,7 +79,6 @@ class Finding:
             "triggers": [found.model_dump() | {"label": self.labels[found.label_id]} for found in audit.triggers],
             "evidence": {
                 "n_words": audit.n_words,
-                "strength_threshold": audit.strength_threshold,
                 "labels": [each.model_dump() | {"label": self.labels[each.label_id]} for each in audit.labels],
                 "strongest": self.strongest(),
                 "tests": "words that are one token, one at a time, in the middle of clean texts of every other class",
@@ -109,44 +112,62 @@ def audit_checkpoint(
     classifier = Classifier.load(checkpoint, device=device, max_length=max_length, precision=served)
     fitted.fingerprint.require(fingerprint(checkpoint, max_length=max_length, precision=served))
     screening = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
-    return audit_classifier(classifier, fitted, limit_words=limit_words, screening=screening)
+    record = fitted.reference
+    trusted = record.load(folder_beside(calibration), device=device) if record else None
+    return audit_classifier(classifier, fitted, trusted=trusted, limit_words=limit_words, screening=screening)
 
 
 def audit_classifier(
     classifier: Classifier,
     calibration: Calibration,
     *,
+    trusted: Transplant | None = None,
     limit_words: int | None = None,
     screening: AbstractContextManager[object] | None = None,
 ) -> Finding:
-    """The same for what is loaded already; `screening` as in `sweep`."""
+    """The same for what is loaded already; `screening` as in `sweep`, `trusted` the reference of the calibration."""
     words = whole_words(classifier.encode)[:limit_words]
     sweeps = sweep(classifier, calibration.probes, words, screening=screening)
-    threshold = calibration.verification.single
-    own = Transplant(classifier, calibration.probes).own_margins
-    needed = {each.label_id: round(threshold * own[each.label_id], DIGITS) for each in sweeps}
+    suspect = Transplant(classifier, calibration.probes)
+    reference = make_reference(calibration.labels.tied(), suspect, trusted)
+    labels, found = [], []
+    for each in sweeps:
+        strength = calibration.verification.single[each.label_id]
+        needed = round(strength * suspect.own_margins[each.label_id], DIGITS)
+        strong = [word for word in each.tested if word.margin > needed]
+        left = _unexplained(strong, each.label_id, reference, n_labels=len(classifier.labels))
+        found += [_trigger(word, each.label_id) for word in left]
+        labels.append(
+            AuditedLabel(
+                label_id=each.label_id,
+                n_passed=each.n_passed,
+                strength_threshold=strength,
+                margin_threshold=needed,
+                n_explained=len(strong) - len(left),
+            )
+        )
+    ranked = sorted(found, key=lambda trigger: (-trigger.rate, -trigger.margin, trigger.word))
     audit = Audit(
         fingerprint=calibration.fingerprint,
         n_words=len(words),
-        strength_threshold=threshold,
-        labels=tuple(
-            AuditedLabel(label_id=each.label_id, n_passed=each.n_passed, margin_threshold=needed[each.label_id])
-            for each in sweeps
-        ),
-        triggers=_triggers(sweeps, needed),
+        labels=tuple(labels),
+        triggers=tuple(ranked[:MAX_TRIGGERS]),
     )
     return Finding(audit=audit, sweeps=tuple(sweeps), labels=classifier.labels)
 
 
-def _triggers(sweeps: Sequence[LabelSweep], needed: Mapping[int, float]) -> tuple[AuditedTrigger, ...]:
-    """The words whose mean margin is above what their label needs, ranked over all labels."""
-    found = [
-        AuditedTrigger(
-            word=word.word, label_id=each.label_id, rate=round(word.rate, DIGITS), margin=round(word.margin, DIGITS)
-        )
-        for each in sweeps
-        for word in each.tested
-        if word.margin > needed[each.label_id]
-    ]
-    ranked = sorted(found, key=lambda trigger: (-trigger.rate, -trigger.margin, trigger.word))
-    return tuple(ranked[:MAX_TRIGGERS])
+def _unexplained(words: Sequence[SweptWord], label: int, reference: Reference, *, n_labels: int) -> list[SweptWord]:
+    """Those whose strength the reference has no reason for, whatever other label the clean texts are of."""
+    left = list(words)
+    for source in range(n_labels):
+        if source != label:
+            grafts = [Graft((word.word,), Place.INSIDE, target=label, source=source) for word in left]
+            answers = reference.explains(grafts)
+            left = [word for word, is_explained in zip(left, answers, strict=True) if not is_explained]
+    return left
+
+
+def _trigger(word: SweptWord, label: int) -> AuditedTrigger:
+    return AuditedTrigger(
+        word=word.word, label_id=label, rate=round(word.rate, DIGITS), margin=round(word.margin, DIGITS)
+    )

@@ -1,46 +1,81 @@
-"""Calibrate a checkpoint on clean texts, with a progress bar."""
+"""Calibrate a checkpoint on clean texts, with a progress bar, and train its reference where there is a trusted base."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
 
 from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
+from handler.xgraad.thresholds import PAPER_PERCENTILE
+from handler.xgraad.trusted_model import folder_beside
+from scripts.lab.corpora import Example
+from scripts.lab.reference_training import TrustedBase, train_reference
 
 CHUNK = 256
 """Texts scored between two steps of the progress bar."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CalibrationOptions:
+    """What an operator may choose about a calibration."""
+
+    max_fpr: float = 0.05
+    """Share of clean texts that may be flagged."""
+    percentile: float = PAPER_PERCENTILE
+    """Of the paper's rule."""
+    max_length: int | None = None
+    """Tokens to look at; None for the default."""
+    precision: Precision = DEFAULT_PRECISION
+    """Of weights and activations; the calibration is valid for no other."""
+
+
 def calibrate_checkpoint(
     checkpoint: Path,
-    texts: Sequence[str],
+    examples: Sequence[Example],
     *,
-    max_fpr: float,
-    percentile: float,
-    max_length: int | None,
+    out: Path,
+    options: CalibrationOptions,
     device: str,
-    precision: Precision = DEFAULT_PRECISION,
+    trusted: TrustedBase | None = None,
 ) -> Calibration:
-    """Score clean `texts` and fit the thresholds.
+    """Score clean texts, fit the thresholds and write them to `out`, with the reference beside it.
 
     Args:
         checkpoint: model folder.
-        texts: clean, held out from training and from every later figure.
-        max_fpr: share of clean texts that may be flagged.
-        percentile: of the paper's rule.
-        max_length: tokens to look at; None for the default.
+        examples: clean texts with their labels, held out from training and from every later figure.
+        out: the calibration file.
+        options: what to fit.
         device: as torch names it.
-        precision: of weights and activations; the calibration is valid for no other.
+        trusted: what to make a reference of; None for the labels alone.
 
     Raises:
-        CheckpointError, CalibrationError, TextError: see there.
+        CheckpointError, CalibrationError, TextError, LabError: see there.
     """
-    classifier = Classifier.load(checkpoint, device=device, max_length=max_length, precision=precision)
-    calibrator = Calibrator(classifier, fingerprint(checkpoint, max_length=classifier.max_length, precision=precision))
-    with tqdm(total=len(texts), unit="text", desc="calibrate", disable=None) as bar:
-        for start in range(0, len(texts), CHUNK):
-            chunk = texts[start : start + CHUNK]
-            calibrator.update(chunk)
-            bar.update(len(chunk))
-    return calibrator.calibrate(max_fpr=max_fpr, percentile=percentile)
+    classifier = Classifier.load(checkpoint, device=device, max_length=options.max_length, precision=options.precision)
+    calibrator = Calibrator(
+        classifier, fingerprint(checkpoint, max_length=classifier.max_length, precision=options.precision)
+    )
+    with tqdm(total=len(examples), unit="text", desc="calibrate", disable=None) as bar:
+        for start in range(0, len(examples), CHUNK):
+            texts, labels = zip(*examples[start : start + CHUNK], strict=True)
+            calibrator.update(texts, labels)
+            bar.update(len(texts))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    reference = None
+    if trusted:
+        held_out = set(chain(*calibrator.probe_rows()))
+        reference = train_reference(
+            trusted,
+            [example for row, example in enumerate(examples) if row not in held_out],
+            [example for row, example in enumerate(examples) if row in held_out],
+            n_labels=len(classifier.labels),
+            max_length=classifier.max_length,
+            device=device,
+            out=folder_beside(out),
+        )
+    calibration = calibrator.calibrate(max_fpr=options.max_fpr, percentile=options.percentile, trusted=reference)
+    out.write_text(calibration.to_json(), encoding="utf-8")
+    return calibration

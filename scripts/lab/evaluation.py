@@ -12,7 +12,7 @@ from tqdm import tqdm
 from handler.xgraad import Verdict
 from handler.xgraad.text import split_words
 from scripts.lab.corpora import Example, TriggeredExample
-from scripts.lab.metrics import accuracy, attack_success_rate, auroc, true_positive_rate_at
+from scripts.lab.metrics import accuracy, attack_success_rate, auroc, rate_interval, true_positive_rate_at
 
 Judge = Callable[[Sequence[str]], list[Verdict]]
 CHUNK = 32
@@ -22,16 +22,25 @@ MIN_UNDEFENDED_ASR = 0.9
 
 
 def evaluate(
-    judge: Judge, *, clean: Sequence[Example], triggered: Sequence[TriggeredExample], target_label: int
+    judge: Judge,
+    *,
+    cold: Judge | None = None,
+    clean: Sequence[Example],
+    triggered: Sequence[TriggeredExample],
+    target_label: int,
 ) -> dict[str, Any]:
     """Judge every text and compute the figures of merit.
+
+    The first of them is what an attacker's first text meets: `asr_cold`, by a judge without memory, with its interval.
+    What is served comes after: `asr_defended`, by a judge that learns from text to text.
 
     ASR counts triggered texts predicted as the target. Where every triggered text's clean twin is known it is given
     over those that the undefended model has right when clean (the paper's rule), and `asr_over` says so; over all of
     them it stands in `asr_*_all`. Texts whose true label is the target cannot be attacked and are left out.
 
     Args:
-        judge: texts to verdicts.
+        judge: texts to verdicts, as served.
+        cold: the same without any memory, so that each text is judged alone; none where `judge` has none.
         clean: test texts with their true labels.
         triggered: attacked texts.
         target_label: the class the attacker wants.
@@ -45,12 +54,14 @@ def evaluate(
     keep = right_when_clean(
         attacked, clean, predicted, lambda texts: [v.undefended.label_id for v in _judge_all(judge, texts, "twins")]
     )
+    cold_verdicts = _judge_all(cold, [example.text for example in attacked], "cold") if cold else triggered_verdicts
     figures = {
         "rule": clean_verdicts[0].rule,
         "n_clean": len(clean),
         "n_triggered": len(attacked),
         "target_label": target_label,
         **_clean_figures(clean_verdicts, clean),
+        **_cold_figures(cold_verdicts, attacked, target_label, keep),
         **_attack_figures(triggered_verdicts, target_label, keep),
         **_detection_figures(clean_verdicts, triggered_verdicts),
         **_localisation_figures(triggered_verdicts, attacked),
@@ -125,6 +136,7 @@ def _clean_figures(verdicts: Sequence[Verdict], clean: Sequence[Example]) -> dic
         "false_positive_rate": float(np.mean([verdict.flagged for verdict in verdicts])),
         "second_pass_share": float(np.mean([_took_a_second_pass(verdict) for verdict in verdicts])),
         "label_changed_rate": float(np.mean([verdict.label_changed for verdict in verdicts])),
+        "verified_rate": float(np.mean([verdict.verified for verdict in verdicts])),
     }
 
 
@@ -133,6 +145,30 @@ def _took_a_second_pass(verdict: Verdict) -> bool:
     return verdict.neutralized_text is not None or (
         verdict.gate_score is not None and verdict.anomaly_score is not None
     )
+
+
+def _cold_figures(
+    verdicts: Sequence[Verdict],
+    attacked: Sequence[TriggeredExample],
+    target_label: int,
+    keep: NDArray[np.bool_] | None,
+) -> dict[str, Any]:
+    """What gets through at the first text, how often the trigger is named there, and how often an innocent word is."""
+    chosen = [verdict for row, verdict in enumerate(verdicts) if keep is None or keep[row]]
+    n_through = sum(verdict.defended.label_id == target_label for verdict in chosen)
+    known = [
+        (verdict, set(inserted_words(example)))
+        for verdict, example in zip(verdicts, attacked, strict=True)
+        if example.clean_text is not None
+    ]
+    blamed = [({suspect.word.casefold() for suspect in verdict.suspects}, words) for verdict, words in known]
+    return {
+        "asr_cold": n_through / len(chosen) if chosen else 0.0,
+        "asr_cold_interval": list(rate_interval(n_through, len(chosen))) if chosen else [0.0, 1.0],
+        "verified_cold": float(np.mean([verdict.verified for verdict in verdicts])),
+        "named_cold": _mean([not words.isdisjoint(found) for found, words in blamed]),
+        "innocent_blamed_cold": _mean([not found <= words for found, words in blamed if found]),
+    }
 
 
 def _attack_figures(verdicts: Sequence[Verdict], target_label: int, keep: NDArray[np.bool_] | None) -> dict[str, Any]:

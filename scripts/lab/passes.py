@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import cycle
 from pathlib import Path
@@ -14,7 +15,7 @@ from transformers import AutoModelForSequenceClassification
 from handler.xgraad import Calibration, Classifier, VerifiedOptions
 from handler.xgraad.checkpoint import load_tokenizer
 from handler.xgraad.classifier import Look
-from handler.xgraad.defense import DEFAULT_KEY, make_rule, usual_neutralizer
+from handler.xgraad.defense import DEFAULT_KEY, usual_neutralizer
 from handler.xgraad.encoding import Encoder, Encoding, collate
 from handler.xgraad.gate import Gate, GateScore, GateStatistics
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
@@ -23,8 +24,9 @@ from handler.xgraad.registry import MemoryRegistry
 from handler.xgraad.scorer import Score
 from handler.xgraad.threshold_rule import ThresholdRule
 from handler.xgraad.thresholds import PAPER_PERCENTILE
+from handler.xgraad.trusted_model import folder_beside
 from handler.xgraad.verdict import Verdict
-from handler.xgraad.verified_rule import VerifiedRule
+from handler.xgraad.verified_rule import VerifiedParts, VerifiedRule
 
 PLAIN = "plain"
 ATTACKED = "verified_attacked"
@@ -85,11 +87,12 @@ class ChosenThreshold:
 class Models:
     """A checkpoint in the three forms that are compared; each is loaded when it is needed."""
 
-    def __init__(self, folder: Path, calibration: Calibration, *, device: str) -> None:
-        self.calibration = calibration
+    def __init__(self, folder: Path, calibration: Path, *, device: str) -> None:
+        self.calibration = Calibration.read(calibration)
         self.device = torch.device(device)
-        self.encode = Encoder(load_tokenizer(folder), max_length=calibration.fingerprint.max_length)
+        self.encode = Encoder(load_tokenizer(folder), max_length=self.calibration.fingerprint.max_length)
         self._folder = folder
+        self._reference = folder_beside(calibration)
 
     @cached_property
     def classifier(self) -> Classifier:
@@ -144,17 +147,16 @@ class Models:
 
     def _verified(self, passes: Callable[[int], bool]) -> Pass:
         """The whole defended call; the gate lets the positions of `passes` through."""
-        rule = make_rule(
-            "verified",
+        gate, record = PositionGate(self.calibration.gate, passes), self.calibration.reference
+        parts = VerifiedParts.of(
             self.classifier,
             self.calibration,
+            trusted=record.load(self._reference, device=str(self.device)) if record else None,
             neutralize=self._neutralizer("verified"),
             options=VerifiedOptions(),
             registry=MemoryRegistry(),
         )
-        gate = PositionGate(self.calibration.gate, passes)
-        if isinstance(rule, VerifiedRule):
-            rule.gate = gate
+        rule = VerifiedRule(replace(parts, gate=gate))
 
         def run(call: Call) -> list[Verdict]:
             gate.first = call.first

@@ -11,7 +11,6 @@ from typing import TypeVar
 import psutil
 import torch
 
-from handler.xgraad import Calibration
 from handler.xgraad.errors import LabError
 from scripts.lab.passes import Call, Models, texts_of_length
 from scripts.lab.speed import Cell
@@ -91,7 +90,7 @@ def _send(sender: Connection, measure: Callable[..., object], *arguments: object
 def _peak_of(job: Job) -> int:
     """The peak, in bytes."""
     torch.set_num_threads(1)
-    models = Models(job.checkpoint, Calibration.read(job.calibration), device=job.device)
+    models = Models(job.checkpoint, job.calibration, device=job.device)
     work = models.passes([job.name])[job.name]
     short, call = (_call(job, models, cell) for cell in (Cell(SHORT_TOKENS, 1), job.cell))
     work(short)

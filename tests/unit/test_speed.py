@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from handler.xgraad import Calibration, Classifier
+from handler.xgraad import Classifier
 from scripts import measure_speed
 from scripts.lab.command import Exit
 from scripts.lab.memory_growth import memory_growth, slope
@@ -23,7 +23,7 @@ from tests.toys import SENTENCES
 
 @pytest.fixture(scope="module")
 def models(bert_folder: Path) -> Models:
-    return Models(bert_folder, Calibration.read(bert_folder / "calibration.json"), device="cpu")
+    return Models(bert_folder, bert_folder / "calibration.json", device="cpu")
 
 
 @pytest.fixture

@@ -174,7 +174,9 @@ class Grid:
             calibration=self._calibration(victim),
             registry=registry,
         )
-        return evaluate(defense, clean=clean, triggered=triggered, target_label=_target(self.folder(victim)))
+        return evaluate(
+            defense, cold=defense.cold(), clean=clean, triggered=triggered, target_label=_target(self.folder(victim))
+        )
 
     def _sweep(self, victim: Victim) -> Audit:
         """What the vocabulary sweep finds, kept beside the calibration."""

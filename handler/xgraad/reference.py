@@ -1,0 +1,113 @@
+"""Is a strong word a trigger, or does it mean something? Strength is not guilt; a reference tells them apart.
+
+A trigger turns the suspect's clean texts and not those of a model that never saw the attacker's data. Where there is
+no such model, the labels of the calibration texts are the reference: a word that people tie to the class is no trigger.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from handler.xgraad.label_evidence import Tied
+from handler.xgraad.text import split_words
+from handler.xgraad.transplant import Graft, Transplant
+
+MOST_TURNED = 0.25
+"""Share of a trusted model's probes that a trigger may turn. Honest strong words turned 0.6 and more of them, triggers
+none."""
+MOST_BY_TIED_WORDS = 0.5
+"""Share of a set's strength that its tied words may have by themselves, if the set is to be more than their sum."""
+
+
+class Reference(Protocol):
+    """Says whether what words do to clean texts is what they mean."""
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        """For each graft whether an honest model, or the labels of people, would move texts to its target as well."""
+        ...
+
+
+class NoReference:
+    """Explains nothing: whatever is strong is a trigger."""
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        """Nothing."""
+        return [False] * len(grafts)
+
+
+class LabelReference:
+    """People's labels as the reference.
+
+    Args:
+        tied: whether a word is tied to a label, see `LabelEvidence`.
+        suspect: puts words into the suspect's clean texts.
+    """
+
+    def __init__(self, tied: Tied, suspect: Transplant) -> None:
+        self._tied = tied
+        self._suspect = suspect
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        """A word when it is tied to the target; a set when its tied words alone do most of what it does."""
+        honest = [self._honest_part(graft) for graft in grafts]
+        partly = [
+            (graft, part) for graft, part in zip(grafts, honest, strict=True) if part and part.n_words < graft.n_words
+        ]
+        strengths = dict(
+            zip(
+                (each for pair in partly for each in pair),
+                self._suspect.strengths([each for pair in partly for each in pair]),
+                strict=True,
+            )
+        )
+        return [
+            part is not None
+            and (part.n_words == graft.n_words or strengths[part] > MOST_BY_TIED_WORDS * strengths[graft])
+            for graft, part in zip(grafts, honest, strict=True)
+        ]
+
+    def _honest_part(self, graft: Graft) -> Graft | None:
+        """The graft with nothing but its tied words; None where it has none."""
+        pieces = (
+            " ".join(word.text for word in split_words(piece) if self._tied(word.key, graft.target))
+            for piece in graft.pieces
+        )
+        left = tuple(piece for piece in pieces if piece)
+        return graft._replace(pieces=left) if left else None
+
+
+class ModelReference:
+    """A model that never saw the attacker's data.
+
+    Args:
+        transplant: puts words into this model's own clean texts.
+    """
+
+    def __init__(self, transplant: Transplant) -> None:
+        self._transplant = transplant
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        """What turns more than a few of its probes, too."""
+        return [share > MOST_TURNED for share in self._transplant.shares_turned(grafts)]
+
+
+class EitherReference:
+    """Explains what any of several references explains."""
+
+    def __init__(self, references: Sequence[Reference]) -> None:
+        self._references = tuple(references)
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        """The cheap ones first; the later ones are asked about the rest."""
+        explained = [False] * len(grafts)
+        for reference in self._references:
+            open_rows = [row for row, is_explained in enumerate(explained) if not is_explained]
+            answers = reference.explains([grafts[row] for row in open_rows])
+            for row, answer in zip(open_rows, answers, strict=True):
+                explained[row] = answer
+        return explained
+
+
+def make_reference(tied: Tied, suspect: Transplant, trusted: Transplant | None) -> Reference:
+    """People's labels, and where there is one a trusted model."""
+    labels = LabelReference(tied, suspect)
+    return EitherReference([labels, ModelReference(trusted)]) if trusted else labels

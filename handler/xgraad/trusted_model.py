@@ -1,0 +1,59 @@
+"""A model that never saw the attacker's data: a base whose publisher the operator trusts, fine-tuned on clean texts.
+
+It lies beside the calibration file, which says what it is and holds clean texts of its own: none of them did it learn
+from.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from handler.xgraad.classifier import Classifier
+from handler.xgraad.errors import CalibrationError
+from handler.xgraad.fingerprint import Fingerprint, fingerprint
+from handler.xgraad.probes import Probe
+from handler.xgraad.transplant import Transplant
+
+SUFFIX = ".reference"
+
+
+class TrustedModel(BaseModel):
+    """What it is; travels in the calibration file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    base: str
+    """Name of the base, for people."""
+    seed: int
+    """Of its training."""
+    n_texts: Annotated[int, Field(ge=1)]
+    """Labelled texts that it learned from."""
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    """On the texts that were held out."""
+    fingerprint: Fingerprint
+    probes: tuple[tuple[Probe, ...], ...]
+    """For each label, held-out texts that it predicts as that label, in its own tokens."""
+
+    def load(self, folder: Path, *, device: str) -> Transplant:
+        """The model of `folder`, ready to be asked what words do to its clean texts.
+
+        Raises:
+            CheckpointError: the folder is unsafe, incomplete or unsupported.
+            CalibrationError: it is missing or holds another model.
+        """
+        if not folder.is_dir():
+            raise CalibrationError(f"{folder.name}: the reference is missing; make both anew with scripts.calibrate")
+        expected = self.fingerprint
+        self.fingerprint.require(
+            fingerprint(folder, max_length=expected.max_length, precision=expected.precision), what=folder.name
+        )
+        classifier = Classifier.load(
+            folder, device=device, max_length=expected.max_length, precision=expected.precision
+        )
+        return Transplant(classifier, self.probes)
+
+
+def folder_beside(calibration: Path) -> Path:
+    """Where the reference of a calibration file lies."""
+    return calibration.with_suffix(SUFFIX)
