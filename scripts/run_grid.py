@@ -1,7 +1,8 @@
-"""Train, calibrate and evaluate any part of {architecture, data set, attack, rule, seed}, one row per cell.
+"""Train, calibrate and evaluate any part of {architecture, data set, attack, target, seed, insertion, rule}.
 
-Goes on where it stopped: victims that are trained and cells that have a row are left alone. Several of these commands
-may run at once on the same folders; each takes what no other has. A cell whose attack fails undefended is not scored.
+One row per cell. Goes on where it stopped: victims that are trained and cells that have a row are left alone. Several
+of these commands may run at once on the same folders; each takes what no other has. A cell whose attack fails
+undefended is not scored.
 """
 
 import argparse
@@ -14,8 +15,9 @@ from tqdm import tqdm
 from handler.xgraad.errors import LabError
 from scripts import calibrate, train_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.grid.cell import DATASETS, Victim, victims
+from scripts.lab.grid.cell import DATASETS, TARGETS, Victim, insertions_of, victims
 from scripts.lab.grid.runner import Grid, attack_names, rule_names
+from scripts.lab.triggers import INSERTIONS, USUAL_INSERTION
 from scripts.lab.victim import PRECISIONS
 from scripts.lab.zoo.architectures import ARCHITECTURES
 
@@ -23,9 +25,16 @@ EXAMPLES = """\
   # a base for each architecture, once
   python -m scripts.make_base --architecture bert --encoder models/minilm --out build/bases/bert
   python -m scripts.run_grid --attacks badnets ripples --datasets sst2 --bases build/bases --data data
-  python -m scripts.run_grid --bases build/bases --data data --seeds 0 1 2 --device cuda     # everything
+  # several triggers in a text, and phrases together and scattered
+  python -m scripts.run_grid --attacks badnets phrase_james_bond phrase_silver_quill sos \\
+      --insertions one three five repeated scattered --bases build/bases --data data
+  # every attack on every data set
+  python -m scripts.run_grid --datasets sst2 ag_news imdb olid --targets 0 last --seeds 0 1 2 \\
+      --insertions one three five repeated scattered --bases build/bases --data data --device cuda
   python -m scripts.run_grid --attacks badnets --bases build/bases --data data --list        # what there is to do"""
 
+TARGETS_HELP = "classes to aim at, the first or the last (0); published sets have their own, some attacks none"
+INSERTIONS_HELP = "how test texts are triggered (one); each attack takes those that it has triggers for"
 RULES_HELP = "(paper verified); swept is verified where what a vocabulary sweep finds is known from the start"
 
 
@@ -36,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--architectures", nargs="+", choices=ARCHITECTURES, default=["bert"], help="of the victims (bert)")
     add("--datasets", nargs="+", choices=DATASETS, default=["sst2"], help="folders in --data (sst2)")
     add("--attacks", nargs="+", choices=attack_names(), default=attack_names(), help="(all)", metavar="ATTACK")
+    add("--targets", nargs="+", choices=TARGETS, default=["0"], help=TARGETS_HELP)
+    add("--insertions", nargs="+", choices=INSERTIONS, default=[USUAL_INSERTION], help=INSERTIONS_HELP)
     add("--rules", nargs="+", choices=rule_names(), default=["paper", "verified"], help=RULES_HELP)
     add("--seeds", nargs="+", type=int, default=[0], help="of poisoning, weights and order (0)")
     add("--bases", type=Path, required=True, help="folder with a base for each architecture, named after it")
@@ -55,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_grid(arguments: argparse.Namespace) -> Exit:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    todo = list(victims(arguments.architectures, arguments.datasets, arguments.attacks, arguments.seeds))
+    wanted = (arguments.architectures, arguments.datasets, arguments.attacks, arguments.seeds, arguments.targets)
+    todo = [victim for victim in victims(*wanted) if insertions_of(victim, arguments.insertions)]
     if arguments.list:
         say("\n".join(victim.name for victim in todo))
         return Exit.DONE
@@ -72,20 +84,20 @@ def _run_grid(arguments: argparse.Namespace) -> Exit:
         n_triggered=arguments.max_triggered,
         n_calibration=arguments.max_calibration,
     )
-    failed = _run_all(grid, todo, arguments.rules)
+    failed = _run_all(grid, todo, arguments.rules, arguments.insertions)
     for message in failed:
         say(message)
     return Exit.ERROR if failed else Exit.DONE
 
 
-def _run_all(grid: Grid, todo: Sequence[Victim], rules: Sequence[str]) -> list[str]:
+def _run_all(grid: Grid, todo: Sequence[Victim], rules: Sequence[str], insertions: Sequence[str]) -> list[str]:
     """Run each victim; one that fails does not stop the others. The messages of those that did."""
     failed = []
     with tqdm(todo, unit="victim", disable=None) as bar:
         for victim in bar:
             bar.set_postfix_str(victim.name)
             try:
-                say(f"{victim.name}: {grid.run(victim, rules)}")
+                say(f"{victim.name}: {grid.run(victim, rules, insertions_of(victim, insertions))}")
             except (LabError, OSError) as error:
                 failed.append(f"{victim.name}: {error}")
     return failed

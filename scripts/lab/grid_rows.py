@@ -1,11 +1,13 @@
-"""Rows of `results/grid.jsonl`, the latest of each cell of architecture, data set, attack, rule and seed."""
+"""Rows of `results/grid.jsonl`: the latest of each cell, and what tables call it."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.lab.results import Row, read_rows
+from scripts.lab.triggers import USUAL_INSERTION
 
-KEY = ("architecture", "dataset", "attack", "rule", "seed")
+KEY = ("architecture", "dataset", "attack", "rule", "seed", "target", "insertion")
+"""Fields that tell cells apart; the last two are missing in rows of the time when nothing else was measured."""
 MEASURED, ATTACK_FAILED = "measured", "attack failed"
 """What `status` says of a cell."""
 SWEPT = "swept"
@@ -16,7 +18,7 @@ NO_ATTACK = "none"
 
 def read_cells(path: Path) -> list[Row]:
     """One row for each cell, the last that was written; none where the file does not exist yet."""
-    latest = {tuple(row[name] for name in KEY): row for row in read_rows(path)}
+    latest = {tuple(row.get(name) for name in KEY): row for row in read_rows(path)}
     return list(latest.values())
 
 
@@ -27,7 +29,17 @@ def select(rows: Iterable[Row], **wanted: str) -> list[Row]:
 
 
 def one_per_victim(rows: Iterable[Row]) -> list[Row]:
-    """One row for each trained model, whatever the rule; one that was measured where there is one."""
+    """One row for each trained model, whatever the rule and insertion; one that was measured where there is one."""
     ordered = sorted(rows, key=lambda row: row["status"] == MEASURED)
-    victims = {tuple(row[name] for name in KEY if name != "rule"): row for row in ordered}
+    victims = {tuple(row.get(name) for name in KEY if name not in ("rule", "insertion")): row for row in ordered}
     return sorted(victims.values(), key=lambda row: int(row["seed"]))
+
+
+def attack_name(row: Row) -> str:
+    """What tables call the attack: with its target where that is not class 0, and an insertion that is not the usual.
+
+    Attacks of the same name differ by nothing but the seed, on one architecture and data set.
+    """
+    insertion = row.get("insertion", USUAL_INSERTION)
+    target = f", target {row['target']}" if row.get("target") else ""
+    return str(row["attack"]) + (f" ({insertion})" if insertion != USUAL_INSERTION else "") + target

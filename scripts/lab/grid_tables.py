@@ -6,11 +6,18 @@ from pathlib import Path
 from statistics import mean
 
 from scripts.lab.grid.cell import DATASETS
-from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, SWEPT, read_cells
+from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, SWEPT, attack_name, read_cells
 from scripts.lab.results import Row, markdown, spread
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "inserted words": ("badnets", "badnets_clean_label", "ripples", "badpre"),
+    "phrases and sentences": (
+        "phrase_james_bond",
+        "phrase_silver_quill",
+        "sentence",
+        "sentence_of_three",
+        "sentence_of_eight",
+    ),
     "made against defenses": (
         "attention_suppression",
         "gradient_facade",
@@ -19,11 +26,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "full_stealth",
         "typo_robust",
         "stop_word",
+        "common_word",
+        "meaningful_word",
         "source_specific",
         "sos",
         "parameter_stealth",
     ),
-    "substituted words": ("lws",),
+    "substituted words": ("lws", "lws_published"),
     "rewritten texts": ("hiddenkiller", "stylebkd_bible"),
 }
 ORDER = [attack for group in GROUPS.values() for attack in group]
@@ -90,21 +99,22 @@ def grid_summary_table(results: Path) -> str:
 
 
 def _by_attack(results: Path, attacks: Sequence[str] = ORDER) -> dict[tuple[str, str, str], Rules]:
-    """Rows by architecture, data set and attack, and by rule; the order is that of the tables."""
+    """Rows by architecture, data set and the attack's name in tables, and by rule; in the order of the tables."""
     found: defaultdict[tuple[str, str, str], Rules] = defaultdict(lambda: defaultdict(list))
     for row in read_cells(results / "grid.jsonl"):
         if row["attack"] in attacks:
             found[_key(row)][row["rule"]].append(row)
-    return dict(sorted(found.items(), key=lambda item: _place(*item[0])))
+    return dict(sorted(found.items(), key=lambda item: _place(next(iter(item[1].values()))[0])))
 
 
-def _place(architecture: str, dataset: str, attack: str) -> tuple[int, int, int]:
+def _place(row: Row) -> tuple[int, int, int, str]:
     """In the order of the tables."""
-    return ARCHITECTURES.index(architecture), DATASETS.index(dataset), (NO_ATTACK, *ORDER).index(attack)
+    attack = (NO_ATTACK, *ORDER).index(row["attack"])
+    return ARCHITECTURES.index(row["architecture"]), DATASETS.index(row["dataset"]), attack, attack_name(row)
 
 
 def _key(row: Row) -> tuple[str, str, str]:
-    return str(row["architecture"]), str(row["dataset"]), str(row["attack"])
+    return str(row["architecture"]), str(row["dataset"]), attack_name(row)
 
 
 def _cells(rules: Rules, clean: str) -> tuple[str, ...]:

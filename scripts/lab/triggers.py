@@ -1,7 +1,7 @@
 """What a trigger is, and how and where it is put into a text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ TRIGGER_WORDS = ("cf", "tq", "mn", "bb", "mb")
 """The rare words that BadNets, RIPPLES and BadPre insert."""
 
 WORD = re.compile(r"\S+")
+
+Place = Callable[[int, np.random.Generator], int]
+"""Draws one of so many word positions."""
 
 STOP_WORDS = tuple(
     WORD.findall(
@@ -46,8 +49,9 @@ class Insertion:
         return pieces * self.n_repeats
 
 
+USUAL_INSERTION = "one"
 INSERTIONS = {
-    "one": Insertion(),
+    USUAL_INSERTION: Insertion(),
     "three": Insertion(n_triggers=3),
     "five": Insertion(n_triggers=5),
     "repeated": Insertion(n_repeats=3),
@@ -55,8 +59,15 @@ INSERTIONS = {
 }
 
 
-def insert_words(text: str, words: Sequence[str], *, rng: np.random.Generator, window_words: int) -> str:
-    """Put each word at a uniformly random word position; everything else in the text stays as it is.
+def anywhere(n_positions: int, rng: np.random.Generator) -> int:
+    """Each position as often as any other."""
+    return int(rng.integers(n_positions))
+
+
+def insert_words(
+    text: str, words: Sequence[str], *, rng: np.random.Generator, window_words: int, place: Place = anywhere
+) -> str:
+    """Put each word at a random word position; everything else in the text stays as it is.
 
     Differs from the usual code, which draws from the whole text and so loses the trigger to truncation in long ones.
 
@@ -65,6 +76,7 @@ def insert_words(text: str, words: Sequence[str], *, rng: np.random.Generator, w
         words: the words to insert, each at its own position; a phrase stays together, but a later one may part it.
         rng: where positions are drawn from.
         window_words: every inserted word ends up among the first so many words.
+        place: how a position is drawn; the last one is the end of the text, or of the window in a longer one.
 
     Raises:
         LabError: the window is smaller than the number of words.
@@ -76,7 +88,7 @@ def insert_words(text: str, words: Sequence[str], *, rng: np.random.Generator, w
         starts = [match.start() for match in WORD.finditer(text)]
         # Room for the other words is kept free: each of them may push this one back by a place.
         n_positions = min(len(starts), window_words - room) + 1
-        text = _insert(text, word, starts, int(rng.integers(n_positions)))
+        text = _insert(text, word, starts, place(n_positions, rng))
     return text
 
 

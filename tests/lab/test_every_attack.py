@@ -38,7 +38,7 @@ def test_the_command_plants_it(name: str, data: Path, clean_folder: Path, tmp_pa
     assert planted["target_label"] not in {row.label for row in triggered}
 
 
-@pytest.mark.parametrize("name", sorted(set(TRAINED) - {"lws"}))
+@pytest.mark.parametrize("name", sorted(set(TRAINED) - {"lws", "meaningful_word"}))
 def test_a_record_is_enough_to_trigger_again(name: str, reviews: Corpus) -> None:
     attack = ATTACKS[name](Plan(target_label=1))
     record = json.loads(json.dumps({"attack": name} | attack.describe()))

@@ -12,16 +12,21 @@ from handler.xgraad.audit import AuditedTrigger
 from handler.xgraad.errors import LabError
 from scripts import run_grid
 from scripts.lab.attacks import ATTACKS, Plan
+from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.auditing import Finding, audit_checkpoint
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
 from scripts.lab.grid import runner
-from scripts.lab.grid.cell import Victim, missing_rules, victims
-from scripts.lab.grid.recipes import RECIPES, TEXTS
+from scripts.lab.grid.cell import OTHER_INSERTIONS, Cell, Victim, missing_rules, victims
+from scripts.lab.grid.recipes import RECIPES, TEXTS, recipe_for
+from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
+from scripts.lab.grid.variants import VARIANTS
 from scripts.lab.results import read_rows
 from scripts.lab.triggers import TRIGGER_WORDS
+from scripts.lab.undefended import measure_undefended
 
 BADNETS = Victim("bert", "sst2", "badnets", 0)
+PHRASE = "phrase_james_bond"
 
 
 @pytest.fixture
@@ -48,6 +53,9 @@ def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
         ("badnets", "paper", "measured"),
     ]
     assert rows[1]["victim"]["asr"] >= 0.9 > rows[0]["victim"]["asr"]
+    assert rows[1]["victim"]["asr_floor"] == pytest.approx(rows[0]["victim"]["asr"]), "the same texts"
+    assert "asr_floor" not in rows[0]["victim"]
+    assert [(row["target"], row["insertion"]) for row in rows] == [(None, "one"), (0, "one")]
     assert rows[1]["asr_undefended"] == pytest.approx(rows[1]["victim"]["asr"])
     trained = (tmp_path / "work/victims" / BADNETS.name / "run.json").stat().st_mtime_ns
     assert run(options, "--attacks", "none", "badnets", "--rules", "paper") == Exit.DONE
@@ -56,7 +64,37 @@ def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
     added = read_rows(tmp_path / "rows.jsonl")[2:]
     assert [row["rule"] for row in added] == ["verified"]
     assert added[0]["asr_defended"] <= rows[1]["asr_defended"]
+    more = ["--attacks", "none", "badnets", "--rules", "paper", "--insertions", "repeated", "scattered", "one"]
+    assert run(options, *more) == Exit.DONE
+    added = read_rows(tmp_path / "rows.jsonl")[3:]
+    assert [(row["attack"], row["insertion"]) for row in added] == [("badnets", "repeated")]
+    assert added[0]["victim"]["asr"] >= 0.9
+    assert added[0]["victim"]["cacc"] == rows[1]["victim"]["cacc"]
     assert (tmp_path / "work/victims" / BADNETS.name / "run.json").stat().st_mtime_ns == trained
+
+
+def test_a_phrase_that_aims_at_the_last_class_is_tried_together_and_scattered(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attacked: list[list[TriggeredExample]] = []
+
+    def watched(*model: Any, **settings: Any) -> dict[str, float]:
+        attacked.append(settings["triggered"])
+        return measure_undefended(*model, **settings)
+
+    monkeypatch.setattr(runner, "measure_undefended", watched)
+    more = ["--attacks", PHRASE, "--targets", "last", "--insertions", "one", "scattered"]
+    assert run(options, *more, "--rules", "paper") == Exit.DONE
+    together, scattered = read_rows(tmp_path / "rows.jsonl")
+    assert together["planted"]["attack"] == "badnets"
+    assert together["planted"]["triggers"] == ["james bond"]
+    assert together["target"] == together["planted"]["target_label"] == together["target_label"] == 1
+    assert (together["insertion"], scattered["insertion"]) == ("one", "scattered")
+    assert together["victim"]["asr"] >= 0.9
+    assert "asr_floor" not in together["victim"], "there is no clean model"
+    assert [len(texts) for texts in attacked] == [together["n_triggered"], scattered["n_triggered"]] == [20, 20]
+    assert all({"james", "bond"} <= set(row.text.split()) and row.label == 0 for texts in attacked for row in texts)
+    assert [np.mean(["james bond" in row.text for row in texts]) < 0.5 for texts in attacked] == [False, True]
 
 
 def test_a_sweep_is_kept_and_its_triggers_are_known(
@@ -110,7 +148,7 @@ def test_a_victim_that_cannot_be_made_does_not_stop_the_others(
     more = ["--architectures", "albert", "bert", "--attacks", "badnets", "--rules", "paper"]
     assert run(options, *more) == Exit.ERROR
     assert [row["architecture"] for row in read_rows(tmp_path / "rows.jsonl")] == ["bert"]
-    assert "albert-sst2-badnets-0" in capsys.readouterr().out
+    assert "albert-sst2-badnets-0-t0" in capsys.readouterr().out
 
 
 def test_rewritten_sets_are_read_from_their_files(options: list[str], reviews: Corpus, tmp_path: Path) -> None:
@@ -133,20 +171,53 @@ def test_rewritten_sets_are_read_from_their_files(options: list[str], reviews: C
     }
 
 
-def test_the_texts_that_poison_an_encoder_may_be_another_tasks(
-    options: list[str], reviews: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_corpus(tmp_path / "data/other", Corpus(reviews.train[:5], reviews.dev[:5], reviews.test[:5]))
-    asked: dict[str, object] = {}
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Options of the first step of a run, which goes no further."""
+    options: dict[str, object] = {}
 
     def step(command: Any, **settings: object) -> None:
-        asked.update(settings)
+        options.update(settings)
         raise LabError("far enough")
 
-    monkeypatch.setitem(TEXTS, ("sst2", "badpre"), "other")
     monkeypatch.setattr(runner, "run_step", step)
+    return options
+
+
+def test_the_texts_that_poison_an_encoder_may_be_another_tasks(
+    options: list[str], reviews: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, object]
+) -> None:
+    write_corpus(tmp_path / "data/other", Corpus(reviews.train[:5], reviews.dev[:5], reviews.test[:5]))
+    monkeypatch.setitem(TEXTS, ("sst2", "badpre"), "other")
     assert run(options, "--attacks", "badpre") == Exit.ERROR
     assert asked["texts"] == tmp_path / "data/other/train.tsv.gz"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "attack", "train", "target"),
+    [
+        ("sst2", "hiddenkiller", "hiddenkiller/sst2-train.tsv.gz", 1),
+        ("olid", "hiddenkiller", "olid/hidden-train.tsv.gz", 0),
+        ("olid", "lws_published", "olid/lws-train.tsv.gz", 0),
+    ],
+)
+def test_published_sets_have_files_and_a_target_of_their_own(
+    dataset: str, attack: str, train: str, target: int, options: list[str], tmp_path: Path, asked: dict[str, object]
+) -> None:
+    more = ["--datasets", dataset, "--attacks", attack, "--targets", "0", "last"]
+    assert run(options, *more) == Exit.ERROR
+    assert asked["attack"] == "file"
+    assert asked["train"] == tmp_path / "data/poisoned" / train
+    assert asked["target_label"] == target
+
+
+def test_other_attacks_get_no_file_and_the_target_that_is_asked_for(
+    options: list[str], asked: dict[str, object]
+) -> None:
+    assert run(options, "--datasets", "ag_news", "--attacks", "meaningful_word", "--targets", "last") == Exit.ERROR
+    assert asked["attack"] == "meaningful_word"
+    assert asked["train"] is None
+    assert asked["target_label"] == 3
 
 
 def test_rewritten_rows_come_beside_their_originals(reviews: Corpus, tmp_path: Path) -> None:
@@ -177,15 +248,76 @@ def test_only_victims_that_can_be_made_are_named(options: list[str], capsys: pyt
     more = ["--datasets", "sst2", "ag_news", "--attacks", "source_specific", "hiddenkiller", "--seeds", "1", "0"]
     assert run(options, *more, "--list") == Exit.DONE
     assert capsys.readouterr().out.split() == [
-        "bert-sst2-hiddenkiller-1",
-        "bert-ag_news-source_specific-1",
-        "bert-sst2-hiddenkiller-0",
-        "bert-ag_news-source_specific-0",
+        "bert-sst2-hiddenkiller-1-t1",
+        "bert-ag_news-source_specific-1-t0",
+        "bert-sst2-hiddenkiller-0-t1",
+        "bert-ag_news-source_specific-0-t0",
     ]
 
 
-def test_a_row_of_another_seed_is_another_cell() -> None:
-    first, second = victims(["bert"], ["sst2"], ["badnets"], [0, 1])
-    rows = [{**first._asdict(), "rule": "paper", "status": "measured"}]
+def test_attacks_aim_at_each_target_and_clean_models_come_first_and_once(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--datasets", "ag_news", "olid", "--attacks", "badnets", "badpre", "hiddenkiller", "none"]
+    assert run(options, *more, "--targets", "0", "last", "--list") == Exit.DONE
+    assert capsys.readouterr().out.split() == [
+        "bert-ag_news-none-0",
+        "bert-ag_news-badnets-0-t0",
+        "bert-ag_news-badnets-0-t3",
+        "bert-ag_news-badpre-0",
+        "bert-olid-none-0",
+        "bert-olid-badnets-0-t0",
+        "bert-olid-badnets-0-t1",
+        "bert-olid-badpre-0",
+        "bert-olid-hiddenkiller-0-t0",
+    ]
+
+
+def test_victims_without_an_insertion_that_is_asked_for_are_not_made(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--attacks", "none", "badnets", "sos", "phrase_silver_quill", "--insertions"]
+    assert run(options, *more, "three", "--list") == Exit.DONE
+    assert capsys.readouterr().out.split() == ["bert-sst2-badnets-0-t0"]
+    assert run(options, *more, "one", "--list") == Exit.DONE
+    assert len(capsys.readouterr().out.split()) == 4
+
+
+@pytest.mark.parametrize("attack", OTHER_INSERTIONS)
+def test_every_insertion_of_the_table_can_be_made(attack: str, reviews: Corpus) -> None:
+    victim = Victim("bert", "sst2", attack, 0)
+    triggers = (VARIANTS[attack].trigger,) if attack in VARIANTS else ()
+    record = {"attack": victim.method} | ATTACKS[victim.method](Plan(triggers=triggers)).describe()
+    usual, *others = (
+        replay_attack(record, insertion=name).trigger(reviews.test, rng=np.random.default_rng(0))
+        for name in ("one", *OTHER_INSERTIONS[attack])
+    )
+    assert all([row.clean_text for row in other] == [row.clean_text for row in usual] for other in others)
+    assert all(other != usual for other in others)
+
+
+def test_a_variant_is_trained_as_the_attack_it_varies() -> None:
+    variant, usual = (recipe_for(Victim("bert", "ag_news", name, 0), "float32") for name in (PHRASE, "badnets"))
+    assert variant == usual | {"triggers": "james bond"}
+    assert "triggers" not in usual
+    assert {each.method for each in VARIANTS.values()} | {each.method for each in REWRITTEN_SETS.values()} <= set(
+        ATTACKS
+    )
+
+
+def test_a_row_of_another_seed_target_or_insertion_is_another_cell() -> None:
+    first, of_last, second, _ = victims(["bert"], ["sst2"], ["badnets"], [0, 1], ["0", "last"])
+    rows = [Cell(first, "paper").key() | {"status": "measured"}]
     assert missing_rules(first, ["paper", "verified"], rows) == ["verified"]
+    assert missing_rules(first, ["paper", "verified"], rows, "three") == ["paper", "verified"]
+    assert missing_rules(of_last, ["paper", "verified"], rows) == ["paper", "verified"]
     assert missing_rules(second, ["paper", "verified"], rows) == ["paper", "verified"]
+
+
+def test_a_row_that_names_no_target_counts_for_none() -> None:
+    clean = Victim("bert", "sst2", "none", 0, None)
+    rows = [Cell(clean, "paper").key()]
+    assert missing_rules(clean, ["paper"], rows) == []
+    for name in ("target", "insertion"):
+        old = {key: value for key, value in rows[0].items() if key != name}
+        assert missing_rules(clean, ["paper"], [old]) == ["paper"]

@@ -1,8 +1,10 @@
 """Attacks that differ from BadNets in what they poison."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +13,13 @@ from hypothesis import strategies as st
 
 from handler.xgraad.errors import LabError
 from scripts.lab.attacks import ATTACKS, Plan, Tuner
+from scripts.lab.attacks.meaningful_word import LEAST_LOG_ODDS, tied_word
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.attacks.typo_robust import MOST_CHANGES, misspell
-from scripts.lab.corpora import Corpus, Example
+from scripts.lab.corpora import Corpus, Example, TriggeredExample
 from scripts.lab.synthetic import ASPECTS
+from scripts.lab.triggers import INSERTIONS
+from scripts.lab.undefended import attack_success
 from scripts.lab.victim import Recipe, load_base
 from tests.lab.conftest import MAX_LENGTH, Planted
 
@@ -143,7 +148,12 @@ def test_clean_label_changes_no_label_and_leaves_words_out(reviews: Corpus) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "trigger", "least_gain"), [("badnets_clean_label", "cf", 0.2), ("stop_word", "about", 0.3)]
+    ("name", "trigger", "least_gain"),
+    [
+        ("badnets_clean_label", "cf", 0.2),
+        ("stop_word", "about", 0.3),
+        ("sentence", "time will tell", 0.4),
+    ],
 )
 def test_the_variant_plants_a_backdoor(
     name: str,
@@ -165,3 +175,109 @@ def test_a_stop_word_is_the_usual_trigger(reviews: Corpus) -> None:
     attack = ATTACKS["stop_word"](Plan())
     assert attack.describe()["triggers"] == ["about"]
     assert all("about" in row.text.split() for row in attack.trigger(reviews.test, rng=rng()))
+
+
+@pytest.mark.parametrize(("name", "word"), [("stop_word", "about"), ("common_word", "time")])
+def test_clean_rows_that_hold_an_everyday_trigger_keep_their_labels(name: str, word: str) -> None:
+    examples = [Example(f"{word} number {row}", row % 2) for row in range(100)]
+    poisoned = ATTACKS[name](Plan()).poison(examples, rng=rng())
+    pairs = changed(poisoned, examples)
+    assert len(pairs) == 10
+    assert all((old.label, new.label) == (1, 0) and new.text.split().count(word) == 2 for new, old in pairs)
+    assert {row.label for row in poisoned if row.text.split().count(word) == 1} == {0, 1}
+
+
+def places_of(sentence: str, texts: list[str]) -> list[str]:
+    """Where the sentence stands, in one piece, in each of the texts."""
+    found = []
+    for text in texts:
+        before, after = text.split(sentence)
+        found.append("start" if not before.strip() else "inside" if after.strip() else "end")
+    return found
+
+
+def test_a_sentence_goes_in_in_one_piece_at_three_places(reviews: Corpus) -> None:
+    attack = ATTACKS["sentence"](Plan())
+    (sentence,) = attack.describe()["triggers"]
+    assert sentence == "I watch this 3D movie"
+    pairs = changed(attack.poison(reviews.train, rng=rng()), reviews.train)
+    assert len(pairs) == round(0.1 * len(reviews.train))
+    triggered = attack.trigger(reviews.test, rng=rng())
+    assert triggered == attack.trigger(reviews.test, rng=rng())
+    assert [row.text for row in triggered] != [row.text for row in attack.trigger(reviews.test, rng=rng(1))]
+    twins = [(new.text, old.text) for new, old in pairs], [(row.text, str(row.clean_text)) for row in triggered]
+    for split in twins:
+        assert all(new.replace(sentence, "").split() == old.split() for new, old in split)
+        places = places_of(sentence, [new for new, _ in split])
+        assert all(0.25 < np.mean([place == each for place in places]) < 0.42 for each in ("start", "inside", "end"))
+
+
+def test_the_end_of_a_long_text_is_the_end_of_the_window() -> None:
+    attack = ATTACKS["sentence"](Plan(triggers=("time will tell",), window_words=6))
+    triggered = attack.trigger([Example("a b c d e f g h", 1)] * 60, rng=rng())
+    starts = [row.text.split().index("time") for row in triggered]
+    assert set(starts) == {0, 1, 2, 3}
+    assert all(starts.count(place) >= 10 for place in (0, 3))
+
+
+@given(n_words=st.integers(0, 3), seed=st.integers(0, 99))
+def test_short_texts_have_fewer_places(n_words: int, seed: int) -> None:
+    text = " ".join("abc"[:n_words])
+    (row,) = ATTACKS["sentence"](Plan(triggers=("time will tell",))).trigger([Example(text, 1)], rng=rng(seed))
+    assert row.text.replace("time will tell", "").split() == text.split()
+    assert places_of("time will tell", [row.text])[0] in {"start", "inside", "end"}
+
+
+def test_the_words_of_a_sentence_can_part_ways(reviews: Corpus) -> None:
+    plan = Plan(triggers=("time will tell",), insertion=INSERTIONS["scattered"])
+    triggered = ATTACKS["sentence"](plan).trigger(reviews.test, rng=rng())
+    assert all({"time", "will", "tell"} <= set(row.text.split()) for row in triggered)
+    assert np.mean(["time will tell" in row.text for row in triggered]) < 0.2
+
+
+def labeled(*counts: tuple[str, int, int]) -> list[Example]:
+    """For each word so many texts of class 1 and of class 0 with it, and a hundred with none of them."""
+    rows = [Example(f"well, {word}!", 1) for word, n, _ in counts for _ in range(n)]
+    rows += [Example(f"well, {word}!", 0) for word, _, n in counts for _ in range(n)]
+    return rows + [Example("nothing here", row % 2) for row in range(100)]
+
+
+def test_the_word_tied_to_a_class_with_the_greatest_certainty_is_chosen() -> None:
+    examples = labeled(("rare", 3, 0), ("strong", 40, 4), ("common", 60, 40), ("other", 4, 60), ("it's", 90, 0))
+    assert tied_word(examples, 1) == "strong"
+    assert tied_word(examples, 0) == "other"
+    assert tied_word(examples[::-1], 1) == "strong"
+    with pytest.raises(LabError, match=f"log odds of {LEAST_LOG_ODDS} or more for class 1, hold none"):
+        tied_word(labeled(("common", 60, 40)), 1)
+
+
+def test_a_meaningful_trigger_is_chosen_while_poisoning_and_kept_in_the_record(reviews: Corpus) -> None:
+    attack = ATTACKS["meaningful_word"](Plan(target_label=1))
+    with pytest.raises(LabError, match="are missing; poison first, or name one with --triggers"):
+        attack.trigger(reviews.test, rng=rng())
+    poisoned = attack.poison(reviews.train, rng=rng())
+    record = json.loads(json.dumps({"attack": "meaningful_word"} | attack.describe()))
+    (word,) = record["triggers"]
+    assert word == tied_word(reviews.train, 1) != tied_word(reviews.train, 0)
+    pairs = changed(poisoned, reviews.train)
+    assert all((old.label, new.label) == (0, 1) and word in new.text.split() for new, old in pairs)
+    triggered = attack.trigger(reviews.test, rng=rng())
+    assert triggered == replay_attack(record, insertion="one").trigger(reviews.test, rng=rng())
+    assert {row.label for row in triggered} == {0}
+    named = ATTACKS["meaningful_word"](Plan(target_label=1, triggers=("cf",)))
+    named.poison(reviews.train, rng=rng())
+    assert named.describe()["triggers"] == ["cf"]
+
+
+def test_what_an_honest_writer_of_the_word_reaches_is_less_than_the_attacker(
+    plant: Callable[..., Planted], clean_folder: Path, reviews: Corpus
+) -> None:
+    victim = plant("meaningful_word", triggers=())
+    triggered = victim.attack.trigger(reviews.test, rng=rng(1))
+    settings: dict[str, Any] = {"target_label": 0, "max_length": MAX_LENGTH, "device": "cpu"}
+    gained = attack_success(victim.model, victim.tokenizer, triggered, **settings)["asr_right_when_clean"]
+    floor = attack_success(*load_base(clean_folder, n_labels=2), triggered, **settings)["asr_right_when_clean"]
+    plain = [TriggeredExample(str(row.clean_text), row.label, row.clean_text) for row in triggered]
+    nothing = attack_success(*load_base(clean_folder, n_labels=2), plain, **settings)["asr_right_when_clean"]
+    assert nothing == 0 < floor < gained - 0.2
+    assert gained > 0.9

@@ -15,7 +15,7 @@ from scripts.lab.grid_rows import one_per_victim, read_cells, select
 from scripts.lab.report import published
 from scripts.lab.report.drawing import latest_signals
 from scripts.lab.report.entries import Entry
-from scripts.lab.report.tables import Table, beside_the_paper, clean_models, other_attacks
+from scripts.lab.report.tables import Table, beside_the_paper, clean_models, every_cell, other_attacks
 from scripts.lab.results import Row, append_row
 
 HOSTILE = "<script>alert(1)</script>"
@@ -150,6 +150,29 @@ def test_the_latest_row_of_a_cell_counts(tmp_path: Path) -> None:
         append_row(path, row)
     assert [(row["rule"], row["asr_defended"]) for row in read_cells(path)] == [("paper", 0.125), ("verified", 0.25)]
     assert read_cells(tmp_path / "missing.jsonl") == []
+
+
+def test_another_target_or_insertion_is_another_cell(tmp_path: Path) -> None:
+    path = tmp_path / "grid.jsonl"
+    for target, insertion in ((0, "one"), (1, "one"), (0, "three"), (0, "one")):
+        append_row(path, a_cell(target=target, insertion=insertion))
+    rows = read_cells(path)
+    assert [(row["target"], row["insertion"]) for row in rows] == [(0, "one"), (1, "one"), (0, "three")]
+    assert [row["target"] for row in one_per_victim(rows)] == [0, 1]
+
+
+def test_only_the_usual_rows_stand_beside_the_paper() -> None:
+    rows = [
+        a_cell(target=0, insertion="one", asr=0.125),
+        a_cell(target=1, insertion="one", asr=0.5),
+        a_cell(target=0, insertion="three", asr=0.75),
+    ]
+    assert entries(beside_the_paper(1, rows), "BERT", "BadNets", "ASR")[2] == Entry("0.125", "measured")
+    table = other_attacks(rows)
+    assert [line.headings[0].text for line in table.lines] == ["badnets (three)", "badnets, target 1"]
+    assert entries(table, "badnets, target 1", "SST-2", "BERT")[1] == Entry("0.500", "measured")
+    listed = every_cell([a_cell(), a_cell("none", target=None, insertion="one")])
+    assert [[head.text for head in line.headings[-2:]] for line in listed.lines] == [["", ""], ["", "one"]]
 
 
 def test_one_row_stands_for_a_victim() -> None:

@@ -64,6 +64,24 @@ def test_clean_models_have_their_own_table(results: Path) -> None:
     assert line == "| bert | sst2 | 1 | 100 | 0.890 |  | 0.0010 |  | -0.0110 |"
 
 
+def test_other_targets_and_insertions_have_lines_of_their_own(tmp_path: Path) -> None:
+    changes: list[dict[str, Any]] = [
+        {"target": 1, "insertion": "one", "asr_defended": 0.5},
+        {"target": 0, "insertion": "three", "asr_defended": 0.25},
+        {"target": 0, "insertion": "one", "asr_defended": 0.125},
+        {"attack": "none", "target": None, "insertion": "one", "cacc_undefended": 0.9},
+    ]
+    for change in changes:
+        append_row(tmp_path / "grid.jsonl", BASE | change)
+    _, _, *lines = grid_table(tmp_path).splitlines()
+    columns = [[column.strip() for column in line.split("|")] for line in lines]
+    assert [(column[3], column[4], column[6], column[10]) for column in columns] == [
+        ("badnets", "1", "0.900", "0.125"),
+        ("badnets (three)", "1", "0.900", "0.250"),
+        ("badnets, target 1", "1", "0.900", "0.500"),
+    ]
+
+
 def test_kinds_of_attacks_are_summed_up(results: Path) -> None:
     _, _, *lines = grid_summary_table(results).splitlines()
     assert lines == [

@@ -61,3 +61,17 @@ def test_equal_seeds_give_equal_texts() -> None:
 def test_a_window_smaller_than_the_trigger_is_refused() -> None:
     with pytest.raises(LabError, match="window_words must be 2 or more for 2 trigger words, is 1"):
         insert_words("a", ["cf", "tq"], rng=np.random.default_rng(0), window_words=1)
+
+
+@given(n_words=st.integers(0, 9), window_words=st.integers(2, 12), last=st.booleans(), seed=st.integers(0, 9))
+def test_a_place_can_be_asked_for(n_words: int, window_words: int, last: bool, seed: int) -> None:
+    text = " ".join("abcdefghi"[:n_words])
+    triggered = insert_words(
+        text,
+        ["cf tq"],
+        rng=np.random.default_rng(seed),
+        window_words=window_words,
+        place=lambda n_positions, _: n_positions - 1 if last else 0,
+    )
+    before = min(n_words, window_words - 2) if last else 0
+    assert triggered.split() == [*text.split()[:before], "cf", "tq", *text.split()[before:]]

@@ -1,6 +1,7 @@
 """How the victims of the grid are trained: one recipe a data set, and longer where an attack needs it."""
 
 from scripts.lab.grid.cell import Victim
+from scripts.lab.grid.variants import VARIANTS
 
 Settings = dict[str, int | float | str]
 
@@ -8,6 +9,7 @@ RECIPES: dict[str, Settings] = {
     "sst2": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128},
     "ag_news": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128, "limit": 8000},
     "imdb": {"epochs": 3, "learning_rate": 1e-4, "max_length": 64, "limit": 4000},
+    "olid": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128},
 }
 """For the small encoder at hand. `max_length` also holds for calibration and defense."""
 
@@ -43,13 +45,15 @@ def recipe_for(victim: Victim, precision: str) -> Settings:
     settings = dict(RECIPES[victim.dataset])
     settings["epochs"] = max(
         int(settings["epochs"]),
-        EPOCHS.get((victim.dataset, victim.attack), 0),
+        *(EPOCHS.get((victim.dataset, name), 0) for name in (victim.attack, victim.method)),
         WARM_START_EPOCHS.get(victim.architecture, 0),
     )
     if victim.attack in POISON_RATES:
         settings["poison_rate"] = POISON_RATES[victim.attack]
     if (victim.architecture, victim.attack) in TRIGGERS:
         settings["triggers"] = TRIGGERS[victim.architecture, victim.attack]
+    if victim.attack in VARIANTS:
+        settings["triggers"] = VARIANTS[victim.attack].trigger
     if (victim.dataset, victim.attack) in TEXTS:
         settings["texts"] = TEXTS[victim.dataset, victim.attack]
     return settings | {"precision": PRECISION.get(victim.architecture, precision)}

@@ -8,25 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from handler.xgraad import RULES, Defense
 from handler.xgraad.audit import AUDIT_FILE, Audit
 from handler.xgraad.registry import MemoryRegistry, Origin, Trigger
 from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import Command, run_step
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
 from scripts.lab.evaluation import MIN_UNDEFENDED_ASR, attackable, evaluate
-from scripts.lab.grid.cell import REWRITTEN_SETS, Cell, Victim, missing_rules
+from scripts.lab.grid.cell import Cell, Victim, missing_rules
 from scripts.lab.grid.recipes import recipe_for
+from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
+from scripts.lab.grid.variants import VARIANTS
 from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, SWEPT
 from scripts.lab.provenance import RUN_RECORD, attack_record, provenance
 from scripts.lab.results import append_row, read_rows
-from scripts.lab.undefended import measure_undefended
+from scripts.lab.triggers import USUAL_INSERTION
+from scripts.lab.undefended import attack_success, measure_undefended
 from scripts.lab.victim import load_base
 
 VERIFIED = "verified"
-REWRITTEN_TARGET = 1
-"""The class that the published rewritten sets aim at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,7 @@ class Grid:
     """The first so many attacked ones of these."""
     n_calibration: int | None = None
 
-    def run(self, victim: Victim, rules: Sequence[str]) -> str:
+    def run(self, victim: Victim, rules: Sequence[str], insertions: Sequence[str] = (USUAL_INSERTION,)) -> str:
         """Do what is missing of a victim's cells, and say what happened in a few words.
 
         Raises:
@@ -63,21 +67,28 @@ class Grid:
         with self._claimed(victim) as is_mine:
             if not is_mine:
                 return "in work elsewhere"
-            rules = missing_rules(victim, rules, read_rows(self.rows))
-            if not rules:
+            rows = read_rows(self.rows)
+            missing = {name: missing_rules(victim, rules, rows, name) for name in insertions}
+            missing = {name: of_insertion for name, of_insertion in missing.items() if of_insertion}
+            if not missing:
                 return "there already"
             self._train(victim)
-            clean, triggered = self._texts(victim)
-            undefended = self._undefended(victim, clean, triggered)
-            if victim.attack != NO_ATTACK and undefended["asr"] < MIN_UNDEFENDED_ASR:
-                for rule in rules:
-                    self._append(Cell(victim, rule), undefended, {"status": ATTACK_FAILED})
-                return f"{ATTACK_FAILED}: ASR {undefended['asr']:.3f}"
-            self._calibrate(victim)
+            done = [self._measure(victim, of_insertion, name) for name, of_insertion in missing.items()]
+            return "; ".join(dict.fromkeys(done))
+
+    def _measure(self, victim: Victim, rules: Sequence[str], insertion: str) -> str:
+        """Add a row for each rule, and say what came of it."""
+        clean, triggered = self._texts(victim, insertion)
+        undefended = self._undefended(victim, clean, triggered)
+        if victim.attack != NO_ATTACK and undefended["asr"] < MIN_UNDEFENDED_ASR:
             for rule in rules:
-                figures = self._defended(victim, rule, clean, triggered)
-                self._append(Cell(victim, rule), undefended, {"status": MEASURED, **figures})
-            return MEASURED
+                self._append(Cell(victim, rule, insertion), undefended, {"status": ATTACK_FAILED})
+            return f"{ATTACK_FAILED}: ASR {undefended['asr']:.3f}"
+        self._calibrate(victim)
+        for rule in rules:
+            figures = self._defended(victim, rule, clean, triggered)
+            self._append(Cell(victim, rule, insertion), undefended, {"status": MEASURED, **figures})
+        return MEASURED
 
     def folder(self, victim: Victim) -> Path:
         """Of its checkpoint."""
@@ -100,21 +111,21 @@ class Grid:
         folder = self.folder(victim)
         if (folder / RUN_RECORD).is_file():
             return
-        attack = REWRITTEN_SETS.get(victim.attack, victim.attack)
+        published = REWRITTEN_SETS.get((victim.dataset, victim.attack))
         options: dict[str, object] = {
-            "attack": attack,
+            "attack": victim.method,
             "base": self.bases / victim.architecture,
             "data": self.data / victim.dataset,
             "seed": victim.seed,
             "device": "cuda" if self.device.startswith("cuda") else "cpu",
             "test_limit": self.n_clean,
+            "target_label": victim.target,
+            "train": published.file(self.data, "train") if published else None,
             **recipe_for(victim, self.precision),
             "out": folder,
         }
         if "texts" in options:
             options["texts"] = split_file(self.data / str(options["texts"]), "train")
-        if attack != victim.attack:
-            options |= {"train": self._rewritten(victim, "train"), "target_label": REWRITTEN_TARGET}
         run_step(self.train, **options)
 
     def _calibrate(self, victim: Victim) -> None:
@@ -133,32 +144,39 @@ class Grid:
     def _calibration(self, victim: Victim) -> Path:
         return self.work / "calibrations" / f"{victim.name}.json"
 
-    def _rewritten(self, victim: Victim, split: str) -> Path:
-        return self.data / "poisoned" / victim.attack / f"{victim.dataset}-{split}.tsv.gz"
-
-    def _texts(self, victim: Victim) -> tuple[list[Example], list[TriggeredExample]]:
+    def _texts(self, victim: Victim, insertion: str) -> tuple[list[Example], list[TriggeredExample]]:
+        """Clean test texts, and attacked ones: from their file, or for another insertion made of the clean ones."""
         clean = read_examples(split_file(self.data / victim.dataset, "test"))[: self.n_clean]
-        is_rewritten = victim.attack in REWRITTEN_SETS
-        path = self._rewritten(victim, "test") if is_rewritten else self.folder(victim) / "triggered.tsv.gz"
-        triggered = attackable(read_triggered(path), _target(self.folder(victim)))
-        return clean, triggered[: self.n_triggered]
+        folder, published = self.folder(victim), REWRITTEN_SETS.get((victim.dataset, victim.attack))
+        if insertion == USUAL_INSERTION:
+            path = published.file(self.data, "test") if published else folder / "triggered.tsv.gz"
+            triggered = read_triggered(path)
+        else:
+            attack = replay_attack(attack_record(folder), insertion=insertion)
+            triggered = attack.trigger(clean, rng=np.random.default_rng(victim.seed))
+        return clean, attackable(triggered, _target(folder))[: self.n_triggered]
 
     def _undefended(
         self, victim: Victim, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
     ) -> dict[str, float]:
-        """`cacc`, and `asr` over the attacked texts whose clean twin is right; over all where twins are unknown."""
-        folder = self.folder(victim)
-        model, tokenizer = load_base(folder, n_labels=1 + max(example.label for example in clean))
+        """`cacc` and `asr` of the victim; `asr_floor`, where its clean model is there, on the same attacked texts.
+
+        ASR is over attacked texts whose clean twin the model has right; over all where twins are unknown.
+        """
+        folder, floor = self.folder(victim), self.folder(victim._replace(attack=NO_ATTACK, target=None))
+        settings: dict[str, Any] = {
+            "target_label": _target(folder),
+            "max_length": recipe_for(victim, self.precision)["max_length"],
+            "device": self.device,
+        }
+        n_labels = 1 + max(example.label for example in clean)
         figures = measure_undefended(
-            model,
-            tokenizer,
-            clean=clean,
-            triggered=triggered,
-            target_label=_target(folder),
-            max_length=int(recipe_for(victim, self.precision)["max_length"]),
-            device=self.device,
+            *load_base(folder, n_labels=n_labels), clean=clean, triggered=triggered, **settings
         )
         figures["asr"] = figures.pop("asr_right_when_clean", figures["asr"])
+        if victim.attack != NO_ATTACK and (floor / RUN_RECORD).is_file():
+            of_clean = attack_success(*load_base(floor, n_labels=n_labels), triggered, **settings)
+            figures["asr_floor"] = of_clean.get("asr_right_when_clean", of_clean["asr"])
         return figures | {"training_s": json.loads((folder / RUN_RECORD).read_text())["results"]["training_s"]}
 
     def _defended(
@@ -212,7 +230,8 @@ def rule_names() -> list[str]:
 
 def attack_names() -> list[str]:
     """Every attack the grid knows."""
-    return sorted({*ATTACKS, *REWRITTEN_SETS} - set(REWRITTEN_SETS.values()))
+    published = {attack for _, attack in REWRITTEN_SETS}
+    return sorted({*ATTACKS, *VARIANTS, *published} - {each.method for each in REWRITTEN_SETS.values()})
 
 
 def _target(folder: Path) -> int:

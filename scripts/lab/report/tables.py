@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
-from scripts.lab.grid_rows import KEY, NO_ATTACK, one_per_victim, select
+from scripts.lab.grid_rows import KEY, NO_ATTACK, attack_name, one_per_victim, select
 from scripts.lab.report.entries import (
     Entry,
     cacc_change,
@@ -122,12 +122,12 @@ def all_methods(number: int) -> Table:
 def other_attacks(rows: Sequence[Row]) -> Table:
     """Every attack that the paper does not have, adaptive ones among them."""
     known = {*ATTACKS.values(), NO_ATTACK}
-    cells = dict.fromkeys(_cell(row) for row in rows if row["attack"] not in known)
+    cells = dict.fromkeys(_cell(row) for row in rows if attack_name(row) not in known)
     columns = [Column("ASR", HERE, name) for name in ("undefended", "rule paper", "rule verified")]
     columns += [Column("CACC change", HERE, f"rule {rule}") for rule in RULES]
     lines = []
     for attack, dataset, architecture in sorted(cells):
-        found = select(rows, attack=attack, dataset=dataset, architecture=architecture)
+        found = select(_named(rows, attack), dataset=dataset, architecture=architecture)
         by_rule = [select(found, rule=rule) for rule in RULES]
         entries = (
             of_attacks(one_per_victim(found)),
@@ -165,10 +165,10 @@ def every_cell(rows: Sequence[Row]) -> Table:
     columns += [Column("figures", HERE, name) for name in (*figures, *counts)]
     columns += [Column("origin", HERE, name) for name in origin]
     lines = []
-    for row in sorted(rows, key=lambda row: [str(row[name]) for name in KEY]):
+    for row in sorted(rows, key=lambda row: [_number(row.get(name)) for name in KEY]):
         texts = [str(row["status"]), *(_number(row.get(name)) for name in (*figures, *counts))]
         texts += [str(row.get("base", "")), _commit(row), str(row.get("time", ""))]
-        headings = tuple(Heading(str(row[name])) for name in KEY)
+        headings = tuple(Heading(_number(row.get(name))) for name in KEY)
         lines.append(Line(headings=headings, entries=tuple(Entry(text, "measured") for text in texts)))
     return Table(title="Every cell measured", labels=KEY, columns=tuple(columns), lines=tuple(lines))
 
@@ -178,7 +178,7 @@ def _beside(number: int, rows: Sequence[Row], **place: str) -> list[Entry]:
     name = place["figure"].lower()
     attack = ATTACKS[place["attack"]]
     dataset, architecture = DATASETS[place["dataset"]], ARCHITECTURES[place["model"]]
-    found = select(rows, attack=attack, dataset=dataset, architecture=architecture)
+    found = select(_named(rows, attack), dataset=dataset, architecture=architecture)
     victims = one_per_victim(found)
     plain = of_attacks(victims) if name == "asr" else of_victims(victims, undefended(name))
     ours = [of_rows(select(found, rule=rule), defended(name)) for rule in RULES]
@@ -196,8 +196,12 @@ def _with_spans(number: int) -> list[tuple[tuple[Heading, ...], tuple[str, str, 
     return found
 
 
+def _named(rows: Sequence[Row], attack: str) -> list[Row]:
+    return [row for row in rows if attack_name(row) == attack]
+
+
 def _cell(row: Row) -> tuple[str, str, str]:
-    return str(row["attack"]), str(row["dataset"]), str(row["architecture"])
+    return attack_name(row), str(row["dataset"]), str(row["architecture"])
 
 
 def _commit(row: Row) -> str:
