@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from scripts.lab.archive_check import require_digest
 from scripts.lab.command import CommandParser, Exit, device_ids, positive, run_command, say, sha256
+from scripts.lab.console import show
 from scripts.lab.running_server import RunningServer, WorkerStatus
 from scripts.lab.server import server_status, start_server, stop_server
 from scripts.lab.server_options import LOOPBACK, PROFILES, Ports, ServerOptions, archives_named
@@ -102,7 +102,7 @@ def status(arguments: argparse.Namespace) -> Exit:
     if not found.running:
         say(f"no server runs from {arguments.state}")
         return Exit.BELOW_TARGET
-    Console().print(worker_table(found.workers))
+    show(worker_table(found.workers))
     say("ready" if found.ready else "not ready")
     return Exit.DONE if found.ready else Exit.BELOW_TARGET
 
