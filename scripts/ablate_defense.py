@@ -11,7 +11,7 @@ from handler.xgraad import Defense
 from scripts.lab.ablation import Bench
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.corpora import Example, TriggeredExample, read_examples, split_file
+from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_texts, split_file
 from scripts.lab.evaluation import Judge, evaluate
 from scripts.lab.metrics import auroc, true_positive_rate_at
 from scripts.lab.provenance import attack_record, provenance
@@ -45,10 +45,10 @@ def _ablate(arguments: argparse.Namespace) -> Exit:
     defense = Defense.load(arguments.checkpoint, arguments.device, calibration=arguments.calibration)
     bench = Bench(defense.classifier, defense.calibration)
     record = attack_record(arguments.checkpoint)
-    clean = read_examples(split_file(arguments.data, "test"))[: arguments.limit]
+    clean = read_examples(split_file(arguments.data, "test"), classes=defense.classifier.labels)[: arguments.limit]
     attack = replay_attack(record, insertion="one")
     triggered = attack.trigger(clean, rng=np.random.default_rng(arguments.seed))[: arguments.max_triggered]
-    dev = [example.text for example in read_examples(split_file(arguments.data, "dev"))]
+    dev = read_texts(split_file(arguments.data, "dev"))
     origin = record | {"n_clean": len(clean), "n_triggered": len(triggered)}
     if "gate" in arguments.groups:
         for row in _gate_rows(bench, clean, triggered, dev):

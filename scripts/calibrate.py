@@ -8,7 +8,9 @@ from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES
 from handler.xgraad.thresholds import PAPER_PERCENTILE
 from scripts.lab.calibrating import calibrate_checkpoint
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
-from scripts.lab.corpora import read_examples
+from scripts.lab.corpora import read_samples
+from scripts.lab.model_classes import model_classes
+from scripts.lab.reading import Reading, add_reading_options
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
@@ -19,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="calibrate", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder (config.json, model.safetensors)")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts, `text<TAB>label` lines, gzip or not")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts: TSV, CSV, JSON lines or one a line")
     parser.add_argument("--max-fpr", type=rate, default=0.05, help="share of clean texts that may be flagged (0.05)")
     parser.add_argument("--out", type=Path, required=True, help="calibration file to write")
     parser.add_argument("--percentile", type=float, default=PAPER_PERCENTILE, help="of the rule `paper` (95)")
@@ -29,11 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--precision", choices=DTYPES, default=DEFAULT_PRECISION, help="of the model as it will be served (float32)"
     )
+    add_reading_options(parser)
     return run_command(parser, _calibrate, argv)
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    texts = [example.text for example in read_examples(arguments.data)][: arguments.limit]
+    classes = model_classes(arguments.checkpoint)
+    samples = read_samples(arguments.data, Reading.from_arguments(arguments), classes=classes)
+    texts = [sample.text for sample in samples][: arguments.limit]
     calibration = calibrate_checkpoint(
         arguments.checkpoint,
         texts,
