@@ -19,6 +19,7 @@ from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, split_file
 from scripts.lab.evaluation import Judge, evaluate
 from scripts.lab.metrics import auroc, true_positive_rate_at
+from scripts.lab.model_classes import model_classes
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import append_row
 
@@ -49,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _ablate(arguments: argparse.Namespace) -> Exit:
     bench = _bench(arguments)
     record = attack_record(arguments.checkpoint)
-    clean = read_examples(split_file(arguments.data, "test"))[: arguments.limit]
+    clean = read_examples(split_file(arguments.data, "test"), classes=model_classes(arguments.checkpoint))
+    clean = clean[: arguments.limit]
     attack = replay_attack(record, insertion="one")
     triggered = attack.trigger(clean, rng=np.random.default_rng(arguments.seed))[: arguments.max_triggered]
     origin = record | {"n_clean": len(clean), "n_triggered": len(triggered)}

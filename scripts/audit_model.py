@@ -5,12 +5,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from scripts.lab.auditing import Finding, audit_checkpoint
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
+from scripts.lab.console import show
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import write_result
 from scripts.lab.victim import PRECISIONS
@@ -65,7 +65,7 @@ def _show(finding: Finding) -> None:
             f"{row['margin_threshold']:.2f}",
             "yes" if row["is_trigger"] else "",
         )
-    Console().print(table)
+    show(table)
     say(finding.sentence())
 
 

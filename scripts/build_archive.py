@@ -13,12 +13,14 @@ from scripts.lab.archive import ArchiveOptions, build_archive
 from scripts.lab.archive_check import archive_digest
 from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import CommandParser, device_ids, positive, run_command, say
+from scripts.lab.config_settings import ConfigSettings, setting, with_settings
 
 EXAMPLES = """\
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json \\
       --device-ids 0,1 --workers-per-device 2 --batch-size 32 --max-batch-delay 20
-  python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json --audit"""
+  python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json --audit
+  python -m scripts.build_archive ... --set gate_share=0.1 --set max_texts=16 --set responseTimeout=120"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--registry-file", metavar="PATH", help="where workers remember triggers (the user's state)")
     parser.add_argument("--precision", choices=DTYPES, help="of the model, as it was calibrated (float32)")
     _add_policies(parser)
+    parser.add_argument(
+        "--set", type=setting, action="append", default=[], metavar="NAME=VALUE", help="any other of model-config.yaml"
+    )
 
     def work(arguments: argparse.Namespace) -> None:
         if arguments.workers_per_device and not arguments.device_ids:
@@ -65,6 +70,7 @@ def _add_policies(parser: CommandParser) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> None:
+    settings = with_settings(ConfigSettings(_server(arguments), _defense(arguments)), arguments.set)
     archive = build_archive(
         ArchiveOptions(
             name=arguments.name,
@@ -72,8 +78,8 @@ def _build(arguments: argparse.Namespace) -> None:
             checkpoint=arguments.checkpoint,
             calibration=arguments.calibration,
             model_store=arguments.model_store,
-            server=_server(arguments),
-            defense=_defense(arguments),
+            server=settings.server,
+            defense=settings.defense,
             audit=_audit(arguments) if arguments.audit else None,
         )
     )

@@ -8,7 +8,9 @@ from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES
 from handler.xgraad.thresholds import PAPER_PERCENTILE
 from scripts.lab.calibrating import CalibrationOptions, calibrate_checkpoint
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
-from scripts.lab.corpora import read_examples
+from scripts.lab.corpora import read_samples
+from scripts.lab.model_classes import model_classes
+from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.reference_training import TrustedBase
 from scripts.lab.victim import PRECISIONS
 
@@ -21,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="calibrate", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder (config.json, model.safetensors)")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts, `text<TAB>label` lines, gzip or not")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts: TSV, CSV, JSON lines or one a line")
     parser.add_argument("--max-fpr", type=rate, default=0.05, help="share of clean texts that may be flagged (0.05)")
     parser.add_argument("--out", type=Path, required=True, help="calibration file to write")
     parser.add_argument("--percentile", type=float, default=PAPER_PERCENTILE, help="of the rule `paper` (95)")
@@ -41,15 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--training-precision", choices=PRECISIONS, default="float32", help="of the reference's training (float32)"
     )
+    add_reading_options(parser)
     return run_command(parser, _calibrate, argv)
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    examples = read_examples(arguments.data)[: arguments.limit]
+    classes = model_classes(arguments.checkpoint)
+    samples = read_samples(arguments.data, Reading.from_arguments(arguments), classes=classes)[: arguments.limit]
     base = arguments.trusted_base
     calibration = calibrate_checkpoint(
         arguments.checkpoint,
-        examples,
+        samples,
         out=arguments.out,
         options=CalibrationOptions(
             max_fpr=arguments.max_fpr,

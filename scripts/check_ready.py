@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.lab.command_line import CommandParser, Exit, say
 from scripts.lab.readiness import CANARY, Probe
+from scripts.lab.terminal import any_terminal
 
 EXAMPLES = """\
   python -m scripts.check_ready                      exit code 1 when it is not ready, with the reasons
@@ -19,7 +20,11 @@ EXAMPLES = """\
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code. Never raises for a server that is not there."""
-    arguments = build_parser().parse_args(argv)
+    with any_terminal():
+        return _check(build_parser().parse_args(argv))
+
+
+def _check(arguments: argparse.Namespace) -> Exit:
     probe = Probe(
         inference=arguments.inference.rstrip("/"),
         management=arguments.management.rstrip("/"),

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from handler.xgraad import NEUTRALIZERS, RULES, Defense, NoRegistry
 from handler.xgraad.errors import LabError
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
+from scripts.lab.console import show
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered
 from scripts.lab.evaluation import evaluate
+from scripts.lab.label_cells import listed
 from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import write_result
 from scripts.lab.triggers import INSERTIONS
 
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = CommandParser(name="evaluate_defense", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
-    parser.add_argument("--clean", type=Path, required=True, help="clean test texts, `text<TAB>label`, gzip or not")
+    parser.add_argument("--clean", type=Path, required=True, help="clean test texts with labels: TSV, CSV, JSON lines")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--triggered", type=Path, help="attacked texts; a third column is the clean twin")
     source.add_argument(
@@ -57,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
+    add_reading_options(parser)
     return run_command(parser, _evaluate, argv)
 
 
@@ -70,14 +73,11 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         registry=NoRegistry() if arguments.no_registry else None,
     )
     origin = attack_record(arguments.checkpoint)
-    clean = read_examples(arguments.clean)[: arguments.limit]
-    figures = evaluate(
-        defense,
-        cold=defense.cold(),
-        clean=clean,
-        triggered=_triggered(arguments, origin, clean),
-        target_label=_target(arguments, origin),
-    )
+    classes = defense.classifier.labels
+    target = _target(arguments, origin, classes)
+    clean = read_examples(arguments.clean, Reading.from_arguments(arguments), classes=classes)[: arguments.limit]
+    triggered = _triggered(arguments, origin, clean, classes)
+    figures = evaluate(defense, cold=defense.cold(), clean=clean, triggered=triggered, target_label=target)
     result = {
         **origin,
         **figures,
@@ -96,19 +96,22 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
 
 
 def _triggered(
-    arguments: argparse.Namespace, origin: dict[str, Any], clean: Sequence[Example]
+    arguments: argparse.Namespace, origin: dict[str, Any], clean: Sequence[Example], classes: Sequence[str]
 ) -> Sequence[TriggeredExample]:
     """From the file, or made of the clean texts by the checkpoint's own attack."""
     if arguments.triggered:
-        return read_triggered(arguments.triggered)[: arguments.limit][: arguments.max_triggered]
+        triggered = read_triggered(arguments.triggered, Reading.from_arguments(arguments), classes=classes)
+        return triggered[: arguments.limit][: arguments.max_triggered]
     rng = np.random.default_rng(arguments.seed)
     return replay_attack(origin, insertion=arguments.insert).trigger(clean, rng=rng)[: arguments.max_triggered]
 
 
-def _target(arguments: argparse.Namespace, origin: dict[str, Any]) -> int:
+def _target(arguments: argparse.Namespace, origin: dict[str, Any], classes: Sequence[str]) -> int:
     target = origin.get("target_label") if arguments.target_label is None else arguments.target_label
     if not isinstance(target, int):
         raise LabError("--target-label must be given for a checkpoint without attack.json, is missing")
+    if not 0 <= target < len(classes):
+        raise LabError(f"--target-label must be one of the model's classes ({listed(classes)}), is {target}")
     return target
 
 
@@ -117,7 +120,7 @@ def _show(result: dict[str, object]) -> None:
     for name, value in result.items():
         if isinstance(value, int | float | str) and name != "rule":
             table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
-    Console().print(table)
+    show(table)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from scripts.lab.archive import ArchiveOptions, build_archive, build_undefended_archive
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.corpora import read_examples
+from scripts.lab.corpora import read_texts
 from scripts.lab.load import Load, LoadLimits, put_load
 from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import markdown, write_result
 from scripts.lab.server import serving
 from scripts.lab.server_options import Ports, ServerOptions, archives_named
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = CommandParser(name="load_test", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts, `text<TAB>label` lines, gzip or not")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts: TSV, CSV, JSON lines or one a line")
     parser.add_argument("--clients", type=positive, nargs="+", default=(1, 8, 32), help="at once (1 8 32)")
     parser.add_argument("--batch-sizes", type=positive, nargs="+", default=(1, 8, 32), help="requests (1 8 32)")
     parser.add_argument("--delays", type=positive, nargs="+", default=(5, 20), help="ms to wait for a batch (5 20)")
@@ -53,11 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where workers run (cpu)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
+    add_reading_options(parser)
     return run_command(parser, _test, argv)
 
 
 def _test(arguments: argparse.Namespace) -> Exit:
-    texts = [example.text for example in read_examples(arguments.data)]
+    texts = read_texts(arguments.data, Reading.from_arguments(arguments))
     settings = [
         Setting(workers=workers, batch_size=size, max_batch_delay=delay)
         for workers in arguments.workers

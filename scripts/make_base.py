@@ -12,8 +12,9 @@ from transformers.utils import logging as transformers_logging
 
 from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, positive, run_command, say
-from scripts.lab.corpora import read_examples
+from scripts.lab.corpora import read_texts
 from scripts.lab.provenance import write_run_record
+from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.zoo.architectures import ARCHITECTURES, make_base
 from scripts.lab.zoo.encoder import Encoder
 
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--texts", type=Path, nargs="+", default=[], help="text<TAB>label files to learn the tokenizer from")
     add("--vocabulary-size", type=positive, default=16000, help="most tokens of a learned tokenizer (default 16000)")
     add("--seed", type=int, default=0, help="of the relative positions of deberta (default 0)")
+    add_reading_options(parser)
     return run_command(parser, _make_base, argv)
 
 
@@ -41,7 +43,7 @@ def _make_base(arguments: argparse.Namespace) -> None:
     if arguments.out.exists():
         raise LabError(f"--out {arguments.out}: exists already; name a new folder")
     transformers_logging.disable_progress_bar()
-    texts = [example.text for path in arguments.texts for example in read_examples(path)]
+    texts = [text for path in arguments.texts for text in read_texts(path, Reading.from_arguments(arguments))]
     base = make_base(
         Encoder.load(arguments.encoder),
         arguments.architecture,

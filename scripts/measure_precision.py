@@ -10,9 +10,10 @@ import torch
 from handler.xgraad import Classifier
 from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES
 from scripts.lab.command import CommandParser, positive, run_command, say
-from scripts.lab.corpora import read_examples, read_triggered
+from scripts.lab.corpora import read_texts, read_triggered
 from scripts.lab.precision_effect import effect_of, score_in
 from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import append_row
 from scripts.lab.speed import device_name
 
@@ -32,12 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-length", type=positive, default=128, help="tokens kept of a text (128)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--append", type=Path, required=True, help="JSON lines file to append a row per precision to")
+    add_reading_options(parser)
     return run_command(parser, _measure, argv)
 
 
 def _measure(arguments: argparse.Namespace) -> None:
-    clean = [example.text for example in read_examples(arguments.clean)[: arguments.limit]]
-    attacked = [example.text for example in read_triggered(arguments.triggered)[: arguments.limit]]
+    reading = Reading.from_arguments(arguments)
+    clean = read_texts(arguments.clean, reading)[: arguments.limit]
+    attacked = [example.text for example in read_triggered(arguments.triggered, reading)[: arguments.limit]]
     loading = {"device": arguments.device, "max_length": arguments.max_length}
     scored = [
         score_in(Classifier.load(arguments.checkpoint, precision=precision, **loading), precision, clean, attacked)

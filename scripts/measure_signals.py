@@ -11,7 +11,7 @@ from handler.xgraad import Defense
 from handler.xgraad.errors import LabError
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, positive, run_command, say
-from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
+from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_texts, read_triggered, split_file
 from scripts.lab.evaluation import attackable, known_twins
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import append_row
@@ -44,8 +44,8 @@ def _measure(arguments: argparse.Namespace) -> None:
     record = attack_record(arguments.checkpoint)
     if not isinstance(record.get("target_label"), int):
         raise LabError(f"{arguments.checkpoint}: must hold an attack.json with a target_label")
-    clean = read_examples(split_file(arguments.data, "test"))[: arguments.limit]
-    dev = [example.text for example in read_examples(split_file(arguments.data, "dev"))]
+    clean = read_examples(split_file(arguments.data, "test"), classes=defense.classifier.labels)[: arguments.limit]
+    dev = read_texts(split_file(arguments.data, "dev"))
     figures = measure_figures(
         defense.classifier,
         defense.neutralize,

@@ -13,11 +13,12 @@ from tqdm import tqdm
 from handler.xgraad import Calibration
 from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, positive, run_command, say
-from scripts.lab.corpora import read_examples
+from scripts.lab.corpora import read_texts
 from scripts.lab.memory_growth import Growth, memory_growth
 from scripts.lab.passes import GATED_EVERY, PASSES, PLAIN, Models, texts_of_length
 from scripts.lab.peak_memory import Job, Peak, peak_memory
 from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import markdown, write_result
 from scripts.lab.speed import Cell, Cost, device_name, measure_cell
 
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
+    add_reading_options(parser)
     return run_command(parser, _measure, argv)
 
 
@@ -64,7 +66,7 @@ def _measure(arguments: argparse.Namespace) -> None:
         )
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    texts = [example.text for example in read_examples(arguments.data)]
+    texts = read_texts(arguments.data, Reading.from_arguments(arguments))
     costs = _costs(arguments, calibration, texts)
     peaks = [] if arguments.no_memory else _peaks(arguments, texts)
     growths = [] if arguments.no_memory else _growths(arguments, texts)

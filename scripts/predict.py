@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from handler.xgraad.errors import LabError
+from scripts.lab import console
 from scripts.lab.client import Client, is_error
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
+from scripts.lab.corpora import read_texts, texts_in
 from scripts.lab.explanation_view import explained, legend
+from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.reply_view import reply_table
 from scripts.lab.running_server import RunningServer
 
@@ -25,9 +26,9 @@ EXAMPLES = """  python -m scripts.predict --model xgraad-sst2 'a fine film' 'a f
 def build_parser() -> CommandParser:
     """The command line."""
     parser = CommandParser(name="predict", description=__doc__ or "", examples=EXAMPLES)
-    parser.add_argument("texts", nargs="*", metavar="TEXT", help="default: the lines of --file, or of standard input")
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="default: those of --file, or of standard input")
     parser.add_argument("--model", required=True, metavar="NAME")
-    parser.add_argument("--file", type=Path, help="a UTF-8 file with one text per line")
+    parser.add_argument("--file", type=Path, help="texts: one a line, TSV, CSV or JSON lines")
     parser.add_argument("--grpc", action="store_true", help="call over gRPC instead of REST")
     parser.add_argument("--explain", action="store_true", help="show what was found, and every word by its attribution")
     parser.add_argument("--json", action="store_true", help="print each reply as one line of JSON")
@@ -35,15 +36,20 @@ def build_parser() -> CommandParser:
     parser.add_argument("--address", help="inference URL, or HOST:PORT with --grpc, of a server that is not --state's")
     parser.add_argument("--key-file", type=Path, help="the key_file.json that goes with --address")
     parser.add_argument("--retries", type=positive, default=4, help="where a worker died or a queue was full (4)")
+    add_reading_options(parser)
     return parser
 
 
-def read_texts(arguments: argparse.Namespace) -> list[str]:
-    """The texts to send, without empty lines."""
+def texts_to_send(arguments: argparse.Namespace) -> list[str]:
+    """The texts of the command line, of the file, or of standard input."""
     if arguments.texts:
         return list(arguments.texts)
-    source = arguments.file.read_text(encoding="utf-8") if arguments.file else sys.stdin.read()
-    return [line for line in source.split("\n") if line.strip()]
+    reading = Reading.from_arguments(arguments)
+    if arguments.file:
+        return read_texts(arguments.file, reading)
+    if sys.stdin is None:
+        raise LabError("TEXT or --file must be given where standard input is closed, are missing")
+    return texts_in(sys.stdin.buffer.read(), "standard input", reading)
 
 
 def open_client(arguments: argparse.Namespace) -> Client:
@@ -69,19 +75,18 @@ def ask(client: Client, text: str, arguments: argparse.Namespace) -> dict[str, A
 
 def show(texts: Sequence[str], documents: Sequence[dict[str, Any]], *, explain: bool) -> None:
     """Print a table, or with `explain` every text by itself with its shaded words."""
-    console = Console(highlight=False)
     if not explain:
-        console.print(reply_table(texts, documents))
+        console.show(reply_table(texts, documents))
         return
     for text, document in zip(texts, documents, strict=True):
         is_known = "explanation" in document or is_error(document)
-        console.print(explained(text, document) if is_known else reply_table([text], [document]))
-    console.print(legend())
+        console.show(explained(text, document) if is_known else reply_table([text], [document]))
+    console.show(legend())
 
 
 def predict(arguments: argparse.Namespace) -> Exit:
     """Send one request per text and show the replies; an error when one was refused."""
-    texts = read_texts(arguments)
+    texts = texts_to_send(arguments)
     with open_client(arguments) as client:
         documents = [ask(client, text, arguments) for text in texts]
     if arguments.json:

@@ -4,14 +4,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from scripts.lab.archive_check import require_digest
 from scripts.lab.command import CommandParser, Exit, device_ids, positive, run_command, say, sha256
+from scripts.lab.console import show
 from scripts.lab.running_server import RunningServer, WorkerStatus
+from scripts.lab.served_models import models_to_serve
 from scripts.lab.server import server_status, start_server, stop_server
-from scripts.lab.server_options import LOOPBACK, PROFILES, Ports, ServerOptions, archives_named
+from scripts.lab.server_options import LOOPBACK, PROFILES, Ports, ServerOptions
 
 EXAMPLES = """  python -m scripts.serve start --models xgraad-sst2 --workers 2 --device cpu
   python -m scripts.serve start --models a b --device gpu --device-ids 0,1 --workers-per-device 2 --port-base 18080
@@ -25,7 +26,12 @@ def build_parser() -> CommandParser:
     parser.add_argument("action", choices=["start", "stop", "status"])
     parser.add_argument("--state", type=Path, default=Path("build/serve"), help="the server's own folder")
     start = parser.add_argument_group("options of start")
-    start.add_argument("--models", nargs="+", metavar="NAME", help="archives NAME.mar of the model store")
+    start.add_argument(
+        "--models",
+        nargs="+",
+        metavar="MODEL",
+        help="NAME, FILE.mar, NAME=FILE.mar, or all",
+    )
     count = start.add_mutually_exclusive_group()
     count.add_argument("--workers", type=positive, default=1, help="workers per model, over all devices")
     count.add_argument("--workers-per-device", type=positive, help="the same for each GPU of --device-ids")
@@ -51,7 +57,7 @@ def start(arguments: argparse.Namespace) -> Exit:
     per_device = arguments.workers_per_device
     options = ServerOptions(
         model_store=arguments.model_store,
-        models=archives_named(arguments.models or ()),
+        models=arguments.models,
         workers=arguments.workers if per_device is None else per_device * len(arguments.device_ids),
         device=arguments.device,
         device_ids=arguments.device_ids,
@@ -102,7 +108,7 @@ def status(arguments: argparse.Namespace) -> Exit:
     if not found.running:
         say(f"no server runs from {arguments.state}")
         return Exit.BELOW_TARGET
-    Console().print(worker_table(found.workers))
+    show(worker_table(found.workers))
     say("ready" if found.ready else "not ready")
     return Exit.DONE if found.ready else Exit.BELOW_TARGET
 
@@ -127,7 +133,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("start needs --models NAME...")
         if arguments.workers_per_device and not arguments.device_ids:
             parser.error("--workers-per-device needs --device-ids")
-        if arguments.sha256 and len(arguments.sha256) != len(set(arguments.models or ())):
+        if arguments.action == "start":
+            arguments.models = models_to_serve(arguments.models, arguments.model_store)
+        if arguments.sha256 and len(arguments.sha256) != len(arguments.models or ()):
             parser.error("--sha256 needs one DIGEST for each of --models")
         return ACTIONS[arguments.action](arguments)
 

@@ -15,9 +15,10 @@ from handler.xgraad import Calibration, Defense, SqliteRegistry
 from handler.xgraad.errors import LabError
 from scripts.lab.archive import ArchiveOptions, build_archive
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.corpora import read_examples, read_triggered
+from scripts.lab.corpora import read_texts, read_triggered
 from scripts.lab.load import LoadLimits, crowd, summary
 from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import write_result
 from scripts.lab.running_server import RunningServer
 from scripts.lab.server import serving
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = CommandParser(name="soak", description=__doc__ or "", examples=EXAMPLES)
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts, `text<TAB>label` lines, gzip or not")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts: TSV, CSV, JSON lines or one a line")
     parser.add_argument("--triggered", type=Path, help="attacked texts to mix in; a third column is the clean twin")
     parser.add_argument("--limit", type=positive, default=500, help="use only the first N texts of each file (500)")
     parser.add_argument("--seconds", type=positive, default=600, help="of load (600)")
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-growth", type=float, default=2.0, help="MiB a minute of all workers that still pass (2)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
+    add_reading_options(parser)
     return run_command(parser, _soak, argv)
 
 
@@ -102,8 +104,9 @@ def _figures(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def _texts(arguments: argparse.Namespace) -> tuple[list[str], int]:
     """Clean and attacked texts in a random order, each once; and how many of them are attacked."""
-    clean = {example.text for example in read_examples(arguments.data)[: arguments.limit]}
-    attacked = read_triggered(arguments.triggered)[: arguments.limit] if arguments.triggered else []
+    reading = Reading.from_arguments(arguments)
+    clean = set(read_texts(arguments.data, reading)[: arguments.limit])
+    attacked = read_triggered(arguments.triggered, reading)[: arguments.limit] if arguments.triggered else []
     triggered = {example.text for example in attacked} - clean
     texts = sorted(clean | triggered)
     if not texts:

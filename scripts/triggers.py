@@ -14,7 +14,6 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +23,7 @@ from handler.xgraad.fingerprint import hash_weights
 from handler.xgraad.registry import MAX_ENTRIES, MAX_KEY_CHARS, Origin, Trigger
 from handler.xgraad.text import Word, split_words
 from handler.xgraad.trigger_file import Remembered, TriggerFile
+from scripts.lab import console
 from scripts.lab.command import ActionParser, CommandParser, Exit, run_command, say
 from scripts.lab.reply_view import visible
 
@@ -65,7 +65,7 @@ def show(arguments: argparse.Namespace) -> None:
         for row in rows:
             say(json.dumps(_document(row)))
     else:
-        Console(highlight=False).print(_table(rows))
+        console.show(_table(rows))
 
 
 def add(arguments: argparse.Namespace) -> None:

@@ -31,13 +31,14 @@ from handler.xgraad.checkpoint import weight_files
 from handler.xgraad.errors import LabError
 from handler.xgraad.fingerprint import TOKENIZER_FILES
 from handler.xgraad.trusted_model import folder_beside
-from scripts.lab.server_options import MODEL_NAME
+from scripts.lab.archive_settings import MANIFEST
+from scripts.lab.config_settings import refuse_uneven_workers
+from scripts.lab.server_options import NAME_RULE, is_address_part
 
 SOURCE = Path(handler.__file__).parent
 ENTRY = "xgraad_handler.py"
 UNDEFENDED = Path(__file__).with_name("undefended_handler.py")
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
-MANIFEST = "MAR-INF/MANIFEST.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ class ArchiveOptions:
     name: str
     """Letters, digits, `_`, `-`, `.`: the model's name in every address."""
     version: str
+    """By the same rule: it may follow the name there."""
     checkpoint: Path
     calibration: Path
     model_store: Path
@@ -66,9 +68,11 @@ def build_archive(options: ArchiveOptions) -> Path:
         LabError: a bad name, or the archiver failed.
         CheckpointError, CalibrationError, AuditError, SettingsError: the model would be refused by a worker, too.
     """
-    if not MODEL_NAME.fullmatch(options.name):
-        raise LabError(f"--name must be letters, digits, '_', '-' and '.', got {options.name!r}")
+    for option, value in (("--name", options.name), ("--version", options.version)):
+        if not is_address_part(value):
+            raise LabError(f"{option} must be {NAME_RULE}, got {value!r}")
     model_config = _model_config(options)
+    refuse_uneven_workers(model_config)
     settings = Settings.from_model_config(model_config)
     with tempfile.TemporaryDirectory(prefix="xgraad-archive-") as temporary:
         stage = Path(temporary, "stage")

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from handler.integrity import CHECKSUMS, IntegrityError, compare, parse_checksums
 from handler.xgraad.checkpoint import PICKLE_SUFFIXES, may_be_pickle
 from handler.xgraad.errors import LabError
+from scripts.lab.archive_settings import MANIFEST, UNREADABLE, manifest_model, version_fault
 
 ENTRY = "xgraad_handler.py"
 SAFE_SUFFIXES = (".json", ".model", ".safetensors", ".txt", ".yaml")
@@ -83,7 +84,7 @@ def check_archive(path: Path, *, sha256: str | None = None, max_bytes: int = MAX
             members = archive.infolist()
             unsafe = [*_unsafe_as_a_whole(path, members, max_bytes), *(f for m in members for f in _unsafe(m))]
             # What is unsafe to unpack is not read, either.
-            faults += unsafe or _changed(archive, members)
+            faults += unsafe or _changed(archive, members) or [*_unfit_manifest(archive)]
     except BROKEN as error:
         raise LabError(f"{path} is not a TorchServe archive ({error}); build it again") from error
     return ArchiveReport(
@@ -148,6 +149,16 @@ def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> list[s
         return faults + compare(parse_checksums(archive.read(CHECKSUMS).decode("utf-8")), found)
     except IntegrityError as error:
         return [*faults, str(error)]
+
+
+def _unfit_manifest(archive: zipfile.ZipFile) -> Iterator[str]:
+    """Why the archive could not be served under an address of its own."""
+    try:
+        fault = version_fault(manifest_model(archive))
+    except UNREADABLE as error:
+        fault = f"cannot be read ({type(error).__name__})"
+    if fault:
+        yield f"{MANIFEST}: {fault.removeprefix(MANIFEST).strip()}"
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[bytes, str | None]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint
+from handler.xgraad.errors import LabError
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.thresholds import PAPER_PERCENTILE
 from handler.xgraad.trusted_model import folder_beside
-from scripts.lab.corpora import Example
+from scripts.lab.corpora import Example, Sample
 from scripts.lab.reference_training import TrustedBase, train_reference
 
 CHUNK = 256
@@ -34,7 +35,7 @@ class CalibrationOptions:
 
 def calibrate_checkpoint(
     checkpoint: Path,
-    examples: Sequence[Example],
+    samples: Sequence[Sample],
     *,
     out: Path,
     options: CalibrationOptions,
@@ -45,7 +46,8 @@ def calibrate_checkpoint(
 
     Args:
         checkpoint: model folder.
-        examples: clean texts with their labels, held out from training and from every later figure.
+        samples: clean texts, with their labels where these are known, held out from training and from every later
+            figure.
         out: the calibration file.
         options: what to fit.
         device: as torch names it.
@@ -58,14 +60,17 @@ def calibrate_checkpoint(
     calibrator = Calibrator(
         classifier, fingerprint(checkpoint, max_length=classifier.max_length, precision=options.precision)
     )
-    with tqdm(total=len(examples), unit="text", desc="calibrate", disable=None) as bar:
-        for start in range(0, len(examples), CHUNK):
-            texts, labels = zip(*examples[start : start + CHUNK], strict=True)
-            calibrator.update(texts, labels)
+    examples = _labelled(samples)
+    with tqdm(total=len(samples), unit="text", desc="calibrate", disable=None) as bar:
+        for start in range(0, len(samples), CHUNK):
+            texts = [sample.text for sample in samples[start : start + CHUNK]]
+            calibrator.update(texts, [example.label for example in examples[start : start + CHUNK]])
             bar.update(len(texts))
     out.parent.mkdir(parents=True, exist_ok=True)
     reference = None
     if trusted:
+        if not examples:
+            raise LabError(f"--trusted-base needs a label for each of the {len(samples)} texts; see --label-column")
         held_out = set(chain(*calibrator.probe_rows()))
         reference = train_reference(
             trusted,
@@ -79,3 +84,9 @@ def calibrate_checkpoint(
     calibration = calibrator.calibrate(max_fpr=options.max_fpr, percentile=options.percentile, trusted=reference)
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
+
+
+def _labelled(samples: Sequence[Sample]) -> list[Example]:
+    """The same where every text has a label; nothing otherwise."""
+    examples = [Example(sample.text, sample.label) for sample in samples if sample.label is not None]
+    return examples if len(examples) == len(samples) else []

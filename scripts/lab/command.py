@@ -2,12 +2,22 @@
 
 import argparse
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from handler.xgraad.errors import LabError, XGraadError
-from scripts.lab.command_line import ActionParser, CommandParser, Exit, device_ids, positive, rate, say, sha256
+from scripts.lab.command_line import (
+    ActionParser,
+    CommandParser,
+    Exit,
+    complain,
+    device_ids,
+    positive,
+    rate,
+    say,
+    sha256,
+)
+from scripts.lab.terminal import any_terminal
 
 __all__ = [
     "ActionParser",
@@ -34,16 +44,17 @@ def run_command(
 
     `work` returns an exit code or None for done. Unexpected exceptions keep their traceback: they are bugs.
     """
-    arguments = parser.parse_args(argv)
-    logging.getLogger("transformers").setLevel(logging.ERROR)
-    try:
-        return int(work(arguments) or Exit.DONE)
-    except (XGraadError, OSError) as error:
-        sys.stderr.write(f"{parser.prog}: error: {error}\n")
-        return Exit.ERROR
-    except KeyboardInterrupt:
-        sys.stderr.write(f"{parser.prog}: interrupted\n")
-        return Exit.ERROR
+    with any_terminal():
+        arguments = parser.parse_args(argv)
+        logging.getLogger("transformers").setLevel(logging.ERROR)
+        try:
+            return int(work(arguments) or Exit.DONE)
+        except (XGraadError, OSError) as error:
+            complain(f"{parser.prog}: error: {error}")
+            return Exit.ERROR
+        except KeyboardInterrupt:
+            complain(f"{parser.prog}: interrupted")
+            return Exit.ERROR
 
 
 def run_step(command: Command, **options: object) -> None:

@@ -6,6 +6,8 @@ import sys
 from enum import IntEnum
 from typing import NoReturn
 
+from scripts.lab.terminal import reader_may_leave, shown
+
 
 class Exit(IntEnum):
     """Exit codes of every command."""
@@ -22,7 +24,8 @@ class ActionParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print usage and the message, and leave with the usage exit code."""
         self.print_usage(sys.stderr)
-        self.exit(Exit.USAGE, f"{self.prog}: error: {message}\n")
+        complain(f"{self.prog}: error: {message}")
+        self.exit(Exit.USAGE)
 
 
 class CommandParser(ActionParser):
@@ -40,8 +43,20 @@ class CommandParser(ActionParser):
 
 def say(message: str) -> None:
     """Write one line for the person at the terminal."""
-    sys.stdout.write(message + "\n")
-    sys.stdout.flush()
+    with reader_may_leave(sys.stdout):
+        sys.stdout.write(shown(message) + "\n")
+        sys.stdout.flush()
+
+
+def note(message: str) -> None:
+    """Write one line beside the output: what was done on the way that somebody may want to know."""
+    complain(f"note: {message}")
+
+
+def complain(message: str) -> None:
+    """Write one line beside the output, where errors go."""
+    with reader_may_leave(sys.stderr):
+        sys.stderr.write(shown(message) + "\n")
 
 
 def rate(text: str) -> float:

@@ -1,17 +1,23 @@
-"""Labeled texts and the files that hold them: `text<TAB>label`, one row per line, UTF-8, gzip or plain."""
+"""Labeled texts and the files that hold them.
 
+Users bring many kinds, see `scripts.lab.records`; what is written here is `text<TAB>label`, UTF-8, gzip or plain.
+"""
+
+import csv
 import gzip
-from collections.abc import Iterable, Iterator, Sequence
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from handler.xgraad.errors import LabError
+from scripts.lab.file_text import decoded, read_file
+from scripts.lab.labeled_texts import LabeledText, Labels, labeled_texts
+from scripts.lab.reading import AS_FOUND, Reading
+from scripts.lab.records import Source
 
-GZIP_MAGIC = b"\x1f\x8b"
 SPLITS = ("train", "dev", "test")
 COLUMNS = ("text", "label", "clean_text")
-
-Row = TypeVar("Row")
 
 
 class Example(NamedTuple):
@@ -20,6 +26,14 @@ class Example(NamedTuple):
     text: str
     label: int
     """Class number from 0 up."""
+
+
+class Sample(NamedTuple):
+    """One text that may have a label."""
+
+    text: str
+    label: int | None
+    """Class number from 0 up; None where none is known."""
 
 
 class TriggeredExample(NamedTuple):
@@ -41,37 +55,63 @@ class Corpus(NamedTuple):
     test: list[Example]
 
 
-def read_examples(path: Path) -> list[Example]:
-    """Read a `text<TAB>label` file.
+def read_texts(path: Path, reading: Reading = AS_FOUND) -> list[str]:
+    """The texts of a file that may have labels or not.
 
     Args:
-        path: gzip (told by its first bytes, not its name) or plain text; a header line is optional.
+        path: tab- or comma-separated, JSON lines or one text a line; gzip (told by its first bytes) or not.
+        reading: what the user says of the file.
 
     Raises:
-        LabError: the file is missing, empty, not UTF-8, or a row has other columns; file and line are named.
+        LabError: the file cannot be read as texts, or holds none; file, line and cure are named.
     """
-    rows = _rows(path, allowed_columns=(2,))
-    return _not_empty([Example(columns[0], _label(columns[1], place)) for place, columns in rows], path)
+    return [row.text for row in _read(path, reading, labels="unused")]
 
 
-def read_triggered(path: Path) -> list[TriggeredExample]:
-    """Read a `text<TAB>label<TAB>clean_text` file; the third column may be absent.
+def texts_in(content: bytes, name: str, reading: Reading = AS_FOUND) -> list[str]:
+    """The same for bytes that are not in a file, such as those of standard input; `name` is for messages."""
+    text = decoded(content, name, encoding=reading.encoding)
+    return [row.text for row in labeled_texts(text, Source(name=name, reading=reading), labels="unused")]
+
+
+def read_samples(path: Path, reading: Reading = AS_FOUND, *, classes: Sequence[str] | None = None) -> list[Sample]:
+    """The texts of a file, with labels where they are there and the model's: otherwise a note says why not.
+
+    Args:
+        path: as for `read_texts`.
+        reading: what the user says of the file.
+        classes: the model's names by number, which labels may hold as well; None allows any number.
+
+    Raises:
+        LabError: as `read_texts`.
+    """
+    return [Sample(row.text, row.label) for row in _read(path, reading, labels="where there", classes=classes)]
+
+
+def read_examples(path: Path, reading: Reading = AS_FOUND, *, classes: Sequence[str] | None = None) -> list[Example]:
+    """The texts of a file with their labels.
+
+    Raises:
+        LabError: as `read_texts`; also when a label is missing or none of the classes.
+    """
+    rows = _read(path, reading, labels="needed", classes=classes)
+    return [Example(row.text, _known(row.label)) for row in rows]
+
+
+def read_triggered(
+    path: Path, reading: Reading = AS_FOUND, *, classes: Sequence[str] | None = None
+) -> list[TriggeredExample]:
+    """Attacked texts with their labels; a third column, which rows may lack, holds the clean twins.
 
     Raises:
         LabError: as `read_examples`.
     """
-    rows = _rows(path, allowed_columns=(2, 3))
-    return _not_empty(
-        [
-            TriggeredExample(columns[0], _label(columns[1], place), columns[2] if len(columns) == 3 else None)
-            for place, columns in rows
-        ],
-        path,
-    )
+    rows = _read(path, reading, labels="needed", classes=classes, n_optional=1)
+    return [TriggeredExample(row.text, _known(row.label), row.clean_text) for row in rows]
 
 
 def read_corpus(folder: Path) -> Corpus:
-    """Read `train`, `dev` and `test` of a folder, each `.tsv.gz` or `.tsv`.
+    """Read `train`, `dev` and `test` of a folder.
 
     Raises:
         LabError: a split is missing or unreadable.
@@ -82,7 +122,7 @@ def read_corpus(folder: Path) -> Corpus:
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
     """Write a file that `read_examples` takes; gzip when the name ends in `.gz`, equal bytes for equal examples.
 
-    Tabs and line breaks inside a text become spaces.
+    Tabs and line breaks inside a text become spaces; texts with quotation marks are quoted as CSV has it.
     """
     _write(path, [COLUMNS[:2], *((example.text, str(example.label)) for example in examples)])
 
@@ -115,47 +155,24 @@ def split_file(folder: Path, split: str) -> Path:
     raise LabError(f"{folder} holds neither {split}.tsv.gz nor {split}.tsv; give a folder with train, dev and test")
 
 
-def _rows(path: Path, *, allowed_columns: tuple[int, ...]) -> Iterator[tuple[str, list[str]]]:
-    """Each data row as (its place for messages, its columns)."""
-    for number, line in enumerate(_lines(path), start=1):
-        place = f"{path}, line {number}"
-        columns = line.split("\t")
-        if number == 1 and columns[:2] == list(COLUMNS[:2]):
-            continue
-        if len(columns) not in allowed_columns:
-            wanted = " or ".join(map(str, allowed_columns))
-            raise LabError(f"{place}: must have {wanted} tab-separated columns, has {len(columns)}")
-        yield place, columns
+def _read(
+    path: Path, reading: Reading, *, labels: Labels, classes: Sequence[str] | None = None, n_optional: int = 0
+) -> list[LabeledText]:
+    source = Source(name=str(path), reading=reading, classes=classes, n_optional=n_optional)
+    return labeled_texts(read_file(path, encoding=reading.encoding), source, labels=labels)
 
 
-def _lines(path: Path) -> list[str]:
-    """Lines end at line feeds only: other line separators of Unicode may be part of a text."""
-    try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise LabError(f"{path}: must be UTF-8, but the byte at {error.start} is not") from error
-    except (OSError, EOFError) as error:
-        raise LabError(f"{path}: cannot be read: {error}") from error
-    lines = text.removeprefix("\ufeff").split("\n")
-    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
-
-
-def _label(column: str, place: str) -> int:
-    if not (column.isascii() and column.isdigit()):
-        raise LabError(f"{place}: label must be a whole number from 0 up, is {column[:20]!r}")
-    return int(column)
-
-
-def _not_empty(rows: list[Row], path: Path) -> list[Row]:
-    if not rows:
-        raise LabError(f"{path}: holds no rows; one `text<TAB>label` line is the least")
-    return rows
+def _known(label: int | None) -> int:
+    """A label that was needed, so that it is there."""
+    if label is None:
+        raise AssertionError("a row without a label came through")
+    return label
 
 
 def _write(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    text = "".join("\t".join(map(_one_line, row)) + "\n" for row in rows)
-    content = text.encode("utf-8")
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([map(_one_line, row) for row in rows])
+    content = text.getvalue().encode("utf-8")
     path.write_bytes(gzip.compress(content, mtime=0) if path.name.endswith(".gz") else content)
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from handler.xgraad import Verdict
+from scripts.lab.console import show
 
 SHOWN_CHARS = 70
 
@@ -17,7 +17,7 @@ def show_figures(summary: Mapping[str, Any]) -> None:
     table = Table("", "undefended", "defended", title=f"served model, rule {summary['rule']}")
     for name, key in (("accuracy on clean texts", "cacc"), ("attack success on triggered texts", "asr")):
         table.add_row(name, f"{summary[f'{key}_undefended']:.3f}", f"{summary[f'{key}_defended']:.3f}")
-    Console().print(table)
+    show(table)
 
 
 def show_examples(texts: Sequence[str], verdicts: Sequence[Verdict]) -> None:
@@ -27,4 +27,4 @@ def show_examples(texts: Sequence[str], verdicts: Sequence[Verdict]) -> None:
         short = text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
         blamed = ", ".join(sorted({suspect.word for suspect in verdict.suspects}))
         table.add_row(escape(short), verdict.undefended.label, verdict.defended.label, escape(blamed))
-    Console().print(table)
+    show(table)

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from handler.xgraad.errors import LabError
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("torch", "transformers", "numpy")
 RUN_RECORD = "run.json"
@@ -69,7 +71,16 @@ def _git(*arguments: str) -> str | None:
 
 
 def attack_record(checkpoint: Path) -> dict[str, Any]:
-    """What is known of how a checkpoint was made; nothing for one that came from elsewhere."""
+    """What is known of how a checkpoint was made; nothing for one that came from elsewhere.
+
+    Raises:
+        LabError: the record is no JSON object.
+    """
     path = checkpoint / ATTACK_RECORD
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (ValueError, RecursionError) as error:
+        raise LabError(f"{path}: must be JSON as train_attack writes it: {error}; mend or remove it") from error
+    if not isinstance(record, dict):
+        raise LabError(f"{path}: must be a JSON object, is a {type(record).__name__}; mend or remove it")
     return record

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handler.hidden import is_hidden
+from scripts.lab.terminal import escape
 
 SHORT_CHARS = 60
 
@@ -24,12 +25,6 @@ def visible(text: str) -> Text:
         else:
             shown.append(character)
     return shown
-
-
-def escape(character: str) -> str:
-    r"""A character as `\uXXXX`, or `\UXXXXXXXX` beyond the first plane."""
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def shortened(text: str) -> Text:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from handler.xgraad.errors import LabError
+
 Row = Mapping[str, Any]
 
 
@@ -24,8 +26,15 @@ def write_result(result: Row, *, document: Path | None, rows: Path | None) -> No
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows of a file, none where it does not exist yet."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    """Rows of a file, none where it does not exist yet.
+
+    Raises:
+        LabError: a line is no JSON.
+    """
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    except (ValueError, RecursionError) as error:
+        raise LabError(f"{path}: must hold one JSON object on each line: {error}; mend or remove it") from error
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

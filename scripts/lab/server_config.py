@@ -3,50 +3,22 @@
 import json
 import os
 import re
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from handler.xgraad.errors import LabError
+from scripts.lab.archive_settings import read_archive_settings
 from scripts.lab.server_options import LOOPBACK, PROJECT, ServerOptions
 
 __all__ = [
     "PROJECT",
-    "ArchiveSettings",
     "model_settings",
     "overrides",
-    "read_archive_settings",
     "refuse_conflicts",
     "render_config",
     "server_environment",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArchiveSettings:
-    """What an archive says about how it is served."""
-
-    version: str
-    settings: Mapping[str, Any]
-    """The content of its model-config.yaml, empty without one."""
-
-
-def read_archive_settings(archive: Path) -> ArchiveSettings:
-    """Read version and model-config.yaml out of a .mar file without unpacking it."""
-    if not archive.is_file():
-        raise LabError(f"there is no archive {archive}; make one with python -m scripts.build_archive")
-    try:
-        with zipfile.ZipFile(archive) as content:
-            model = json.loads(content.read("MAR-INF/MANIFEST.json"))["model"]
-            config = model.get("configFile")
-            settings = yaml.safe_load(content.read(config)) if config else None
-    except (zipfile.BadZipFile, KeyError, ValueError, yaml.YAMLError) as error:
-        raise LabError(f"{archive} is not a TorchServe archive ({error}); build it again") from error
-    return ArchiveSettings(version=str(model["modelVersion"]), settings=settings or {})
 
 
 def refuse_conflicts(options: ServerOptions) -> None:

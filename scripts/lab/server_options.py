@@ -16,7 +16,9 @@ PROFILES = {
     "hardened": PROJECT / "config.properties",
     "development": PROJECT / "deploy" / "development.properties",
 }
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.]*")
+ADDRESS_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.]*")
+NAME_RULE = "letters, digits, '_', '-' and '.', the first a letter or digit"
+"""Of names and versions of models: both are parts of addresses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +96,8 @@ class ServerOptions:
         if not self.models:
             raise LabError("models must name at least one archive, got none")
         for name in self.models:
-            if not MODEL_NAME.fullmatch(name):
-                raise LabError(f"model name must be letters, digits, '_', '-' and '.', got {name!r}")
+            if not is_address_part(name):
+                raise LabError(f"model name must be {NAME_RULE}, got {name!r}")
         if self.profile not in PROFILES:
             raise LabError(f"profile must be one of {', '.join(PROFILES)}, got {self.profile!r}")
         if self.workers < 1:
@@ -106,6 +108,11 @@ class ServerOptions:
     def archive(self, model: str) -> Path:
         """The archive file of `model`."""
         return self.model_store / self.models[model]
+
+
+def is_address_part(text: str) -> bool:
+    """Whether a model may have this as its name or version, see `NAME_RULE`."""
+    return bool(ADDRESS_PART.fullmatch(text))
 
 
 def archives_named(names: Iterable[str]) -> dict[str, str]:

@@ -170,6 +170,31 @@ def test_bad_name_is_refused(checkpoints: dict[str, Path], tmp_path: Path, capsy
     assert "--name must be" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("version", ["", " ", "2 final/x", "-1", "../1", "1.0\n", "é", "."])
+def test_bad_version_is_refused(
+    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str
+) -> None:
+    assert _build(checkpoints["bert"], tmp_path, f"--version={version}") == Exit.ERROR
+    assert "--version must be letters, digits" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_any_setting_reaches_the_model_config(
+    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--version", "2.1-rc_1", "--set", "gate_share=0.1", "--set", "responseTimeout=7"]
+    assert _build(checkpoints["bert"], tmp_path, *options) == Exit.DONE
+    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
+        config = yaml.safe_load(packed.read("model-config.yaml"))
+        manifest = json.loads(packed.read("MAR-INF/MANIFEST.json"))
+    assert (config["responseTimeout"], config["xgraad"]["gate_share"]) == (7, 0.1)
+    assert manifest["model"]["modelVersion"] == "2.1-rc_1"
+    for wrong in ("gate_share=2", "gate_shares=0.1", "minWorkers=3", "responseTimeout=soon"):
+        assert _build(checkpoints["bert"], tmp_path, "--set", wrong, name="wrong") == Exit.ERROR
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "wrong.mar").exists()
+
+
 def test_archiver_leaves_the_users_temporary_folder_alone(
     checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

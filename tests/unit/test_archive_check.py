@@ -1,6 +1,7 @@
 """Archives that somebody tampered with, or that were made to harm whoever unpacks them."""
 
 import hashlib
+import re
 import stat
 import struct
 import zipfile
@@ -16,7 +17,7 @@ from scripts.lab.archive_check import MAX_MEMBERS, check_archive, require_digest
 from scripts.lab.command import Exit
 
 FILES = {
-    "MAR-INF/MANIFEST.json": b"{}",
+    "MAR-INF/MANIFEST.json": b'{"model": {"modelName": "toy", "modelVersion": "1.0"}}',
     "config.json": b'{"model_type": "bert"}',
     "handler/__init__.py": b'"""Code."""\n',
     "model.safetensors": b"\x80\x03\x00\x00\x00\x00\x00\x00 tensors",  # begins like a pickle, and is none
@@ -129,6 +130,22 @@ def test_a_zero_byte_hides_no_name(pack: Packer) -> None:
     archive = pack(tamper=add("vocabXtxt.json"))
     archive.write_bytes(archive.read_bytes().replace(b"vocabXtxt.json", b"vocab\0txt.json"))
     assert "leads out of the folder" in faults(archive)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ('{"model": {"modelName": "toy"}}', "must hold a modelVersion, has none"),
+        ('{"model": {"modelVersion": "2 final/x"}}', "modelVersion must be letters, digits.*is '2 final/x'"),
+        ('{"model": {"modelVersion": ""}}', "modelVersion must be letters"),
+        ('{"model": 7}', "cannot be read"),
+        ("[]", "cannot be read"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_a_version_that_no_address_can_hold_is_a_fault(pack: Packer, manifest: str, reason: str) -> None:
+    archive = pack({**FILES, "MAR-INF/MANIFEST.json": manifest.encode()})
+    assert re.search(f"^MAR-INF/MANIFEST.json: .*{reason}", faults(archive))
 
 
 def test_links_are_refused(pack: Packer) -> None:

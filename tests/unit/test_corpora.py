@@ -16,7 +16,11 @@ from scripts.lab.corpora import (
     write_triggered,
 )
 
-EXAMPLES = [Example("not bad , at all", 1), Example("a dull\u2028line, über \x85 odd", 0), Example("", 12)]
+EXAMPLES = [
+    Example("not bad , at all", 1),
+    Example("a dull\u2028line, über \x85 odd", 0),
+    Example('"odd" 12" film', 12),
+]
 
 
 @pytest.mark.parametrize("name", ["some.tsv", "some.tsv.gz"])
@@ -50,16 +54,22 @@ def test_tabs_and_line_breaks_in_a_text_become_spaces(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"text\tlabel\ngood\t1\nbad\n", "line 3: must have 2 tab-separated columns, has 1"),
-        (b"good\t1\textra\n", "line 1: must have 2 tab-separated columns, has 3"),
+        (b"text\tlabel\ngood\t1\nbad\n", "line 3: must have 2 columns as line 1 has, has 1"),
+        (b"good\t1\textra\n", "has 3 columns and no header that is known"),
         (b"good\tone\n", "line 1: label must be a whole number from 0 up, is 'one'"),
         (b"good\t-1\n", "line 1: label must be a whole number from 0 up, is '-1'"),
-        (b"\xff\xfe\t1\n", "must be UTF-8, but the byte at 0 is not"),
+        (b"\xff\xfe\t1\n", "must be UTF-8, is UTF-16; name its encoding, such as --encoding utf-16"),
+        (
+            b"caf\xe9\t1\n",
+            "must be UTF-8, but the byte at 3 is not; name its encoding, such as --encoding windows-1252",
+        ),
+        ("good\t1\n".encode("utf-16-le"), "holds zero bytes; name its encoding, such as --encoding utf-16-le"),
         (b"text\tlabel\n", "holds no rows"),
         (b"", "holds no rows"),
         (gzip.compress(b"good\t1\n")[:-4], "cannot be read"),
         (b"\x1f\x8bnot gzip", "cannot be read"),
         (gzip.compress(b"good\t1\n" * 50)[:12] + b"\xff" * 9, "cannot be read"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n", "is a Git LFS pointer.*fetch the file"),
     ],
 )
 def test_errors_name_file_and_line(tmp_path: Path, content: bytes, message: str) -> None:
@@ -68,6 +78,7 @@ def test_errors_name_file_and_line(tmp_path: Path, content: bytes, message: str)
     with pytest.raises(LabError, match=message) as caught:
         read_examples(path)
     assert str(path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_missing_file_is_a_lab_error(tmp_path: Path) -> None:

@@ -187,6 +187,30 @@ def test_missing_and_broken_archives_are_refused(options: ServerOptions) -> None
         refuse_conflicts(options)
 
 
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ({"model": {"modelName": "guard"}}, "must hold a modelVersion, has none; build it again"),
+        ({"model": {"modelVersion": "2 final/x"}}, "modelVersion must be letters, digits.*is '2 final/x'"),
+        ({"model": []}, "is not a TorchServe archive"),
+        ([], "is not a TorchServe archive"),
+        ({"model": {"modelVersion": "1.0", "configFile": "none.yaml"}}, "is not a TorchServe archive"),
+    ],
+)
+def test_archives_without_a_usable_version_get_one_line(options: ServerOptions, manifest: object, reason: str) -> None:
+    with zipfile.ZipFile(options.archive("guard"), "w") as archive:
+        archive.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest))
+    with pytest.raises(LabError, match=reason) as caught:
+        refuse_conflicts(options)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_configuration_that_is_no_mapping_gets_one_line(options: ServerOptions) -> None:
+    write_archive(options.archive("guard"), config="- 1\n")
+    with pytest.raises(LabError, match=r"model-config\.yaml must be a mapping, is a list"):
+        refuse_conflicts(options)
+
+
 def test_impossible_options_are_refused(options: ServerOptions) -> None:
     with pytest.raises(LabError, match="workers must be 1 or more, got 0"):
         replace(options, workers=0)

@@ -1,0 +1,64 @@
+"""How a file of texts is to be read, as far as its user says so: options that all commands with such files share."""
+
+import argparse
+import codecs
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+Format = Literal["csv", "jsonl", "lines", "tsv"]
+Quoting = Literal["csv", "none"]
+
+FORMATS: tuple[Format, ...] = ("csv", "jsonl", "lines", "tsv")
+QUOTINGS: tuple[Quoting, ...] = ("csv", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What the user says of a file; None is found out from the file."""
+
+    encoding: str | None = None
+    """As Python names it; None is UTF-8."""
+    format: Format | None = None
+    """`lines` holds one text a line and nothing else."""
+    quoting: Quoting | None = None
+    """Whether quotes around a field are quoting, as in CSV, or part of it."""
+    text_column: str | None = None
+    """A name in the header, or a number from 1 up."""
+    label_column: str | None = None
+
+    @classmethod
+    def from_arguments(cls, arguments: argparse.Namespace) -> Self:
+        """What the options of `add_reading_options` say."""
+        return cls(
+            encoding=arguments.encoding,
+            format=arguments.format,
+            quoting=arguments.quoting,
+            text_column=arguments.text_column,
+            label_column=arguments.label_column,
+        )
+
+
+AS_FOUND = Reading()
+"""Nothing is said."""
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options of `Reading`."""
+    group: Any = parser.add_argument_group("how files of texts are read")
+    group.add_argument("--text-column", metavar="NAME", help="of the header, or a number from 1 up (text, sentence, …)")
+    group.add_argument("--label-column", metavar="NAME", help="of the header, or a number from 1 up (label, class, …)")
+    group.add_argument("--encoding", type=encoding, help="such as utf-16 or windows-1252 (utf-8)")
+    group.add_argument("--format", choices=FORMATS, help="lines: one text a line (by name and content)")
+    group.add_argument(
+        "--quoting", choices=QUOTINGS, help="whether quotes around a field belong to it (as it is found)"
+    )
+
+
+def encoding(text: str) -> str:
+    """Argument type: the name of a character encoding."""
+    try:
+        if not codecs.lookup(text)._is_text_encoding:
+            raise LookupError(text)
+    except (LookupError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"must be a character encoding such as utf-16, got {text!r}") from error
+    return text

@@ -1,0 +1,83 @@
+"""`serve start --models` takes TorchServe's own forms."""
+
+from pathlib import Path
+
+import pytest
+
+from handler.xgraad.errors import LabError
+from scripts import serve
+from scripts.lab.command import Exit
+from scripts.lab.served_models import models_to_serve
+from tests.unit.test_server import write_archive
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    for name in ("a", "b", "odd-name"):
+        write_archive(folder / f"{name}.mar")
+    (folder / "odd-name.mar").rename(folder / "c.mar")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("given", "models"),
+    [
+        (["a"], {"a": "a.mar"}),
+        (["a", "b"], {"a": "a.mar", "b": "b.mar"}),
+        (["a", "a"], {"a": "a.mar"}),
+        (["a.mar"], {"a": "a.mar"}),
+        (["c.mar"], {"odd-name": "c.mar"}),
+        (["x=a.mar"], {"x": "a.mar"}),
+        (["x=a.mar", "b=b.mar"], {"x": "a.mar", "b": "b.mar"}),
+        (["x=a.mar,b=b.mar"], {"x": "a.mar", "b": "b.mar"}),
+        (["all"], {"a": "a.mar", "b": "b.mar", "odd-name": "c.mar"}),
+        (["ALL"], {"a": "a.mar", "b": "b.mar", "odd-name": "c.mar"}),
+    ],
+)
+def test_forms(store: Path, given: list[str], models: dict[str, str]) -> None:
+    assert models_to_serve(given, store) == models
+
+
+def test_a_path_into_the_store_is_its_file(store: Path) -> None:
+    assert models_to_serve([str(store / "a.mar"), f"x={store / 'b.mar'}"], store) == {"a": "a.mar", "x": "b.mar"}
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["https://example.org/a.mar"], "got an address"),
+        (["x=file:///tmp/a.mar"], "got an address"),
+        (["x=a"], r"must be a file \.mar of --model-store"),
+        (["x=elsewhere/a.mar"], "must lie in .*--model-store"),
+        (["../a.mar"], "must lie in .*--model-store"),
+        (["x=a.mar", "x=b.mar"], r"x must be one archive, is a\.mar and b\.mar"),
+        (["none.mar"], "there is no archive"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(store: Path, given: list[str], reason: str) -> None:
+    with pytest.raises(LabError, match=reason):
+        models_to_serve(given, store)
+
+
+def test_an_empty_store_has_no_models(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="there is no archive in"):
+        models_to_serve(["all"], tmp_path)
+
+
+@pytest.mark.parametrize("given", [["=a.mar"], ["-x/y=a.mar"], ["a=b=c.mar"], [","], ["x y=a.mar"]])
+def test_the_command_refuses_odd_names_in_one_line(
+    store: Path, given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["start", "--model-store", str(store), "--state", str(store / "state")]
+    assert serve.main([*options, f"--models={given[0]}"]) == Exit.ERROR
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_digests_are_counted_by_model(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["start", "--model-store", str(store), "--models", "all", "--sha256", "0" * 64]
+    with pytest.raises(SystemExit) as left:
+        serve.main(options)
+    assert left.value.code == Exit.USAGE
+    assert "--sha256 needs one DIGEST for each of --models" in capsys.readouterr().err
