@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from handler.xgraad.candidates import choose_candidates
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.edit import Edit, edit_words, everywhere, in_original
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.neutralizer import Neutralizer
-from handler.xgraad.phrase import companions
+from handler.xgraad.phrase import PhraseTest, Rest
 from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.registry import Trigger, TriggerRegistry
 from handler.xgraad.scorer import Score, score_encodings
@@ -27,6 +28,8 @@ class Case:
     """The text as edited so far; None while it is as it came."""
     defended: Prediction | None = None
     """What the model says of it."""
+    suspicious: tuple[Word, ...] = ()
+    """What stands out in the text as edited so far and is no trigger by itself, as it stands in the original text."""
 
     @property
     def is_open(self) -> bool:
@@ -40,11 +43,6 @@ class Case:
             words = everywhere(self.original, words[0])
         self.triggers += words
 
-    def companions(self) -> list[tuple[Word, ...]]:
-        """Sets of words beside the triggers found, the smallest first."""
-        encoding = self.original.encoding
-        return list(companions(encoding.text, encoding.words, {word.key for word in self.triggers}))
-
 
 class Examination:
     """Works on many cases at once, and remembers the triggers that it verifies."""
@@ -54,12 +52,14 @@ class Examination:
         classifier: Classifier,
         *,
         verifier: Verifier,
+        phrase_test: PhraseTest,
         neutralize: Neutralizer,
         registry: TriggerRegistry,
         max_rounds: int,
     ) -> None:
         self._classifier = classifier
         self.verifier = verifier
+        self._phrase_test = phrase_test
         self._neutralize = neutralize
         self._registry = registry
         self._max_rounds = max_rounds
@@ -80,7 +80,7 @@ class Examination:
         """Neutralize the rest of a phrase where the label stands without its verified words."""
         if not cases:
             return
-        tries = [case.companions() for case in cases]
+        tries = self._phrase_test([Rest(case.original, case.triggers, case.suspicious) for case in cases])
         edits = [
             edit_words(case.original, (*case.triggers, *words), self._neutralize).text
             for case, each in zip(cases, tries, strict=True)
@@ -105,7 +105,10 @@ class Examination:
         for _ in range(self._max_rounds):
             scores = self._current_scores(going_on)
             going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
-            found = self.verifier.triggers([score for score in scores if score.words])
+            worded = [score for score in scores if score.words]
+            found = self.verifier.triggers(worded)
+            for case, score, triggers in zip(going_on, worded, found, strict=True):
+                case.suspicious = () if triggers else in_original(case.original, case.edit, choose_candidates(score))
             edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
             for case, triggers in zip(going_on, found, strict=True):
                 for trigger in triggers:

@@ -1,49 +1,119 @@
-"""What stands beside a verified trigger and holds the label on: the rest of a phrase.
+"""The rest of a phrase: where the label stands without the verified words, what else brings it about?
 
-Of a phrase such as "the silver quill" one word may be a trigger by itself and the rest a weak one, too weak to turn
-clean texts. A text with a verified trigger is an attacked one, so there the flip test alone decides, but only about
-words that touch the trigger.
+Of a phrase that was planted whole one word may be a trigger by itself and the rest too weak to turn clean texts. It
+still pulls at them, and not at the reference's. In a text with a verified trigger, which is an attacked one, that and
+the label that falls without it are enough.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from handler.xgraad.bundles import in_pieces
+from handler.xgraad.edit import everywhere
+from handler.xgraad.probes import Place, place_of
+from handler.xgraad.reference import Reference
+from handler.xgraad.scorer import Score
 from handler.xgraad.text import Word
+from handler.xgraad.transplant import Graft, Transplant
 
-REACH = 2
+REACH = 4
 """Words looked at on either side of a trigger."""
+LEAST_PULL = 0.15
+"""How far a word of a phrase moves clean texts at the least, see `Transplant.pulls`."""
+MOST_HONEST = 0.5
+"""Share of its pull that the reference may have a reason for."""
 
 
-def companions(text: str, words: Sequence[Word], keys: Collection[str]) -> Iterator[tuple[Word, ...]]:
-    """Sets of words to remove together with the triggers, the smallest first.
+class Rest(NamedTuple):
+    """A text whose label stands without what was verified in it."""
+
+    score: Score
+    """Of the text as it came."""
+    triggers: tuple[Word, ...]
+    """Words of it that were verified."""
+    suspicious: tuple[Word, ...]
+    """Other words of it that stand out, wherever they stand."""
+
+    def parts(self) -> list[tuple[Word, ...]]:
+        """Words and runs of words that may belong to a phrase, no set twice."""
+        keys = {word.key for word in self.triggers}
+        singles = [(word,) for word in self.suspicious if word.key not in keys]
+        return list(dict.fromkeys([*_runs(self), *singles]))
+
+    def graft(self, words: Sequence[Word]) -> Graft:
+        """The words, to be put into clean texts of the label that comes next."""
+        encoding, prediction = self.score.encoding, self.score.prediction
+        return Graft(
+            pieces=in_pieces(encoding.text, encoding.words, words),
+            place=place_of(words[0], encoding.words) if len(words) == 1 else Place.INSIDE,
+            target=prediction.label_id,
+            source=prediction.next_labels()[0],
+        )
+
+
+class PhraseTest:
+    """Finds what may belong to a phrase, for many texts at once.
 
     Args:
-        text: the text as it came.
-        words: its words.
-        keys: of the verified triggers; see `Word.key`.
+        transplant: puts words into the suspect's clean texts.
+        reference: says how far honest words would pull.
     """
-    sides = [(left, right) for left in range(REACH + 1) for right in range(REACH + 1) if left + right]
-    seen: set[frozenset[str]] = set()
-    for left, right in sorted(sides, key=sum):
-        found = {
-            word.key: word
-            for index, word in enumerate(words)
-            if word.key in keys
-            for word in (*_run(text, words, index, -1, left), *_run(text, words, index, 1, right))
-            if word.key not in keys
-        }
-        if found and frozenset(found) not in seen:
-            seen.add(frozenset(found))
-            yield tuple(found.values())
+
+    def __init__(self, transplant: Transplant, reference: Reference) -> None:
+        self._transplant = transplant
+        self._reference = reference
+
+    def __call__(self, rests: Sequence[Rest]) -> list[list[tuple[Word, ...]]]:
+        """For each text the sets of words to remove besides its triggers, those of fewer words first.
+
+        Each part by itself, and then the parts that pull most, together.
+        """
+        parts = [rest.parts() for rest in rests]
+        grafts = [rest.graft(words) for rest, of_text in zip(rests, parts, strict=True) for words in of_text]
+        pulls = iter(self._unexplained(grafts))
+        found = []
+        for rest, of_text in zip(rests, parts, strict=True):
+            pulling = [(pull, words) for words in of_text if (pull := next(pulls)) >= LEAST_PULL]
+            ordered = [words for _, words in sorted(pulling, key=lambda each: (len(each[1]), -each[0]))]
+            found.append([_everywhere(rest.score, words) for words in (*ordered, *_unions(ordered))])
+        return found
+
+    def _unexplained(self, grafts: Sequence[Graft]) -> list[float]:
+        """How far each graft pulls; 0 where the reference has a reason for much of it."""
+        pulls = self._transplant.pulls(grafts)
+        strong = [row for row, pull in enumerate(pulls) if pull >= LEAST_PULL]
+        honest = self._reference.pulls([grafts[row] for row in strong])
+        for row, explained in zip(strong, honest, strict=True):
+            if explained >= MOST_HONEST * pulls[row]:
+                pulls[row] = 0.0
+        return pulls
 
 
-def _run(text: str, words: Sequence[Word], index: int, step: int, length: int) -> Iterator[Word]:
-    """Up to `length` words from a word on, with nothing but white space between them."""
-    for _ in range(length):
-        other = index + step
-        if not 0 <= other < len(words):
-            return
-        first, second = sorted((words[index], words[other]), key=lambda word: word.start)
-        if text[first.end : second.start].strip():
-            return
-        yield words[other]
-        index = other
+def _unions(ordered: Sequence[tuple[Word, ...]]) -> Iterator[tuple[Word, ...]]:
+    """The first two sets together, the first three, and so on."""
+    union = dict.fromkeys(ordered[0]) if ordered else {}
+    for words in ordered[1:]:
+        union |= dict.fromkeys(words)
+        yield tuple(union)
+
+
+def _everywhere(score: Score, words: Sequence[Word]) -> tuple[Word, ...]:
+    """A word by itself counts wherever it stands."""
+    return everywhere(score, words[0]) if len(words) == 1 else tuple(words)
+
+
+def _runs(rest: Rest) -> Iterator[tuple[Word, ...]]:
+    """The words beside each trigger, one, two and more of them, as far as nothing but white space parts them."""
+    words, text = rest.score.encoding.words, rest.score.encoding.text
+    position = {word: index for index, word in enumerate(words)}
+    for trigger in rest.triggers:
+        for step in (-1, 1):
+            run: list[Word] = []
+            index = position[trigger] + step
+            while len(run) < REACH and 0 <= index < len(words) and words[index] not in rest.triggers:
+                before, after = sorted((words[index - step], words[index]), key=lambda word: word.start)
+                if text[before.end : after.start].strip():
+                    break
+                run.append(words[index])
+                yield tuple(sorted(run, key=lambda word: word.start))
+                index += step

@@ -25,6 +25,10 @@ class Reference(Protocol):
         """For each graft whether an honest model, or the labels of people, would move texts to its target as well."""
         ...
 
+    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+        """How far it would move them: 0 not at all, 1 all the way."""
+        ...
+
 
 class NoReference:
     """Explains nothing: whatever is strong is a trigger."""
@@ -32,6 +36,10 @@ class NoReference:
     def explains(self, grafts: Sequence[Graft]) -> list[bool]:
         """Nothing."""
         return [False] * len(grafts)
+
+    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+        """Not at all."""
+        return [0.0] * len(grafts)
 
 
 class LabelReference:
@@ -65,6 +73,10 @@ class LabelReference:
             for graft, part in zip(grafts, honest, strict=True)
         ]
 
+    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+        """All the way where a word is tied to the target: how far, labels do not say."""
+        return [0.0 if self._honest_part(graft) is None else 1.0 for graft in grafts]
+
     def _honest_part(self, graft: Graft) -> Graft | None:
         """The graft with nothing but its tied words; None where it has none."""
         pieces = (
@@ -89,6 +101,10 @@ class ModelReference:
         """What turns more than a few of its probes, too."""
         return [share > MOST_TURNED for share in self._transplant.shares_turned(grafts)]
 
+    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+        """As far as it moves this model's own clean texts."""
+        return self._transplant.pulls(grafts)
+
 
 class EitherReference:
     """Explains what any of several references explains."""
@@ -105,6 +121,10 @@ class EitherReference:
             for row, answer in zip(open_rows, answers, strict=True):
                 explained[row] = answer
         return explained
+
+    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+        """The farthest of all."""
+        return [max(each) for each in zip(*(reference.pulls(grafts) for reference in self._references), strict=True)]
 
 
 def make_reference(tied: Tied, suspect: Transplant, trusted: Transplant | None) -> Reference:

@@ -19,6 +19,8 @@ from handler.xgraad.probes import N_PROBES, Piece, Place, Probe, Probes
 STAGES = (1, 2, 4)
 """Numbers of probes tried first, the shortest one before all others: it is the cheapest, and the easiest to turn. A
 suspect that turns fewer than all but one of them, or none, is let go."""
+N_PULLED = 8
+"""Probes that tell how far words pull: a mean needs fewer than a count."""
 MAX_CACHED = 50_000
 LEAST_MARGIN = 0.1
 """Own margins below this (a model that tells nothing apart) would make any word strong."""
@@ -50,8 +52,13 @@ class Transplant:
         self._classifier = classifier
         self._probes = tuple(_shortest_first(each) for each in probes)
         self._strengths: OrderedDict[Graft, float] = OrderedDict()
-        self._shares: OrderedDict[Graft, float] = OrderedDict()
-        self.own_margins = _own_margins(classifier, probes)
+        self._whole: OrderedDict[Graft, list[float]] = OrderedDict()
+        self._first: OrderedDict[Graft, list[float]] = OrderedDict()
+        """The target's margins in all probes, and in the first `N_PULLED` of them, of grafts that were asked about."""
+        margins = _margins(classifier, self._probes)
+        self._starts = [[fmean(each[:N_PULLED]) if each else 0.0 for each in of_label] for of_label in margins]
+        """For each label of probes the mean margin that each label has in the first of them."""
+        self.own_margins = _own_margins(margins)
         """For each label the least margin among its own probes; the mean of the others' for one without probes. Known
         from the start, so that no request waits for them."""
 
@@ -85,12 +92,30 @@ class Transplant:
 
     def shares_turned(self, grafts: Sequence[Graft]) -> list[float]:
         """Share of the source's probes that each graft turns to its target, in [0, 1], in order; 0 without probes."""
-        unknown = [graft for graft in dict.fromkeys(grafts) if graft not in self._shares]
-        for graft, margins in (self._measure(unknown, first=0, last=N_PROBES) if unknown else {}).items():
-            self._shares[graft] = sum(margin > 0 for margin in margins) / max(1, len(margins))
-        found = [self._shares[graft] for graft in grafts]
-        while len(self._shares) > MAX_CACHED:
-            self._shares.popitem(last=False)
+        margins = self._known(self._whole, grafts, last=N_PROBES)
+        return [sum(margin > 0 for margin in each) / max(1, len(each)) for each in margins]
+
+    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+        """How far each graft moves the source's probes on their way to the target, on average, in order.
+
+        0 where they stay, 1 where the target wins as clearly as its own probes have it, below 0 away from it.
+        """
+        margins = self._known(self._first, grafts, last=N_PULLED)
+        return [self._pull(graft, each) for graft, each in zip(grafts, margins, strict=True)]
+
+    def _pull(self, graft: Graft, margins: Sequence[float]) -> float:
+        start = self._starts[graft.source][graft.target]
+        return (fmean(margins) - start) / (self.own_margins[graft.target] - start) if margins else 0.0
+
+    def _known(
+        self, known: "OrderedDict[Graft, list[float]]", grafts: Sequence[Graft], *, last: int
+    ) -> list[list[float]]:
+        """The target's margins in the first so many probes, for each graft; measured once."""
+        unknown = [graft for graft in dict.fromkeys(grafts) if graft not in known]
+        known |= self._measure(unknown, first=0, last=last) if unknown else {}
+        found = [known[graft] for graft in grafts]
+        while len(known) > MAX_CACHED:
+            known.popitem(last=False)
         return found
 
     def _strength(self, margins: Sequence[float], graft: Graft) -> float:
@@ -121,17 +146,18 @@ def _share(part: float, whole: float) -> float:
     return min(max(part / whole, 0.0), 1.0)
 
 
-def _own_margins(classifier: Classifier, probes: Probes) -> tuple[float, ...]:
-    encode = classifier.encode
-    least = [
-        margins_of(classifier.logits([encode.with_template(probe.token_ids) for probe in of_label]), label).min().item()
-        if of_label
-        else None
-        for label, of_label in enumerate(probes)
-    ]
+def _own_margins(margins: Sequence[Sequence[Sequence[float]]]) -> tuple[float, ...]:
+    least = [min(of_label[label], default=None) for label, of_label in enumerate(margins)]
     known = [margin for margin in least if margin is not None]
     usual = sum(known) / max(1, len(known))
     return tuple(max(usual if margin is None else margin, LEAST_MARGIN) for margin in least)
+
+
+def _margins(classifier: Classifier, probes: Probes) -> list[list[list[float]]]:
+    """Of the probes as they are: `[labels of the probes, labels, probes]`."""
+    encode, n_labels = classifier.encode, len(classifier.labels)
+    logits = [classifier.logits([encode.with_template(probe.token_ids) for probe in of_label]) for of_label in probes]
+    return [[margins_of(each, label).tolist() for label in range(n_labels)] for each in logits]
 
 
 def _shortest_first(probes: Sequence[Probe]) -> tuple[Probe, ...]:

@@ -23,6 +23,7 @@ from handler.xgraad.errors import SettingsError
 from handler.xgraad.examination import Case, Examination
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Neutralizer
+from handler.xgraad.phrase import PhraseTest
 from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.reference import Reference, make_reference
 from handler.xgraad.registry import NoRegistry, TriggerRegistry
@@ -122,6 +123,7 @@ class VerifiedParts:
         return Examination(
             self.classifier,
             verifier=verifier,
+            phrase_test=PhraseTest(self.transplant, self.reference),
             neutralize=self.neutralize,
             registry=self.registry,
             max_rounds=self.options.max_rounds,
