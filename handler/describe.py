@@ -48,7 +48,7 @@ def _calibrated(defense: Defense, settings: Settings) -> dict[str, Any]:
         "thresholds": {
             "paper": {"percentile": calibration.paper.percentile, "threshold": calibration.paper.threshold},
             "conformal": calibration.conformal.model_dump(include={"intercept", "slope", "offset"}),
-            "verified": {"gate_share": settings.gate_share, "screen_after": settings.screen_after}
+            "verified": {"gate_share": settings.gate_share, "screen": settings.screen}
             | calibration.verification.model_dump(),
         },
     }

@@ -39,8 +39,8 @@ class Settings(BaseModel):
     """Seeds the noise; your own keeps attackers from foreseeing it."""
     gate_share: Annotated[float, Field(gt=0, le=1)] = DEFAULT_OPTIONS.gate_share
     """Share of clean texts that the rule `verified` tests: more cost, fewer misses."""
-    screen_after: Annotated[int, Field(ge=0)] = DEFAULT_OPTIONS.screen_after
-    """The rule `verified` tries a word that clean texts have not shown when it comes up so often; 0 for never."""
+    screen: bool = DEFAULT_OPTIONS.screen
+    """Whether the rule `verified` tries words that the calibration texts do not have on a clean text."""
     registry: bool = True
     """Whether workers remember verified triggers, together, and neutralize them in later requests at once."""
     registry_file: Annotated[str, AfterValidator(_absolute)] | None = None
@@ -96,9 +96,7 @@ class Settings(BaseModel):
             self.rule,
             neutralizer=self.neutralizer,
             key=self.noise_key.encode(),
-            options=VerifiedOptions(
-                gate_share=self.gate_share, screen_after=self.screen_after, score_all=self.score_all
-            ),
+            options=VerifiedOptions(gate_share=self.gate_share, screen=self.screen, score_all=self.score_all),
             registry=registry,
         )
         fitted = defense.calibration.fingerprint

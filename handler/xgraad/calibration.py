@@ -41,6 +41,8 @@ class Calibration(BaseModel):
     gate: GateStatistics
     probes: tuple[tuple[Probe, ...], ...]
     """For each label, clean texts that carry the transplant test, as token ids."""
+    short: tuple[Probe | None, ...]
+    """For each label a short clean text that new words are tried on."""
     verification: VerificationThresholds
     known_words: WordSet
     """The words of the clean texts."""

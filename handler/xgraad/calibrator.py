@@ -1,10 +1,12 @@
 """Collects what clean texts show, fits everything, freezes it."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import chain
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from handler.xgraad.calibration import MIN_TEXTS, Calibration
 from handler.xgraad.classifier import Classifier, Look
@@ -14,9 +16,10 @@ from handler.xgraad.errors import TooFewTextsError
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.gate import Gate, GateStatistics, fit_gate
 from handler.xgraad.label_evidence import LabelEvidence
-from handler.xgraad.probes import choose_rows, make_probes
+from handler.xgraad.probes import Probe, choose_rows, choose_short, make_probes
 from handler.xgraad.reference import Reference, make_reference
 from handler.xgraad.scorer import Score, score_encodings
+from handler.xgraad.screen import Screen
 from handler.xgraad.thresholds import PAPER_PERCENTILE, LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.trusted_model import TrustedModel
@@ -55,8 +58,7 @@ class Calibrator:
 
     def probe_rows(self) -> tuple[tuple[int, ...], ...]:
         """For each label the rows of the texts that are its probes, counted from the first text taken in."""
-        logits = torch.stack([look.logits for look in self._looks])
-        return choose_rows(self._encodings, logits, self._classifier.encode)
+        return choose_rows(self._encodings, self._logits(), self._classifier.encode)
 
     def calibrate(
         self,
@@ -82,6 +84,9 @@ class Calibrator:
         rows = self.probe_rows()
         probes = make_probes([[self._encodings[row].text for row in each] for each in rows], self._classifier.encode)
         labels = self._evidence()
+        short = choose_short(
+            self._encodings, torch.stack([look.logits for look in self._looks]), self._classifier.encode
+        )
         suspect = Transplant(self._classifier, probes)
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
         return Calibration(
@@ -93,7 +98,8 @@ class Calibrator:
             conformal=LengthConditionalThreshold.fit(self._scores, max_fpr=max_fpr),
             gate=gate,
             probes=probes,
-            verification=self._verification(gate, suspect, reference, own={*chain(*rows)}),
+            short=short,
+            verification=self._verification(gate, suspect, reference, own={*chain(*rows)}, short=short),
             known_words=WordSet.of(word.key for encoding in self._encodings for word in encoding.words),
             labels=labels,
             reference=trusted[0] if trusted else None,
@@ -103,6 +109,9 @@ class Calibrator:
     def _encodings(self) -> list[Encoding]:
         return [score.encoding for score in self._scores]
 
+    def _logits(self) -> Tensor:
+        return torch.stack([look.logits for look in self._looks])
+
     def _evidence(self) -> LabelEvidence:
         if not self._labels:
             return LabelEvidence.none()
@@ -110,12 +119,27 @@ class Calibrator:
         return LabelEvidence.of(texts, self._labels, n_labels=len(self._classifier.labels))
 
     def _verification(
-        self, gate: GateStatistics, suspect: Transplant, reference: Reference, *, own: Collection[int]
+        self,
+        gate: GateStatistics,
+        suspect: Transplant,
+        reference: Reference,
+        *,
+        own: Collection[int],
+        short: Sequence[Probe | None],
     ) -> VerificationThresholds:
-        """What clean words reach, in the texts that stand out most; probes are not examined with themselves."""
+        """What clean words reach, in the texts that stand out most and in those whose new words turn a clean one.
+
+        A word is as new to the other texts where it stands in one only. Probes are not examined with themselves.
+        """
         gate_scores = [each.gate_score for each in Gate(gate)(self._encodings, self._looks)]
         ranked = [int(row) for row in np.argsort(gate_scores)[::-1] if int(row) not in own and self._scores[row].words]
+        n_texts = Counter(key for encoding in self._encodings for key in {word.key for word in encoding.words})
+        screen = Screen(self._classifier, short, is_new=lambda key: n_texts[key] == 1)
+        new = screen(self._encodings, [score.prediction for score in self._scores])
+        chosen = [*ranked[:N_EXAMINED], *[row for row in ranked[N_EXAMINED:] if new[row]][:N_EXAMINED]]
         n_labels = len(self._classifier.labels)
         verifier = Verifier(suspect, reference, thresholds=VerificationThresholds.lowest(n_labels))
-        evidence = verifier.examine([self._scores[row] for row in ranked[:N_EXAMINED]])
+        evidence = verifier.examine(
+            [self._scores[row] for row in chosen], [{word.key for word in new[row]} for row in chosen]
+        )
         return VerificationThresholds.fit(evidence, n_labels=n_labels)

@@ -28,6 +28,8 @@ class Case:
     """The text as edited so far; None while it is as it came."""
     defended: Prediction | None = None
     """What the model says of it."""
+    new_words: frozenset[str] = frozenset()
+    """The `Word.key` of new words that turned a clean text."""
     suspicious: tuple[Word, ...] = ()
     """What stands out in the text as edited so far and is no trigger by itself, as it stands in the original text."""
 
@@ -106,7 +108,7 @@ class Examination:
             scores = self._current_scores(going_on)
             going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
             worded = [score for score in scores if score.words]
-            found = self.verifier.triggers(worded)
+            found = self.verifier.triggers(worded, [case.new_words for case in going_on])
             for case, score, triggers in zip(going_on, worded, found, strict=True):
                 case.suspicious = () if triggers else in_original(case.original, case.edit, choose_candidates(score))
             edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]

@@ -127,6 +127,24 @@ def choose_rows(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) 
     return tuple(chosen)
 
 
+def choose_short(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> tuple[Probe | None, ...]:
+    """For each label the shortest clean text of two words or more that the model is surer of than of half of them.
+
+    None for a label that no text is predicted as.
+    """
+    margins = logits.topk(2, dim=-1).values.diff(dim=-1).neg()[:, 0].tolist()
+    predicted = logits.argmax(dim=-1).tolist()
+    chosen: list[Probe | None] = []
+    for label in range(logits.shape[1]):
+        rows = [row for row, other in enumerate(predicted) if other == label]
+        middle = sorted(margins[row] for row in rows)[len(rows) // 2] if rows else 0.0
+        sure = [row for row in rows if margins[row] >= middle and len(encodings[row].words) > 1]
+        shortest = sorted(sure, key=lambda row: (len(encodings[row]), row))
+        made = (make_probe(encodings[row].text, encode) for row in shortest)
+        chosen.append(next((probe for probe in made if probe), None))
+    return tuple(chosen)
+
+
 def make_probes(texts: Sequence[Sequence[str]], encode: Encoder) -> Probes:
     """The probes of each label's texts; texts that cannot be cut at their words are left out."""
     made = ([make_probe(text, encode) for text in of_label] for of_label in texts)

@@ -1,84 +1,80 @@
-"""Words that clean texts have not shown: one that keeps coming up under one label is tried on a probe.
+"""Words that clean texts have not shown: each is tried on one short clean text, whatever the gate says.
 
 The gate and the scores look at what the model does inside, which an attacker may train away. This looks at what a word
-does, whatever text it stands in. It is cheap because few words are new, fewer come up again, and most of those are let
-go after one probe.
+does. It needs no memory, so it holds for the first text as for any other, and it is cheap: few words are new, the text
+is a handful of tokens, and what a word did once it does again. A word that turns that text is no trigger for that; it
+makes its own text one to examine.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+from handler.xgraad.classifier import Classifier
 from handler.xgraad.encoding import NO_WORD, Encoding
 from handler.xgraad.prediction import Prediction
-from handler.xgraad.probes import place_of
-from handler.xgraad.reference import Reference
-from handler.xgraad.registry import Trigger
+from handler.xgraad.probes import Piece, Place, Probe
 from handler.xgraad.text import Word
-from handler.xgraad.transplant import Graft, Transplant
-from handler.xgraad.word_set import word_hash
 
-MAX_COUNTED = 200_000
-"""Words counted at a time, each under each of its labels; the one that came up longest ago is forgotten first."""
+MAX_CACHED = 200_000
+"""Words whose trial is remembered; the one tried longest ago is tried again."""
 
-MAX_LABELS = 2**16
+
+class Trial(NamedTuple):
+    """A word that seems to bring a label about, and the label of the text it is tried on."""
+
+    text: str
+    target: int
+    source: int
 
 
 class Screen:
-    """Counts new words by label; each is tried once, when it comes up for the `after`-th time.
+    """Finds the new words that turn a short clean text.
 
     Args:
-        transplant: puts words into the suspect's clean texts.
-        reference: says what has another reason than a backdoor.
+        classifier: the suspect.
+        texts: for each label a short clean text, None where there is none; see `choose_short`.
         is_new: tells of a `Word.key` whether clean texts do not have it.
-        after: how often a word comes up before it is tried; 0 for never.
-        thresholds: strengths that a trigger of each label must exceed.
     """
 
-    def __init__(
-        self,
-        transplant: Transplant,
-        reference: Reference,
-        *,
-        is_new: Callable[[str], bool],
-        after: int,
-        thresholds: Sequence[float],
-    ) -> None:
-        self._transplant = transplant
-        self._reference = reference
+    def __init__(self, classifier: Classifier, texts: Sequence[Probe | None], *, is_new: Callable[[str], bool]) -> None:
+        self._classifier = classifier
+        self._texts = tuple(texts)
         self._is_new = is_new
-        self._after = after
-        self._thresholds = thresholds
-        self._counts: OrderedDict[int, int] = OrderedDict()
-        """By `word_hash` and label in one number, which takes a third of a pair's memory."""
+        self._turns: OrderedDict[Trial, bool] = OrderedDict()
 
-    def __call__(self, encodings: Sequence[Encoding], predictions: Sequence[Prediction]) -> list[Trigger]:
-        """The triggers among the words that are due with these texts. `after` 0 means that none ever is."""
-        due = {
-            _graft(encoding, word, prediction): word
+    def __call__(self, encodings: Sequence[Encoding], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
+        """For each text its new words that turn a clean text of another label to its own."""
+        trials = [
+            {word: self._trial(word, prediction) for word in _distinct_words(encoding) if self._is_new(word.key)}
             for encoding, prediction in zip(encodings, predictions, strict=True)
-            for word in _distinct_words(encoding)
-            if self._is_due(word, prediction.label_id)
-        }
-        strengths = self._transplant.strengths([*due])
-        strong = [
-            graft for graft, strength in zip(due, strengths, strict=True) if strength > self._thresholds[graft.target]
         ]
+        wanted = dict.fromkeys(trial for of_text in trials for trial in of_text.values() if trial is not None)
+        unknown = [trial for trial in wanted if trial not in self._turns]
+        known = {trial: self._turns[trial] for trial in wanted if trial in self._turns}
+        known |= self._try(unknown)
+        self._turns |= known
+        while len(self._turns) > MAX_CACHED:
+            self._turns.popitem(last=False)
         return [
-            Trigger(frozenset([due[graft].key]), graft.target)
-            for graft, is_explained in zip(strong, self._reference.explains(strong), strict=True)
-            if not is_explained
+            tuple(word for word, trial in of_text.items() if trial is not None and known[trial]) for of_text in trials
         ]
 
-    def _is_due(self, word: Word, label: int) -> bool:
-        """Count the word, and say whether now is when to try it."""
-        if not self._after or not self._is_new(word.key):
-            return False
-        place = word_hash(word.key) * MAX_LABELS + label
-        self._counts[place] = count = self._counts.get(place, 0) + 1
-        self._counts.move_to_end(place)
-        if len(self._counts) > MAX_COUNTED:
-            self._counts.popitem(last=False)
-        return count == self._after
+    def _trial(self, word: Word, prediction: Prediction) -> Trial | None:
+        """On a text of the most probable other label that has one; None where none has."""
+        source = next((label for label in prediction.next_labels() if self._texts[label]), None)
+        return None if source is None else Trial(word.text, prediction.label_id, source)
+
+    def _try(self, trials: Sequence[Trial]) -> dict[Trial, bool]:
+        """Whether each trial's text is predicted as its target."""
+        encode = self._classifier.encode
+        rows = []
+        for trial in trials:
+            probe = self._texts[trial.source]
+            tokens = probe.with_pieces([Piece.of(trial.text, encode)], Place.INSIDE) if probe else ()
+            rows.append(encode.with_template(tokens))
+        predicted = self._classifier.logits(rows).argmax(dim=-1).tolist()
+        return {trial: label == trial.target for trial, label in zip(trials, predicted, strict=True)}
 
 
 def _distinct_words(encoding: Encoding) -> list[Word]:
@@ -88,9 +84,3 @@ def _distinct_words(encoding: Encoding) -> list[Word]:
         if index != NO_WORD:
             found.setdefault(encoding.words[index].key, encoding.words[index])
     return list(found.values())
-
-
-def _graft(encoding: Encoding, word: Word, prediction: Prediction) -> Graft:
-    """The word, to be put where it stood into texts of the class that comes next."""
-    source = prediction.next_labels()[0]
-    return Graft(pieces=(word.text,), place=place_of(word, encoding.words), target=prediction.label_id, source=source)

@@ -6,7 +6,7 @@ because others were removed with it, and none has to hold its own text's label: 
 target anyway shows itself, too.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -110,8 +110,10 @@ class Verifier:
         self._thresholds = thresholds
         self._counts = counts
 
-    def triggers(self, scores: Sequence[Score]) -> list[tuple[tuple[Word, ...], ...]]:
-        """The verified triggers of each text, in order; each is the words that it needs."""
+    def triggers(
+        self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()
+    ) -> list[tuple[tuple[Word, ...], ...]]:
+        """The verified triggers of each text, in order; each is the words that it needs. See `examine`."""
         return [
             tuple(
                 found.words
@@ -122,12 +124,19 @@ class Verifier:
                 for found in kind
                 if found.strength > thresholds[evidence.target] and not found.explained
             )
-            for evidence in self.examine(scores)
+            for evidence in self.examine(scores, new_words)
         ]
 
-    def examine(self, scores: Sequence[Score]) -> list[Evidence]:
-        """Evidence for each text, in order; each has at least one word."""
-        singles = self._singly(scores)
+    def examine(self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()) -> list[Evidence]:
+        """Evidence for each text, in order.
+
+        Args:
+            scores: of the texts; each has at least one word.
+            new_words: for each text the `Word.key` of words that are to be tested whatever their scores; or nothing.
+        """
+        wanted_words = new_words or [()] * len(scores)
+        candidates = [self._candidates(score, keys) for score, keys in zip(scores, wanted_words, strict=True)]
+        singles = self._singly(scores, candidates)
         is_open = [
             not any(
                 found.strength > self._thresholds.single[score.prediction.label_id] and not found.explained
@@ -135,15 +144,23 @@ class Verifier:
             )
             for score, of_text in zip(scores, singles, strict=True)
         ]
-        together = iter(self._together([score for score, wanted in zip(scores, is_open, strict=True) if wanted]))
+        open_rows = [row for row, wanted in enumerate(is_open) if wanted]
+        together = iter(self._together([scores[row] for row in open_rows], [candidates[row] for row in open_rows]))
         return [
             Evidence(target=score.prediction.label_id, singles=of_text, together=next(together) if wanted else ())
             for score, of_text, wanted in zip(scores, singles, is_open, strict=True)
         ]
 
-    def _singly(self, scores: Sequence[Score]) -> list[tuple[Measured, ...]]:
+    def _candidates(self, score: Score, keys: Collection[str]) -> tuple[Word, ...]:
+        """The words to test, the most suspicious first, those with these keys last."""
+        chosen = choose_candidates(score, self._counts)
+        known = {word.key for word in chosen}
+        more = {word.key: word for word in _words(score) if word.key in keys and word.key not in known}
+        return (*chosen, *more.values())
+
+    def _singly(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """What the candidates do one at a time: where they stood, and where that is not nothing elsewhere as well."""
-        suspects = [_Suspect(score, (word,)) for score in scores for word in choose_candidates(score, self._counts)]
+        suspects = [_Suspect(score, (word,)) for score, words in zip(scores, candidates, strict=True) for word in words]
         thresholds = [self._thresholds.single[each.target] for each in suspects]
         found = self._strongest([each.grafts() for each in suspects])
         again = [
@@ -156,12 +173,12 @@ class Verifier:
             found[row] = max(found[row], each, key=_strength)
         return _by_text(scores, suspects, self._measured(suspects, found, thresholds))
 
-    def _together(self, scores: Sequence[Score]) -> list[tuple[Measured, ...]]:
+    def _together(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """What is strong in one piece, or scattered, pruned to the words that it needs."""
         suspects = [
             _Suspect(score, words)
-            for score in scores
-            for words in bundles(_words(score), choose_candidates(score, self._counts))
+            for score, suspicious in zip(scores, candidates, strict=True)
+            for words in bundles(_words(score), suspicious)
         ]
         thresholds = [self._thresholds.together[each.target] for each in suspects]
         found = self._strongest([each.grafts() for each in suspects])

@@ -1,15 +1,14 @@
 """The default rule: a cheap gate, scores to localize, and clean texts to prove.
 
-    plain forward -> gate -> [few texts:] score -> top words -> transplant test -> reference -> neutralize, again while
-    the label stands
-    plain forward -> [few words:] screen -> transplant test -> reference
+    plain forward -> gate, and screen of new words -> [few texts:] score -> top words -> transplant test -> reference ->
+    neutralize, again while the label stands
 
 One text is enough: nothing has to be remembered. What is verified is remembered all the same, and neutralized from then
 on in every text of its label, gate or no gate. A text that passes the gate but holds no trigger keeps its label: clean
 accuracy is not the price.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -41,8 +40,8 @@ class VerifiedOptions:
 
     gate_share: float = 0.05
     """Share of clean texts that pass the gate and are tested, in (0, 1]: more cost, fewer misses."""
-    screen_after: int = 3
-    """A word that clean texts have not shown is tried when it comes up so often under one label; 0 for never."""
+    screen: bool = True
+    """Whether words that the calibration texts do not have are tried on a clean text, whatever the gate says."""
     score_all: bool = False
     """Whether texts that do not pass the gate get an anomaly score, too. It decides nothing and costs two passes."""
     max_rounds: int = 8
@@ -51,8 +50,6 @@ class VerifiedOptions:
     def __post_init__(self) -> None:
         if not 0 < self.gate_share <= 1:
             raise SettingsError(f"gate_share must be above 0 and at most 1, got {self.gate_share}")
-        if self.screen_after < 0:
-            raise SettingsError(f"screen_after must be 0 or more, got {self.screen_after}")
 
 
 NO_CASES: Mapping[int, Case] = {}
@@ -69,8 +66,8 @@ class VerifiedParts:
     reference: Reference
     """Says what has another reason than a backdoor."""
     thresholds: VerificationThresholds
-    is_new: Callable[[str], bool]
-    """Whether a `Word.key` is one that the calibration texts do not have."""
+    screen: Screen
+    """Tries the words that the calibration texts do not have."""
     neutralize: Neutralizer
     max_fpr: float
     options: VerifiedOptions
@@ -96,7 +93,7 @@ class VerifiedParts:
             transplant=transplant,
             reference=make_reference(calibration.labels.tied(), transplant, trusted),
             thresholds=calibration.verification,
-            is_new=calibration.known_words.lacking(),
+            screen=Screen(classifier, calibration.short, is_new=calibration.known_words.lacking()),
             neutralize=neutralize,
             max_fpr=calibration.max_fpr,
             options=options,
@@ -105,17 +102,7 @@ class VerifiedParts:
 
     def cold(self) -> "VerifiedParts":
         """The same without any memory: a text's verdict depends on nothing but the text."""
-        return replace(self, registry=NoRegistry(), options=replace(self.options, screen_after=0))
-
-    def screen(self) -> Screen:
-        """What tries new words."""
-        return Screen(
-            self.transplant,
-            self.reference,
-            is_new=self.is_new,
-            after=self.options.screen_after,
-            thresholds=self.thresholds.single,
-        )
+        return replace(self, registry=NoRegistry())
 
     def examination(self) -> Examination:
         """What looks closely at the texts behind the gate."""
@@ -139,7 +126,7 @@ class VerifiedRule:
         self.parts = parts
         self._classifier = parts.classifier
         self._gate = parts.gate
-        self._screen = parts.screen()
+        self._screen = parts.screen
         self.examination = parts.examination()
         self._max_fpr = parts.max_fpr
         self._registry = parts.registry
@@ -152,14 +139,15 @@ class VerifiedRule:
         gates = self._gate(encodings, looks)
         predictions = _predictions(looks, self._classifier.labels)
         passed = [gate.p_value <= self._options.gate_share for gate in gates]
-        self._registry.add(self._screen(encodings, predictions))
+        new = self._screen(encodings, predictions) if self._options.screen else [()] * len(encodings)
+        suspected = [has_passed or bool(words) for has_passed, words in zip(passed, new, strict=True)]
         known = self._known(encodings, predictions)
-        wanted = {row for row, asked in enumerate(explain) if asked or passed[row] or self._options.score_all}
+        wanted = {row for row, asked in enumerate(explain) if asked or suspected[row] or self._options.score_all}
         scores = self._score(encodings, sorted(wanted | set(known)))
         cases = {
-            row: Case(score, triggers=known.get(row, ()))
+            row: Case(score, triggers=known.get(row, ()), new_words=frozenset(word.key for word in new[row]))
             for row, score in scores.items()
-            if score.words and (passed[row] or row in known)
+            if score.words and (suspected[row] or row in known)
         }
         found_any = self.examination.work_on(cases.values())
         while found_any:

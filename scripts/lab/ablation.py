@@ -3,7 +3,7 @@
 Everything is judged cold, each text alone; the arms that say so have a registry.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -49,8 +49,11 @@ class Arm(NamedTuple):
 class TopWord(Verifier):
     """Whatever word is on top is taken for a trigger, untested."""
 
-    def triggers(self, scores: Sequence[Score]) -> list[tuple[tuple[Word, ...], ...]]:
+    def triggers(
+        self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()
+    ) -> list[tuple[tuple[Word, ...], ...]]:
         """The top word of each text."""
+        del new_words
         return [((score.top_word.word,),) if score.top_word else () for score in scores]
 
 
@@ -61,11 +64,13 @@ class FlipTested(Verifier):
         super().__init__(parts.transplant, parts.reference, thresholds=parts.thresholds, counts=parts.counts)
         self._parts = parts
 
-    def triggers(self, scores: Sequence[Score]) -> list[tuple[tuple[Word, ...], ...]]:
+    def triggers(
+        self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()
+    ) -> list[tuple[tuple[Word, ...], ...]]:
         """The verified triggers whose removal flips."""
         return [
             tuple(words for words in found if self._flips(score, words))
-            for score, found in zip(scores, super().triggers(scores), strict=True)
+            for score, found in zip(scores, super().triggers(scores, new_words), strict=True)
         ]
 
     def _flips(self, score: Score, words: Sequence[Word]) -> bool:

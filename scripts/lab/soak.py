@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from handler.xgraad import Defense, Verdict, VerifiedOptions
+from handler.xgraad import Defense, Verdict
 from handler.xgraad.conformal import linear_trend
 from handler.xgraad.errors import LabError
 from scripts.lab.load import Crowd, IsRight
@@ -48,17 +48,15 @@ def settled_verdicts(defense: Defense, texts: Sequence[str]) -> dict[str, Verdic
     """What `defense` says of each text once no text tells it of a trigger that it does not remember yet.
 
     Until then an answer depends on which texts came before; from then on it does not, and a server that starts with
-    the same registry must give the same. New words are tried when they come up again, so one quiet round is not enough.
+    the same registry must give the same.
 
     Raises:
         LabError: the texts keep telling it of triggers.
     """
-    n_quiet = 0
     for _ in range(MAX_ROUNDS):
         n_triggers = len(defense.registry)
         verdicts = dict(zip(texts, defense(texts), strict=True))
-        n_quiet = n_quiet + 1 if len(defense.registry) == n_triggers else 0
-        if n_quiet > VerifiedOptions.screen_after:
+        if len(defense.registry) == n_triggers:
             return verdicts
     raise LabError(f"texts must tell of no new trigger at some time, did so after {MAX_ROUNDS} rounds; use other texts")
 
