@@ -1,7 +1,5 @@
 """Load a checkpoint that may be hostile: safetensors only, no remote code, no network, nothing guessed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,6 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from handler.xgraad.attention_capture import ATTENTION_NAME, register_attention
 from handler.xgraad.configuration import CODE_KEYS, check_configuration, longest_input, read_configuration, refuse_code
@@ -18,6 +15,8 @@ from handler.xgraad.json_object import read_object
 from handler.xgraad.lfs_pointer import refuse_pointers
 from handler.xgraad.pickles import PICKLE_SUFFIXES, may_be_pickle, refuse_pickles
 from handler.xgraad.plain_model import empty_model
+from handler.xgraad.quiet import quiet_transformers
+from handler.xgraad.shipped_tokenizer import read_shipped, require_shipped
 from handler.xgraad.tokenizer_check import check_tokenizer
 from handler.xgraad.weight_files import files_to_read, read_headers, weight_files
 from handler.xgraad.weights_check import check_report, check_weights
@@ -68,7 +67,7 @@ def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype = torch
     own_attention = config.model_type == "deberta"
     check_weights(read_headers(folder, config.model_type), empty_model(folder))
     try:
-        with _quiet_transformers():
+        with quiet_transformers():
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 folder,
                 config=config,
@@ -97,14 +96,17 @@ def load_tokenizer(folder: Path) -> Any:
     check_folder(folder)
     _check_vocabulary(folder)
     config = read_configuration(folder)
+    shipped = read_shipped(folder)
     try:
-        with _quiet_transformers():
+        with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # tokenizers raises no narrower type
         raise CheckpointError(f"tokenizer.json: does not load: {reason(error)}") from error
     if not tokenizer.is_fast:
         raise CheckpointError("tokenizer.json: missing; save the checkpoint with a fast tokenizer")
-    check_tokenizer(tokenizer, folder, config)
+    check_tokenizer(tokenizer, config)
+    if shipped is not None:
+        require_shipped(tokenizer, shipped)
     return tokenizer
 
 
@@ -117,17 +119,3 @@ def _check_vocabulary(folder: Path) -> None:
             "installed, AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) adds tokenizer.json"
         )
     raise CheckpointError("tokenizer.json: missing; save the checkpoint with a fast tokenizer")
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Keep transformers' bar and its report of loading out of logs and terminals: our errors say it in one line."""
-    was_enabled, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity(transformers_logging.CRITICAL)
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if was_enabled:
-            transformers_logging.enable_progress_bar()

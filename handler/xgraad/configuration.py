@@ -18,6 +18,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 from handler.xgraad.errors import CheckpointError, reason, shown
 from handler.xgraad.json_object import read_object
 from handler.xgraad.labels import check_labels
+from handler.xgraad.quiet import quiet_transformers
 from handler.xgraad.value_rule import (
     ACTIVATION,
     EPSILON,
@@ -159,7 +160,8 @@ def read_configuration(folder: Path) -> Any:
     """
     check_configuration(folder)
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with quiet_transformers():
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError) as error:
         raise CheckpointError(f"config.json: cannot be used, correct or remove the key: {reason(error)}") from error
     if config.hidden_size % config.num_attention_heads:

@@ -12,6 +12,7 @@ from transformers import AutoModelForSequenceClassification
 
 from handler.xgraad.configuration import read_configuration
 from handler.xgraad.errors import CheckpointError, reason
+from handler.xgraad.quiet import quiet_transformers
 
 
 def empty_model(folder: Path) -> Any:
@@ -22,7 +23,7 @@ def empty_model(folder: Path) -> Any:
     """
     config = read_configuration(folder)
     try:
-        with torch.device("meta"):
+        with quiet_transformers(), torch.device("meta"):
             return AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").eval()
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
         raise CheckpointError(f"config.json: no {config.model_type} can be made of it: {reason(error)}") from error

@@ -1,34 +1,15 @@
-"""Whether a tokenizer is the one that was shipped, fits the embedding table, and can do what a classifier asks of it.
+"""Whether a tokenizer fits the embedding table, and can do what a classifier asks of it."""
 
-Where the tokenizer's class has a name of its own, transformers takes the vocabulary out of tokenizer.json and builds
-normalizer, pre-tokenizer and template anew from tokenizer_config.json. So what runs is held against what tokenizer.json
-itself gives, on texts of the project's own.
-"""
-
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer
-
 from handler.xgraad.configuration import LEAST_LENGTH
-from handler.xgraad.errors import CheckpointError, reason, shown
+from handler.xgraad.encode_texts import encode_texts
+from handler.xgraad.errors import CheckpointError, shown
 from handler.xgraad.tokenizer_texts import TEXTS
 
-MODEL_SETTINGS = (
-    "byte_fallback",
-    "continuing_subword_prefix",
-    "dropout",
-    "end_of_word_suffix",
-    "ignore_merges",
-    "max_input_chars_per_word",
-)
-"""What decides how a vocabulary is used, and may show in no text of ours."""
-AS_SHIPPED = '"tokenizer_class": "PreTrainedTokenizerFast" in tokenizer_config.json makes tokenizer.json run as it is'
 
-
-def check_tokenizer(tokenizer: Any, folder: Path, config: Any) -> None:
-    """Refuse a tokenizer that is not what the folder ships, or that the model of `config` cannot be asked with.
+def check_tokenizer(tokenizer: Any, config: Any) -> None:
+    """Refuse a tokenizer with which the model of `config` cannot be asked.
 
     Raises:
         CheckpointError: names the file, the value, the rule and the way out.
@@ -40,10 +21,7 @@ def check_tokenizer(tokenizer: Any, folder: Path, config: Any) -> None:
             f"config.json: pad_token_id is {config.pad_token_id}, the tokenizer's is {tokenizer.pad_token_id}: "
             "positions are counted from it; make them the same"
         )
-    encoded = _encode(tokenizer, TEXTS)
-    _check_template(encoded, config)
-    if (folder / "tokenizer.json").is_file():
-        _compare(tokenizer, _shipped(tokenizer, folder))
+    _check_template(encode_texts(tokenizer, TEXTS), config)
 
 
 def _check_settings(tokenizer: Any) -> None:
@@ -82,30 +60,6 @@ def _check_ids(tokenizer: Any, config: Any) -> None:
         )
 
 
-def _encode(tokenizer: Any, texts: Sequence[str]) -> Any:
-    """As the model's input is made."""
-    try:
-        return tokenizer(
-            list(texts),
-            return_offsets_mapping=True,
-            return_token_type_ids=True,
-            return_special_tokens_mask=True,
-            verbose=False,
-        )
-    except Exception as error:  # whatever a damaged tokenizer raises, it would raise on a user's text, too
-        raise CheckpointError(f"tokenizer.json: cannot encode {_failing(tokenizer, texts)}: {reason(error)}") from error
-
-
-def _failing(tokenizer: Any, texts: Sequence[str]) -> str:
-    """The first of our texts on which a tokenizer fails."""
-    for text in texts:
-        try:
-            tokenizer(text, verbose=False)
-        except Exception:
-            return shown(text)
-    return "several texts at once"
-
-
 def _check_template(encoded: Any, config: Any) -> None:
     """A text stands behind a special token, which the classifier reads, and every id and type has its row."""
     if max(map(max, filter(None, encoded["input_ids"])), default=0) >= config.vocab_size:
@@ -126,71 +80,3 @@ def _check_template(encoded: Any, config: Any) -> None:
         raise CheckpointError(
             f"tokenizer.json: post_processor adds {n_special} tokens to each text, {LEAST_LENGTH // 2} are the most"
         )
-
-
-def _shipped(tokenizer: Any, folder: Path) -> Tokenizer:
-    """The tokenizer of tokenizer.json itself, told to do with special tokens in texts what `tokenizer` does."""
-    try:
-        shipped = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # tokenizers has no type of its own
-        raise CheckpointError(f"tokenizer.json: does not load: {reason(error)}") from error
-    shipped.no_truncation()
-    shipped.no_padding()
-    shipped.encode_special_tokens = tokenizer.backend_tokenizer.encode_special_tokens
-    return shipped
-
-
-def _compare(tokenizer: Any, shipped: Tokenizer) -> None:
-    running = tokenizer.backend_tokenizer
-    for name in MODEL_SETTINGS:
-        there, here = (getattr(each.model, name, None) or None for each in (shipped, running))
-        if there != here:
-            raise CheckpointError(
-                f"tokenizer.json: model.{name} is {shown(there)}, but {_class(tokenizer)} runs with {shown(here)}; "
-                f"{AS_SHIPPED}"
-            )
-    for token in _disputed(running, shipped):
-        texts = [f"a {token} b", f"a{token}b", token.upper(), token.lower()]
-        if _differing(tokenizer, shipped, texts) is not None:
-            raise CheckpointError(
-                f"tokenizer_config.json: the added token {shown(token)} is another in tokenizer.json, or none; save "
-                "the tokenizer again, so that its files agree"
-            )
-    text = _differing(tokenizer, shipped, TEXTS)
-    if text is not None:
-        there = shown(shipped.encode(text).tokens)
-        here = shown(running.encode(text).tokens)
-        raise CheckpointError(
-            f"tokenizer.json: {shown(text)} becomes {there} there, but {here} as {_class(tokenizer)} of transformers "
-            f"runs it; {AS_SHIPPED}"
-        )
-
-
-def _disputed(running: Tokenizer, shipped: Tokenizer) -> list[str]:
-    """Added tokens that only one of two tokenizers has, or that no template needs and that differ in how they match."""
-    here, there = ({token.content: (number, token) for number, token in _added(each)} for each in (running, shipped))
-    return [
-        content
-        for content in sorted(set(here) | set(there))
-        if content not in here or content not in there or _matches(here[content]) != _matches(there[content])
-    ]
-
-
-def _added(tokenizer: Tokenizer) -> list[tuple[int, AddedToken]]:
-    return list(tokenizer.get_added_tokens_decoder().items())
-
-
-def _matches(added: tuple[int, AddedToken]) -> tuple[object, ...]:
-    number, token = added
-    return (number,) if token.special else (number, token.single_word, token.lstrip, token.rstrip, token.normalized)
-
-
-def _differing(tokenizer: Any, shipped: Tokenizer, texts: Sequence[str]) -> str | None:
-    """The first text that becomes other tokens in one than in the other."""
-    here = _encode(tokenizer, texts)["input_ids"]
-    there = [encoding.ids for encoding in shipped.encode_batch(list(texts))]
-    return next((text for text, a, b in zip(texts, here, there, strict=True) if a != b), None)
-
-
-def _class(tokenizer: Any) -> str:
-    return type(tokenizer).__name__
