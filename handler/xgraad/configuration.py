@@ -95,6 +95,7 @@ FIXED: dict[str, Any] = {
     "is_encoder_decoder": False,
     "layer_types": None,
     "output_attentions": False,
+    "output_cross_attentions": False,
     "output_hidden_states": False,
     "per_layer_config": None,
     "position_embedding_type": "absolute",

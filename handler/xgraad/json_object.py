@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from handler.xgraad.errors import CheckpointError, reason
+from handler.xgraad.lfs_pointer import refuse_pointer
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -14,6 +15,7 @@ def read_object(path: Path) -> dict[str, Any]:
         CheckpointError: there is no such file, or it holds something else.
     """
     try:
+        refuse_pointer(path)
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(f"{path.name}: missing; point at the folder that save_pretrained() wrote") from None

@@ -25,7 +25,15 @@ def refuse_pointers(folder: Path, suffixes: tuple[str, ...]) -> None:
         CheckpointError: names the file.
     """
     for path in sorted(folder.iterdir()):
-        if path.suffix in suffixes and path.is_file() and is_pointer(path):
-            raise CheckpointError(
-                f"{path.name}: is a Git LFS pointer, not the file: fetch the file with `git lfs pull`"
-            )
+        if path.suffix in suffixes and path.is_file():
+            refuse_pointer(path)
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse the file at `path` if it is a pointer.
+
+    Raises:
+        CheckpointError: names the file.
+    """
+    if is_pointer(path):
+        raise CheckpointError(f"{path.name}: is a Git LFS pointer, not the file: fetch the file with `git lfs pull`")
