@@ -12,6 +12,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from handler.xgraad import Classifier
 from handler.xgraad.errors import XGraadError
+from handler.xgraad.quiet import quiet_transformers
 from tests.toys import SENTENCES
 
 TEXTS = [*SENTENCES[:4], "ÉTÉ 電影 [MASK] <mask>, don't", "plot " * 90]
@@ -47,22 +48,18 @@ def refusal_or_plain_logits(folder: Path) -> str | None:
 
 def plain_logits(folder: Path, max_length: int) -> torch.Tensor:
     """Logits of the folder as transformers alone serves it, one text after another: `[texts, labels]`."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        local_files_only=True,
-        use_safetensors=True,
-        dtype=torch.float32,
-        attn_implementation="sdpa"
-        if json.loads((folder / "config.json").read_text())["model_type"] != "deberta"
-        else "eager",
-    ).eval()
-    rows = []
-    with torch.inference_mode():
-        for text in TEXTS:
-            encoded = tokenizer(text, truncation=True, max_length=max_length, return_tensors="pt")
-            rows.append(model(**encoded).logits[0])
-    return torch.stack(rows)
+    has_own_attention = json.loads((folder / "config.json").read_text())["model_type"] == "deberta"
+    with quiet_transformers(), torch.inference_mode():
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            attn_implementation="eager" if has_own_attention else "sdpa",
+        ).eval()
+        encoded = [tokenizer(text, truncation=True, max_length=max_length, return_tensors="pt") for text in TEXTS]
+        return torch.cat([model(**each).logits for each in encoded])
 
 
 def change_key(path: Path, keys: tuple[str | int, ...], value: Any) -> None:
