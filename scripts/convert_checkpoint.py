@@ -9,12 +9,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 
 from handler.xgraad.checkpoint import PICKLE_SUFFIXES
 from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, run_command, say
+from scripts.lab.pickled_weights import read_pickled
 
 EXAMPLES = "  python -m scripts.convert_checkpoint --checkpoint downloaded --out safe"
 
@@ -30,29 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _convert(arguments: argparse.Namespace) -> None:
     if arguments.out.exists():
         raise LabError(f"--out {arguments.out}: exists already; name a new folder")
-    pickles = sorted(arguments.checkpoint.glob("pytorch_model*.bin"))
-    if not pickles:
-        raise LabError(f"--checkpoint {arguments.checkpoint}: holds no pytorch_model.bin")
-    weights: dict[str, torch.Tensor] = {}
-    for path in pickles:
-        weights |= _read(path)
+    weights = read_pickled(arguments.checkpoint)
     arguments.out.mkdir(parents=True)
     for path in arguments.checkpoint.iterdir():
         if path.is_file() and path.suffix not in PICKLE_SUFFIXES and not path.name.endswith(".bin.index.json"):
             shutil.copyfile(path, arguments.out / path.name)
     save_file(weights, arguments.out / "model.safetensors", metadata={"format": "pt"})
     say(f"{arguments.out}: {len(weights)} tensors")
-
-
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a hostile pickle raises, the answer is the same
-        raise LabError(f"{path.name}: holds more than tensors and is refused ({type(error).__name__})") from error
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise LabError(f"{path.name}: must be a mapping of names to tensors")
-    # Tensors that share memory are copied: safetensors stores each name by itself.
-    return {str(name): tensor.clone().contiguous() for name, tensor in content.items()}
 
 
 if __name__ == "__main__":

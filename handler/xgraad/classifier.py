@@ -17,10 +17,12 @@ from handler.xgraad.attention_capture import (
 from handler.xgraad.attribution import gradient_importance
 from handler.xgraad.checkpoint import load_model, load_tokenizer, longest_input
 from handler.xgraad.encoding import Batch, Encoder, Encoding, collate
-from handler.xgraad.errors import CheckpointError, SelfTestError
+from handler.xgraad.errors import CheckpointError, SelfTestError, reason
 from handler.xgraad.first_token import read_first_token_only
 from handler.xgraad.microbatch import in_microbatches
+from handler.xgraad.plain_model import plain_model
 from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES, GRADIENT_SCALE, Precision
+from handler.xgraad.self_test import FULL_LENGTH, SHORT, plain_logits, require_same, sample_batches
 
 N_LOOK_LAYERS = 3
 """How many of the last layers' states a look keeps."""
@@ -82,22 +84,23 @@ class Classifier:
         Args:
             folder: what `save_pretrained()` wrote: config.json, model.safetensors, tokenizer.json.
             device: as torch names it, "cpu" or "cuda:0".
-            max_length: tokens to look at; by default 256 or what the model holds, whichever is less.
+            max_length: tokens to look at; by default 256 or what model and tokenizer hold, whichever is less.
             precision: of weights and activations.
 
         Raises:
-            CheckpointError: the folder is unsafe, incomplete or unsupported.
-            SelfTestError: no usable attentions or gradients.
+            CheckpointError: the folder is unsafe, incomplete or unsupported, or its parts do not fit one another.
+            SelfTestError: other logits than the plain model's, or no usable attentions or gradients.
         """
         limit = longest_input(folder)
-        length = min(DEFAULT_MAX_LENGTH, limit) if max_length is None else max_length
+        tokenizer = load_tokenizer(folder)
+        length = int(min(DEFAULT_MAX_LENGTH, limit, tokenizer.model_max_length)) if max_length is None else max_length
         if not 8 <= length <= limit:
             raise CheckpointError(f"max_length must be between 8 and {limit} for this model, got {length}")
         where = torch.device(device)
         model = load_model(folder, device=where, dtype=DTYPES[precision])
         read_first_token_only(model)
-        classifier = cls(model, load_tokenizer(folder), max_length=length, device=where)
-        classifier.self_test()
+        classifier = cls(model, tokenizer, max_length=length, device=where)
+        classifier.self_test(plain_model(folder, model))
         return classifier
 
     def logits(self, encodings: Sequence[Encoding]) -> Tensor:
@@ -122,23 +125,44 @@ class Classifier:
         with torch.inference_mode(False), torch.enable_grad():
             return in_microbatches(encodings, self._trace_part, max_tokens=TRACED_TOKENS[self.device.type])
 
-    def self_test(self) -> None:
-        """Show that attentions and gradients are there and finite.
+    def self_test(self, plain: Any) -> None:
+        """Show that logits are the plain model's, and that attentions and gradients are there and finite.
+
+        Args:
+            plain: the model as transformers makes it of the same folder.
 
         Raises:
             SelfTestError: they are not; the message says which.
         """
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.model.parameters()):
             raise SelfTestError("parameters: not finite; the weights are damaged")
-        trace = self.trace(self.encode(["a short text to look at before anything is served"]))[0]
-        n_layers = self.model.config.num_hidden_layers
-        if self._n_layers_seen != n_layers:
-            raise SelfTestError(f"attention: {self._n_layers_seen} of {n_layers} layers can be read")
+        try:
+            trace = self.trace(self.encode([SHORT]))[0]
+            n_layers = self.model.config.num_hidden_layers
+            if self._n_layers_seen != n_layers:
+                raise SelfTestError(f"attention: {self._n_layers_seen} of {n_layers} layers can be read")
+            self._compare(plain)
+        except (torch.OutOfMemoryError, torch.AcceleratorError):
+            raise
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise SelfTestError(f"forward pass: fails, {type(error).__name__}: {reason(error)}") from error
         for name, values in zip(Trace._fields, trace, strict=True):
             if not torch.isfinite(values).all():
                 raise SelfTestError(f"{name}: not finite; the weights are damaged")
         if not trace.gradient.any():
             raise SelfTestError("gradient: zero everywhere; the prediction does not depend on the text")
+
+    def _compare(self, plain: Any) -> None:
+        """Hold each way of computing logits against the plain model; texts stay in one batch, so padding counts."""
+        for name, texts in sample_batches(self.encode).items():
+            with torch.inference_mode():
+                ways = {"in the plain pass": self._logits_part(texts)}
+                ways["in the pass that looks"] = [look.logits for look in self._look_part(texts)]
+            if name != FULL_LENGTH:
+                with torch.inference_mode(False), torch.enable_grad():
+                    ways["in the traced pass"] = [trace.logits for trace in self._trace_part(texts)]
+            expected = plain_logits(plain, self._collate(texts))
+            require_same(expected, ways, texts=name, dtype=self.model.dtype)
 
     def warm_up(self) -> None:
         """Make both passes at their largest, so that no request pays for what a device does the first time."""

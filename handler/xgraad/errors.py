@@ -2,7 +2,7 @@
 
     XGraadError
     ├── CheckpointError       the model folder is unsafe, incomplete or of an unsupported kind
-    │   └── SelfTestError     it loads, but gives no usable attentions or gradients
+    │   └── SelfTestError     it loads, but gives other logits than the plain model, no attentions or no gradients
     ├── CalibrationError      the calibration file is unreadable or breaks its schema
     │   ├── FingerprintError  it was made for another checkpoint, tokenizer, length or version
     │   └── TooFewTextsError  too few clean texts for the wanted false-positive rate
@@ -15,6 +15,11 @@
 Messages name the field, the rule and the value, and what to do next. They never contain a user's text.
 """
 
+LONGEST_REASON = 300
+"""Characters of a library's message that are worth repeating."""
+LONGEST_VALUE = 120
+"""Characters of a value that are."""
+
 
 class XGraadError(Exception):
     """Base of all errors above."""
@@ -25,7 +30,7 @@ class CheckpointError(XGraadError):
 
 
 class SelfTestError(CheckpointError):
-    """A checkpoint whose attentions or gradients cannot carry the defense."""
+    """A checkpoint whose logits are not the plain model's, or whose attentions or gradients carry no defense."""
 
 
 class CalibrationError(XGraadError):
@@ -58,3 +63,16 @@ class TextError(XGraadError):
 
 class LabError(XGraadError):
     """Input that a script cannot use."""
+
+
+def reason(error: BaseException) -> str:
+    """What a library says of a file, in one line that any terminal can show."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return shown if len(shown) <= LONGEST_REASON else f"{shown[:LONGEST_REASON]}..."
+
+
+def shown(value: object) -> str:
+    """A value out of a file, short enough for one line of a message, in characters that any terminal has."""
+    text = ascii(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

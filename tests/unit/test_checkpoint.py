@@ -54,7 +54,7 @@ def test_pickled_weights_behind_a_decoy_are_not_loaded(damaged: Path) -> None:
     """A safetensors file of another name is there, but transformers would take the pickle."""
     torch.save(load_file(damaged / "model.safetensors"), damaged / "pytorch_model.bin")
     (damaged / "model.safetensors").rename(damaged / "decoy.safetensors")
-    assert "model.safetensors: does not load as bert" in refusal(damaged)
+    assert "pytorch_model.bin: pickled weights can run code and are refused" in refusal(damaged)
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
@@ -188,10 +188,19 @@ def test_garbage_for_weights_is_refused(damaged: Path) -> None:
     assert "model.safetensors: does not load as bert" in refusal(damaged)
 
 
-@pytest.mark.parametrize("changes", [{"hidden_size": 64}, {"vocab_size": 10}])
-def test_shapes_that_do_not_fit_are_refused(damaged: Path, changes: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("changes", "both"),
+    [
+        ({"hidden_size": 64}, "word_embeddings.weight is of shape [333, 32], config.json makes it [333, 64]"),
+        ({"vocab_size": 400}, "vocab_size is 400, but the embedding table of the weights has 333 rows"),
+        ({"type_vocab_size": 3}, "token_type_embeddings.weight is of shape [2, 32], config.json makes it [3, 32]"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused_with_both(damaged: Path, changes: dict[str, int], both: str) -> None:
     edit_json(damaged / "config.json", **changes)
-    assert "model.safetensors: does not load as bert" in refusal(damaged)
+    with pytest.raises(CheckpointError) as caught:
+        load_model(damaged, device=CPU)
+    assert both in str(caught.value)
 
 
 def test_more_layers_than_weights_are_refused(damaged: Path) -> None:
@@ -202,7 +211,7 @@ def test_more_layers_than_weights_are_refused(damaged: Path) -> None:
 def test_fewer_layers_than_weights_are_refused(damaged: Path) -> None:
     """It would load, and be another model than the one that was trained."""
     edit_json(damaged / "config.json", num_hidden_layers=1)
-    assert "model.safetensors: holds bert.encoder.layer.1" in refusal(damaged)
+    assert "model.safetensors: holds 'bert.encoder.layer.1" in refusal(damaged)
 
 
 @pytest.mark.parametrize("load", [lambda f: load_model(f, device=CPU), load_tokenizer, longest_input])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from handler.xgraad import Classifier
 from handler.xgraad.errors import CheckpointError, SelfTestError
+from handler.xgraad.plain_model import plain_model
 from tests.samples import edit_weights
 from tests.toys import SENTENCES
 
@@ -96,10 +97,12 @@ def test_a_constant_model_is_refused(damaged: Path) -> None:
         Classifier.load(damaged)
 
 
-def test_unreadable_attention_is_refused(bert: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_attention_is_refused(bert: Classifier, bert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = plain_model(bert_folder, bert.model)
+    bert.self_test(plain)
     monkeypatch.setattr(bert.model.config, "num_hidden_layers", 3)
     with pytest.raises(SelfTestError, match="attention: 2 of 3 layers can be read"):
-        bert.self_test()
+        bert.self_test(plain)
 
 
 @pytest.mark.parametrize(("architecture", "limit"), [("bert", 66), ("roberta", 64)])

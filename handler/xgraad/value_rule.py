@@ -1,0 +1,56 @@
+"""What a value of config.json may be, with the words that say so."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from transformers.activations import ACT2FN
+
+FLOATS = ("float32", "float16", "bfloat16", "float64")
+"""Names of the number formats that weights may have."""
+
+
+class Rule(NamedTuple):
+    """A test of a value, and its words after "must be"."""
+
+    words: str
+    holds: Callable[[Any], bool]
+
+    def or_null(self) -> "Rule":
+        """The same rule, with null allowed."""
+        return Rule(f"{self.words} or null", lambda value: value is None or self.holds(value))
+
+
+def whole(least: int, most: int) -> Rule:
+    """A whole number between two others, both included."""
+    return Rule(f"a whole number from {least} to {most}", lambda value: _is_whole(value) and least <= value <= most)
+
+
+SHARE = Rule("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
+EPSILON = Rule("a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1)
+POSITIVE = Rule("a number above 0", lambda value: _is_number(value) and value > 0)
+FLAG = Rule("true or false", lambda value: isinstance(value, bool))
+TOKEN = Rule("the id of a token, a whole number from 0", lambda value: _is_whole(value) and value >= 0)
+ACTIVATION = Rule(
+    "the name of an activation function, such as gelu", lambda value: isinstance(value, str) and value in ACT2FN
+)
+NUMBER_TYPE = Rule(f"one of {', '.join(FLOATS)}", lambda value: isinstance(value, str) and value in FLOATS)
+POSITION_ATTENTION = Rule(
+    "null or of c2p and p2c, as a list or with | between them", lambda value: _parts(value) <= {"c2p", "p2c"}
+)
+
+
+def _parts(value: Any) -> set[str]:
+    """The ways of attention to positions that a value names; of a value that names none, itself in words."""
+    if value is None:
+        return set()
+    parts = value.lower().split("|") if isinstance(value, str) else value
+    return {str(part).strip() for part in parts} if isinstance(parts, list) else {repr(value)}
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
