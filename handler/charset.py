@@ -5,12 +5,12 @@ import re
 
 from handler.refusal import RefusedError
 
-UTF_8 = "utf-8"
+UTF_8, ASCII = "utf-8", "ascii"
 MARK = "\ufeff"
 """The byte order mark: a note about the bytes, and no part of a text."""
 CHARSETS = {
     UTF_8: "UTF-8",
-    "ascii": "US-ASCII",
+    ASCII: "US-ASCII",
     "iso8859-1": "ISO-8859-1",
     "cp1252": "windows-1252",
     "utf-16": "UTF-16",
@@ -21,7 +21,7 @@ CHARSETS = {
     "utf-32-be": "UTF-32BE",
 }
 """What is read: Python's name to the registered one."""
-LIKE_ASCII = (UTF_8, "ascii", "iso8859-1", "cp1252")
+LIKE_ASCII = (UTF_8, ASCII, "iso8859-1", "cp1252")
 """Those in which ASCII characters are their own bytes."""
 _MARKS = {
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),

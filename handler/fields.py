@@ -103,7 +103,10 @@ def _loaded(text: str) -> Any:
 
 
 def _undeclared(text: str) -> Any:
-    """JSON or a text, where the bytes leave no doubt."""
+    """JSON or a text, where the bytes leave no doubt. Zeros are no text's, but another charset's or a file's."""
+    if "\0" in text:
+        message = "body: has zero bytes, as UTF-16 does; declare text/plain and the charset"
+        raise RefusedError(415, "unsupported_charset", message)
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):

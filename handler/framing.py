@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from handler.charset import CHARSETS, LIKE_ASCII, UTF_8, charset_named, decode
+from handler.charset import ASCII, CHARSETS, LIKE_ASCII, UTF_8, charset_named, decode
 from handler.coding import coding_of, decompress, most_bytes, no_coding
 from handler.refusal import RefusedError
 from handler.settings import Settings
@@ -77,16 +77,18 @@ class Framing:
         )
 
     def read(self, value: Any) -> Any:
-        """JSON that TorchServe has read as UTF-8, if that is what was declared.
+        """JSON that TorchServe has read as UTF-8, if that is what was declared, or cannot have made a difference.
 
         Raises:
-            RefusedError: 400 or 415, something else was declared, and the bytes are gone.
+            RefusedError: 400 or 415, it may have, and the bytes are gone.
         """
         if self.coding:
             raise no_coding(self.coding)
-        if self.charset != UTF_8 and not (self.charset in LIKE_ASCII and _is_ascii(value)):
-            name = CHARSETS[self.charset]
-            raise RefusedError(415, "unsupported_charset", f"charset: {name} was declared, and the JSON came in UTF-8")
+        if self.charset not in (UTF_8, ASCII) and not (self.charset in LIKE_ASCII and _is_ascii(value)):
+            message = (
+                f"charset: {CHARSETS[self.charset]} was declared, and the JSON reads as UTF-8; declare UTF-8 or none"
+            )
+            raise RefusedError(415, "unsupported_charset", message)
         if self.json_bytes is not None and self.body_bytes not in (None, str(self.json_bytes)):
             raise RefusedError(400, "malformed_tensor", f"{JSON_LENGTH}: must be the number of bytes of the JSON")
         return value
