@@ -161,9 +161,7 @@ def strangers(draw: st.DrawFn) -> Message:
     way = draw(st.sampled_from(["json", "json", "typed", "form", "page", "grpc", "framed", "framed"]))
     if way == "framed":
         message: Message = draw(framings.framings).message
-        return (
-            message | {"headers": message["headers"] | draw(st.just({}) | headers)} if message["headers"] else message
-        )
+        return {**message, "headers": message["headers"] | draw(st.just({}) | sent_headers(message))}
     if way == "json":
         message = post(draw(raw), explain=explain)
     elif way == "typed":
@@ -176,8 +174,14 @@ def strangers(draw: st.DrawFn) -> Message:
         if way == "grpc":
             return grpc(**entries)
         message = request(*(Field(value, name) for name, value in entries.items()), Content_Type=FORM, explain=explain)
-    message = at_kserve(message) if draw(st.booleans()) else message
-    return {**message, "headers": message["headers"] | {printable(n): v for n, v in draw(headers).items()}}
+    if way != "page" and draw(st.booleans()):
+        message = at_kserve(message)
+    return {**message, "headers": message["headers"] | draw(sent_headers(message))}
+
+
+def sent_headers(message: Message) -> st.SearchStrategy[dict[str, str]]:
+    """What a stranger may add; gRPC has no headers."""
+    return headers.map(lambda given: {printable(n): v for n, v in given.items()} if message["headers"] else {})
 
 
 def printable(name: str) -> str:
