@@ -42,12 +42,12 @@ class Answer:
 
 
 def settle(request: Request, verdicts: Sequence[Verdict], on_trigger: OnTrigger) -> list[Answer | Refusal]:
-    """What to answer for each text of a request, in order; a blocked text is a refusal of its own."""
+    """What to answer for each text that was judged, in order; a blocked text is a refusal of its own."""
     return [
-        _blocked(verdict, request.shape.place(index))
+        _blocked(verdict, request.shape.place(place))
         if on_trigger == "block" and verdict.action is Action.NEUTRALIZED
         else _answer(verdict, on_trigger)
-        for index, verdict in enumerate(verdicts)
+        for place, verdict in zip(request.places, verdicts, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from handler.framing import JSON_LENGTH
 from handler.policy import Answer
 from handler.refusal import Refusal
 from handler.request import Request, Shape
@@ -16,6 +17,9 @@ from handler.xgraad.prediction import Prediction
 
 _LISTS = {False: "predictions", True: "explanations"}
 """What KServe's v1 protocol calls the list of answers to `instances`."""
+
+BINARY_TYPE = "application/octet-stream"
+"""Of a reply with raw tensors behind its JSON."""
 
 MAX_SUSPECTS = 64
 """Listed in one reply: a text may repeat its suspect ten thousand times, and TorchServe limits a reply's size."""
@@ -60,35 +64,49 @@ class Reply(NamedTuple):
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
     """More of HTTP's, as names and values in ASCII."""
+    raw: bytes = b""
+    """Tensors that were asked for as bytes; `named` puts them behind the body."""
 
 
 def reply(request: Request, answers: Sequence[Answer | Refusal], detail: Detail) -> Reply:
     """The JSON answer to one request, in the shape in which its texts came.
 
     A refused text takes its place as an error among its neighbors' answers; the status is 200 while one has an answer.
+
+    Args:
+        request: the texts.
+        answers: to those that could be judged, in order.
+        detail: how much is told.
     """
+    answers = request.in_order(answers)
     refusals = [answer for answer in answers if isinstance(answer, Refusal)]
     status = refusals[0].status if len(refusals) == len(answers) else 200
     if request.inference and status != HTTPStatus.OK:
         return refuse(refusals[0])._replace(answers=tuple(answers))
     documents = [_document(answer, detail, explain=request.explain) for answer in answers]
-    return Reply(status, to_json(_in_shape(request, documents)), tuple(answers))
+    document, raw = _in_shape(request, documents)
+    return Reply(status, to_json(document), tuple(answers), raw=raw)
 
 
 def named(reply: Reply, request: Request | Refusal, *, model: str, version: str | None) -> Reply:
-    """The same reply; in tensors it says whose it is."""
+    """The same reply; in tensors it says whose it is, and has behind it what was asked for as bytes."""
     if isinstance(request, Refusal) or request.inference is None or reply.status != HTTPStatus.OK:
         return reply
     served = {"model_name": model} | ({"model_version": version} if version else {})
-    return reply._replace(body=to_json(served | json.loads(reply.body)))
+    body = to_json(served | json.loads(reply.body))
+    if not reply.raw:
+        return reply._replace(body=body)
+    length = (JSON_LENGTH, str(len(body)))
+    return reply._replace(body=body + reply.raw, content_type=BINARY_TYPE, headers=(*reply.headers, length), raw=b"")
 
 
-def _in_shape(request: Request, documents: list[dict[str, Any]]) -> Any:
+def _in_shape(request: Request, documents: list[dict[str, Any]]) -> tuple[Any, bytes]:
+    """The document, and raw tensors."""
     if request.inference:
         return in_tensors(documents, request.inference)
     if request.shape is Shape.ONE:
-        return documents[0]
-    return documents if request.shape is Shape.MANY else {_LISTS[request.explain]: documents}
+        return documents[0], b""
+    return documents if request.shape is Shape.MANY else {_LISTS[request.explain]: documents}, b""
 
 
 def refuse(refusal: Refusal) -> Reply:

@@ -1,24 +1,29 @@
 """One row of a TorchServe batch to a Request, or to a Refusal. Never raises: a bad row must not stop its neighbors.
 
-A row is what TorchServe makes of one client's call (`body` or `data` for a whole body, one key per form field or per
-gRPC map entry). JSON arrives parsed when the client said so, as bytes when it did not or when it is malformed.
+Nor does a bad text among several: it is refused in its place, and the others are judged. Where none is good, the
+request is refused.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
+from handler.binary import INPUTS
+from handler.charset import UTF_8, decode, without_mark
+from handler.fields import HINT, TEXT_FIELDS, fields_of
+from handler.framing import Framing, framing_of
 from handler.refusal import Refusal, RefusedError, kind_of
 from handler.settings import Settings
-from handler.tensors import BESIDE, INPUTS, Inference, inference_of, texts_of
+from handler.tensors import BESIDE, Inference, inference_of, texts_of
 from handler.xgraad.errors import TextError
 from handler.xgraad.text import check_text
 
-BODY_FIELDS = ("body", "data")
-TEXT_FIELDS = ("text", "texts", "instances", INPUTS)
-HINT = 'send {"text": "..."} or {"texts": ["...", ...]} with Content-Type: application/json'
+Each = TypeVar("Each")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_SIGNATURE = {"signature_name": "serving_default"}
+"""What clients of TensorFlow's server send beside instances: there is one signature, and this is its name."""
 
 
 class Shape(StrEnum):
@@ -41,84 +46,47 @@ class Request:
     """Texts that can be judged."""
 
     texts: tuple[str, ...]
+    """Without byte order marks, which are no part of them."""
     shape: Shape
     explain: bool
     inference: Inference | None = None
     """What tensors came with; None in the other shapes."""
+    faults: Mapping[int, Refusal] = field(default_factory=dict)
+    """Why there is no answer to the texts that cannot be judged, by their places among all."""
+
+    @property
+    def places(self) -> list[int]:
+        """Of the texts among all that were sent."""
+        return [place for place in range(len(self.texts) + len(self.faults)) if place not in self.faults]
+
+    def in_order(self, answers: Sequence[Each]) -> list[Each | Refusal]:
+        """The answers to the texts, and the faults between them."""
+        found: dict[int, Each | Refusal] = {**self.faults, **dict(zip(self.places, answers, strict=True))}
+        return [found[place] for place in sorted(found)]
 
 
-def parse_row(row: Mapping[str, Any], headers: Mapping[str, Any], settings: Settings) -> Request | Refusal:
+def parse_row(
+    row: Mapping[str, Any], headers: Mapping[str, str], settings: Settings, types: Mapping[str, str] = _NOTHING
+) -> Request | Refusal:
     """What the client asks, or why it cannot be answered.
 
     Args:
         row: the batch row.
         headers: the client's, names in lower case; gRPC has none.
         settings: limits.
+        types: the declared type of each of the row's values, where TorchServe knows one.
     """
     try:
         explain = _flag("explain", headers.get("explain", False))
-        fields = _fields(row, content_type=str(headers.get("content-type", "")))
-        return _request(fields, explain=explain, settings=settings)
+        framing = framing_of(headers, settings)
+        request = _request(fields_of(row, framing, types), explain=explain, settings=settings)
+        return _answerable(request, framing)
     except RefusedError as refused:
         return refused.refusal
 
 
-def _fields(row: Mapping[str, Any], *, content_type: str) -> Mapping[str, Any]:
-    """The row as the fields of a JSON object."""
-    body_fields = [name for name in BODY_FIELDS if name in row]
-    if body_fields:
-        if set(row) - {body_fields[0], "explain"}:
-            raise RefusedError(422, "unknown_field", f"{body_fields[0]}: may only stand beside explain; {HINT}")
-        extra = {name: _form_value(name, value) for name, value in row.items() if name == "explain"}
-        return {**_body(row[body_fields[0]], content_type=content_type), **extra}
-    if any(name.lstrip().startswith("{") for name in row):
-        raise RefusedError(415, "json_as_form", f"body: JSON was sent as a form; {HINT}")
-    return {name: _form_value(name, value) for name, value in row.items()}
-
-
-def _body(body: Any, *, content_type: str) -> Mapping[str, Any]:
-    if isinstance(body, bytes | bytearray):
-        text = _decode("body", body)
-        if "json" not in content_type.lower():
-            return _json_object(text) or {"text": text}
-        try:
-            body = json.loads(text)
-        except (ValueError, RecursionError):
-            raise RefusedError(400, "malformed_json", f"body: is not valid JSON; {HINT}") from None
-    if isinstance(body, str):
-        return {"text": body}
-    if isinstance(body, Mapping):
-        return body
-    raise RefusedError(422, "wrong_type", f"body: must be a JSON object, got {kind_of(body)}; {HINT}")
-
-
-def _json_object(text: str) -> Mapping[str, Any] | None:
-    """The object that an undeclared body or a gRPC field holds, None where it is plain text."""
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) and set(content) & set(TEXT_FIELDS) else None
-
-
-def _form_value(name: str, value: Any) -> Any:
-    """A form field or gRPC map entry: text as it is, lists as JSON."""
-    if not isinstance(value, bytes | bytearray):
-        return value
-    text = _decode(name, value)
-    if name not in ("texts", "instances", INPUTS):
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise RefusedError(400, "malformed_json", f"{name}: must be a JSON list") from None
-
-
 def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings) -> Request:
-    beside = {"explain", *BESIDE} if INPUTS in fields else {"explain"}
-    unknown = set(fields) - set(TEXT_FIELDS) - beside
+    unknown = set(fields) - set(TEXT_FIELDS) - {"explain", *_beside(fields)}
     if unknown:
         raise RefusedError(
             422, "unknown_field", f"{len(unknown)} unknown field(s); known: {', '.join(TEXT_FIELDS)}, explain"
@@ -128,14 +96,27 @@ def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings) ->
         raise RefusedError(422, "missing_text", f"exactly one of {', '.join(TEXT_FIELDS)} is needed; {HINT}")
     shape = Shape(given[0])
     inference = inference_of(fields) if shape is Shape.INPUTS else None
-    texts = _texts(shape, fields[shape])
-    _check_texts(shape, texts, settings)
+    texts, faults = _sorted(shape, _texts(shape, fields[shape]), settings)
     explain = explain or _flag("explain", fields.get("explain", False))
     explain = explain or (inference is not None and _flag("parameters.explain", inference.explain))
     if explain and settings.detail != "full":
         message = f"explain: explanations are scores, and the setting detail: {settings.detail} tells none"
         raise RefusedError(403, "explanation_withheld", message)
-    return Request(texts=texts, shape=shape, explain=explain, inference=inference)
+    return Request(texts=texts, shape=shape, explain=explain, inference=inference, faults=faults)
+
+
+def _answerable(request: Request, framing: Framing) -> Request:
+    if request.inference and request.inference.binary and framing.is_grpc:
+        message = "outputs: gRPC has no header that would say where raw tensors begin; ask for no binary_data"
+        raise RefusedError(415, "unsupported_type", message)
+    return request
+
+
+def _beside(fields: Mapping[str, Any]) -> set[str]:
+    """What may stand beside the texts."""
+    if INPUTS in fields:
+        return set(BESIDE)
+    return {name for name, value in _SIGNATURE.items() if "instances" in fields and fields.get(name) in (None, value)}
 
 
 def _texts(shape: Shape, value: Any) -> tuple[Any, ...]:
@@ -151,40 +132,44 @@ def _texts(shape: Shape, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _check_texts(shape: Shape, texts: tuple[Any, ...], settings: Settings) -> None:
+def _sorted(shape: Shape, texts: tuple[Any, ...], settings: Settings) -> tuple[tuple[str, ...], dict[int, Refusal]]:
+    """The texts that can be judged, and why the others cannot, by their places."""
     if not 1 <= len(texts) <= settings.max_texts:
         raise RefusedError(
             413 if texts else 422, "too_many_texts" if texts else "empty",
             f"{shape}: 1 to {settings.max_texts} texts are allowed, got {len(texts)}",
         )  # fmt: skip
-    for index, text in enumerate(texts):
-        _check_text(shape.place(index), text, settings)
-    total = sum(map(len, texts))
+    good: list[str] = []
+    errors: dict[int, RefusedError] = {}
+    for place, text in enumerate(texts):
+        try:
+            good.append(_text(shape.place(place), text, settings))
+        except RefusedError as error:
+            errors[place] = error
+    if not good:
+        raise errors[0]
+    total = sum(map(len, good))
     if total > settings.max_request_chars:
         raise RefusedError(
             413, "too_long", f"{shape}: {settings.max_request_chars} characters are allowed in all, got {total}"
         )
+    return tuple(good), {place: error.refusal for place, error in errors.items()}
 
 
-def _check_text(where: str, text: Any, settings: Settings) -> None:
+def _text(where: str, text: Any, settings: Settings) -> str:
+    """The text without a byte order mark. Elements of a raw tensor are bytes still."""
+    text = decode(where, text, UTF_8) if isinstance(text, bytes) else text
     if not isinstance(text, str):
         raise RefusedError(422, "wrong_type", f"{where}: must be a string, got {kind_of(text)}")
+    text = without_mark(text)
     if not text.strip():
         raise RefusedError(422, "empty", f"{where}: must not be empty")
     if len(text) > settings.max_chars:
         raise RefusedError(413, "too_long", f"{where}: {settings.max_chars} characters are allowed, got {len(text)}")
     try:
-        check_text(text)
+        return check_text(text)
     except TextError as error:
         raise RefusedError(422, "invalid_unicode", f"{where}: {error}") from None
-
-
-def _decode(name: str, value: bytes | bytearray) -> str:
-    try:
-        return bytes(value).decode("utf-8")
-    except UnicodeDecodeError as error:
-        where = name if name in (*BODY_FIELDS, *TEXT_FIELDS, "explain") else "a field"
-        raise RefusedError(400, "invalid_utf8", f"{where}: is not UTF-8 at byte {error.start}") from None
 
 
 def _flag(name: str, value: Any) -> bool:

@@ -62,13 +62,17 @@ def _log_error(row: Mapping[str, Any], request: Request | Refusal, reply: Reply,
 
 
 def _log_trouble(request: Request, reply: Reply, request_id: str) -> None:
-    """Which texts, and what was done about them; labels by their numbers."""
+    """Which texts, and what was done about them; labels by their numbers. What could not be read has no length."""
+    judged = {
+        place: {"length": len(text), "hash": text_hash(text)}
+        for place, text in zip(request.places, request.texts, strict=True)
+    }
     found = [
-        {"index": index, "length": len(text), "hash": text_hash(text), **_told(answer)}
-        for index, (text, answer) in enumerate(zip(request.texts, reply.answers, strict=True))
+        {"index": index, **judged.get(index, {}), **_told(answer)}
+        for index, answer in enumerate(reply.answers)
         if _is_trouble(answer)
     ]
-    log_event("trouble", request_id=request_id, n_texts=len(request.texts), n_troubled=len(found), texts=found[:MOST])
+    log_event("trouble", request_id=request_id, n_texts=len(reply.answers), n_troubled=len(found), texts=found[:MOST])
 
 
 def _is_trouble(answer: Answer | Refusal) -> bool:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from handler.answering import FAILED, tried
+from handler.charset import without_mark
+from handler.fields import BODY_FIELDS
+from handler.framing import FORMS
 from handler.page import CONTENT_TYPE, HEADERS, blank_page, page
 from handler.reply import Reply, refuse
-from handler.request import BODY_FIELDS, Shape
+from handler.request import Shape
 from handler.settings import Settings
 
 Row = Mapping[str, Any]
 Headers = Mapping[str, str]
 
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WEIGHT = re.compile(r";\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:;|$)")
 
 
@@ -35,7 +37,7 @@ class Visit:
     def text(self) -> str:
         """What is typed, as far as it can be read."""
         typed = self.typed or ""
-        return typed if isinstance(typed, str) else typed.decode("utf-8", errors="replace")
+        return without_mark(typed if isinstance(typed, str) else typed.decode("utf-8", errors="replace"))
 
 
 def visit(row: Row, headers: Headers) -> Visit | None:

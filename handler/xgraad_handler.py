@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from time import perf_counter
@@ -71,7 +72,7 @@ class XGraadHandler:
             return [describe(self.defense, self.settings)]
         stopwatch = Stopwatch()
         with stopwatch("parse"):
-            requests = self.preprocess(data, headers)
+            requests = self.preprocess(data, headers, [_types(context, index) for index in range(len(data))])
         try:
             replies = self.inference(requests, stopwatch)
         except DeviceLostError as error:
@@ -92,10 +93,15 @@ class XGraadHandler:
         self.spare_memory.give_back()
         return self.postprocess(fitting, context)
 
-    def preprocess(self, data: list[Row], headers: list[dict[str, str]]) -> list[Request | Refusal]:
+    def preprocess(
+        self, data: list[Row], headers: list[dict[str, str]], types: list[dict[str, str]]
+    ) -> list[Request | Refusal]:
         """Parse every row."""
         wanted = [asked(row, header, self.settings) for row, header in zip(data, headers, strict=True)]
-        return [parse_row(row, header, self.settings) for row, header in wanted]
+        return [
+            parse_row(row, header, self.settings, declared)
+            for (row, header), declared in zip(wanted, types, strict=True)
+        ]
 
     def inference(self, rows: list[Request | Refusal], stopwatch: Stopwatch) -> list[Reply]:
         """Judge the texts of all good rows together, and build each row's reply."""
@@ -133,6 +139,12 @@ def _headers(context: Any, index: int) -> dict[str, str]:
     """
     every = context.get_all_request_header(index)
     return {name.lower(): value for name, value in every.items() if isinstance(value, str)}
+
+
+def _types(context: Any, index: int) -> dict[str, str]:
+    """The content type of each form field, or of the body, as far as TorchServe tells it."""
+    every = context.get_all_request_header(index)
+    return {name: str(value.get("content-type", "")) for name, value in every.items() if isinstance(value, Mapping)}
 
 
 def _is_describe(data: list[Row], headers: list[dict[str, str]]) -> bool:

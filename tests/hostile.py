@@ -4,16 +4,18 @@ A message is what `tests.contract.test_service` puts on the wire: fields and hea
 with `MARK`, so that it is found wherever it must not be.
 """
 
+import gzip
 import json
 from typing import Any
 
 from hypothesis import strategies as st
 
+from tests import framings
 from tests.contract.test_page import BROWSER, FORM, opened, typed
-from tests.contract.test_service import Field, Message, grpc, plain, post, request, tensors
+from tests.contract.test_service import Field, Message, at_kserve, grpc, plain, post, request, tensors
 from tests.toys import SENTENCES
 
-MARK = "s3cret"
+MARK = framings.MARK
 MAX_CHARS, MAX_TEXTS = 400, 4
 """Limits of the server that gets these messages: low, so that to break them is cheap."""
 
@@ -30,6 +32,13 @@ GOOD: tuple[Message, ...] = (
     grpc(body=json.dumps({"texts": SENTENCES[:2]}).encode()),
     typed(SENTENCES[3]),
     opened(),
+    post(gzip.compress(json.dumps({"text": SENTENCES[5]}).encode()), Content_Encoding="gzip"),
+    request(
+        Field(SENTENCES[2].encode("utf-16le"), content_type="text/plain"), Content_Type="text/plain;charset=utf-16le"
+    ),
+    request(Field(json.dumps({"texts": ["", SENTENCES[6], 5]}).encode())),
+    at_kserve(framings.binary(list(SENTENCES[3:5]))),
+    at_kserve(framings.binary([SENTENCES[7]], all_binary=True)),
 )
 """Each of another way or text, so that an answer in the wrong place is seen."""
 
@@ -129,9 +138,14 @@ HEADERS = (
     "Content-Type",
     "X-Request-Id",
     "Content-Encoding",
+    "Transfer-Encoding",
+    "Inference-Header-Content-Length",
 )
 header_values = (
-    st.sampled_from(["True", "False", "true", BROWSER, "text/html", "*/*", "text/html;q=9,;q=", *TYPES]) | texts
+    st.sampled_from(
+        ["True", "False", "true", BROWSER, "text/html", "*/*", "text/html;q=9,;q=", "gzip", "deflate", "7", *TYPES]
+    )
+    | texts
 )
 headers = st.dictionaries(
     st.sampled_from(HEADERS) | texts,
@@ -142,9 +156,12 @@ headers = st.dictionaries(
 
 @st.composite
 def strangers(draw: st.DrawFn) -> Message:
-    """One request, by REST to either address, by form, by browser or by gRPC."""
+    """One request, by REST to any address, by form, by browser or by gRPC, in any framing or in none."""
     explain = draw(st.sampled_from(["True", "False"]))
-    way = draw(st.sampled_from(["json", "json", "typed", "form", "page", "grpc"]))
+    way = draw(st.sampled_from(["json", "json", "typed", "form", "page", "grpc", "framed", "framed"]))
+    if way == "framed":
+        message: Message = draw(framings.framings).message
+        return {**message, "headers": message["headers"] | draw(st.just({}) | sent_headers(message))}
     if way == "json":
         message = post(draw(raw), explain=explain)
     elif way == "typed":
@@ -157,7 +174,14 @@ def strangers(draw: st.DrawFn) -> Message:
         if way == "grpc":
             return grpc(**entries)
         message = request(*(Field(value, name) for name, value in entries.items()), Content_Type=FORM, explain=explain)
-    return {**message, "headers": message["headers"] | {printable(n): v for n, v in draw(headers).items()}}
+    if way != "page" and draw(st.booleans()):
+        message = at_kserve(message)
+    return {**message, "headers": message["headers"] | draw(sent_headers(message))}
+
+
+def sent_headers(message: Message) -> st.SearchStrategy[dict[str, str]]:
+    """What a stranger may add; gRPC has no headers."""
+    return headers.map(lambda given: {printable(n): v for n, v in given.items()} if message["headers"] else {})
 
 
 def printable(name: str) -> str:

@@ -55,7 +55,7 @@ class Frontend(BaseHTTPRequestHandler):
         self.serve([Field(value.encode(), name) for name, value in parse_qsl(body, keep_blank_values=True)])
 
     def serve(self, fields: list[Field]) -> None:
-        (answer,) = self.worker({"fields": fields, "headers": {**self.headers, "explain": "True"}})
+        (answer,) = self.worker({"fields": fields, "headers": {**self.headers, "explain": "True", "url_path": ""}})
         page = answer.body.replace(b"</body>", self.injected or b"</body>")
         self.send(answer.status, answer.content_type, answer.headers if self.with_policy else {}, page)
 

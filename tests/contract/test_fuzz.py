@@ -34,6 +34,7 @@ from tests.properties.test_page import ATTRIBUTES, TAGS
 from tests.unit.test_server import PROFILE, properties
 
 LIMIT = int(properties(PROFILE)["max_response_size"])
+OCTETS, JSON_LENGTH = "application/octet-stream", "Inference-Header-Content-Length"
 LEAST, MOST = 4, 8
 """Requests of a batch; one more is sent alone."""
 ROUNDS = [
@@ -83,10 +84,12 @@ def hold(message: Message, answer: Answer) -> None:
         assert "textarea" in shown.tags <= TAGS
         assert shown.attributes <= ATTRIBUTES
         return
-    assert answer.content_type == "application/json"
-    document = strict_json(answer.body)
+    assert answer.content_type in ("application/json", OCTETS)
+    document = json_of(answer)
     if answer.status == 200:
+        assert not any(MARK in message for message in refusals(document))
         return
+    assert answer.content_type == "application/json"
     assert document["status"] == "error"
     assert document["error"]["code"] == answer.status
     assert MARK not in answer.body.decode()
@@ -94,11 +97,44 @@ def hold(message: Message, answer: Answer) -> None:
     assert document["error"]["message"].isprintable()
 
 
+def json_of(answer: Answer) -> Any:
+    """The document; where raw tensors follow, each has the bytes that it says."""
+    if answer.content_type != OCTETS:
+        return strict_json(answer.body)
+    n_bytes = int(answer.headers[JSON_LENGTH])
+    document = strict_json(answer.body[:n_bytes])
+    sizes = [output["parameters"]["binary_data_size"] for output in document["outputs"] if "data" not in output]
+    assert sizes
+    assert sum(sizes) == len(answer.body) - n_bytes
+    return document
+
+
+def refusals(document: Any) -> list[str]:
+    """What is said of texts that got no answer among others that did."""
+    if isinstance(document, dict) and "outputs" in document:
+        answers = [json.loads(each) for output in document["outputs"] for each in output.get("data", ())
+                   if output["name"] == "answer"]  # fmt: skip
+        return refusals(answers)
+    if isinstance(document, dict) and "error" not in document:
+        return refusals(document.get("predictions", document.get("explanations", [])))
+    each = document if isinstance(document, list) else [document]
+    return [answer["error"]["message"] for answer in each if "error" in answer]
+
+
 def alike(alone: Answer, among: Answer) -> bool:
     """Whether a good request got the same; pages are made of what is compared in JSON."""
     if alone.content_type == HTML:
         return alone[1:3] == among[1:3] and ReadPage(alone.body).text == ReadPage(among.body).text
+    if alone.content_type == OCTETS:
+        return alone[1:3] == among[1:3] and labels_of(alone) == labels_of(among)
     return same(unpacked_tensors(alone), unpacked_tensors(among))
+
+
+def labels_of(answer: Answer) -> bytes:
+    """The first two of the raw tensors, whose bytes are the same whatever shares the batch."""
+    n_bytes = int(answer.headers[JSON_LENGTH])
+    label, label_id, _ = (output["parameters"]["binary_data_size"] for output in json_of(answer)["outputs"])
+    return answer.body[n_bytes : n_bytes + label + label_id]
 
 
 def unpacked_tensors(answer: Answer) -> Answer:
@@ -134,6 +170,7 @@ def test_any_batch_is_answered(
         suppress_health_check=list(HealthCheck),
     )
     @example(crowd=DEEP_CROWD, lone=post(DEEP[0]))
+    @example(crowd=[*range(len(GOOD))], lone=post({"text": "x" * (MAX_CHARS + 1)}))
     @given(crowd=st.lists(members, min_size=LEAST, max_size=MOST), lone=strangers())
     def answer_all(crowd: Crowd, lone: Message) -> None:
         batches: list[Crowd] = [crowd, [lone]]
@@ -147,7 +184,7 @@ def test_any_batch_is_answered(
 
     answer_all()
     assert seen.total() >= n_requests
-    assert {status for status, _, is_good in seen if not is_good} >= {200, 400, 413, 422}
+    assert {status for status, _, is_good in seen if not is_good} >= {200, 400, 413, 415, 422}
     assert {is_page for _, is_page, is_good in seen if not is_good} == {True, False}
     assert log.n_events  # else nothing was looked at
     record_fuzz(f"{n_requests} in process, {rule}", by_status(seen))

@@ -224,6 +224,18 @@ def test_a_request_answered_with_trouble_is_one_line(worker: Worker, caplog: pyt
     assert event["n_texts"] == len(SENTENCES)
 
 
+def test_a_faulty_text_among_good_ones_is_trouble_without_a_length(
+    worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    (answer,) = worker(post({"texts": [SENTENCES[0], 5, SENTENCES[1]]}))
+    assert answer.status == 200
+    (event,) = [event for event in events(caplog) if event["event"] == "trouble"]
+    assert event["n_texts"] == 3
+    assert {"index": 1, "action": "wrong_type"} in event["texts"]
+    hashes = {text["index"]: text["hash"] for text in event["texts"] if "hash" in text}
+    assert hashes.items() <= {0: text_hash(SENTENCES[0]), 2: text_hash(SENTENCES[1])}.items()
+
+
 def test_a_failed_request_tells_no_text(
     worker: Worker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

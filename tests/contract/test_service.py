@@ -133,11 +133,16 @@ def worker(
 
 
 def request(*fields: Field, **headers: str) -> Message:
-    """A REST request; the frontend adds `explain`."""
+    """A REST request to TorchServe's own addresses; the frontend adds `explain` and `url_path`."""
     return {
         "fields": list(fields),
-        "headers": {"explain": "False"} | {n.replace("_", "-"): v for n, v in headers.items()},
+        "headers": {"explain": "False", "url_path": ""} | {n.replace("_", "-"): v for n, v in headers.items()},
     }
+
+
+def at_kserve(message: Message) -> Message:
+    """The same request to an address of KServe's, where the frontend adds no `url_path`."""
+    return {**message, "headers": {n: v for n, v in message["headers"].items() if n != "url_path"}}
 
 
 def grpc(**entries: bytes) -> Message:
@@ -299,7 +304,7 @@ def test_header_names_in_any_case(worker: Worker, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["explain", "Explain", "EXPLAIN"])
 def test_explain_header_in_any_case(worker: Worker, name: str) -> None:
-    message = {"fields": [Field(b"the plot", content_type="text/plain")], "headers": {name: "True"}}
+    message = {"fields": [Field(b"the plot", content_type="text/plain")], "headers": {name: "True", "url_path": ""}}
     assert "words" in worker(message)[0].document
 
 

@@ -179,3 +179,20 @@ def test_describe_names_the_policies_and_keeps_the_thresholds_where_scores_are_k
     found = json.loads(to_json(describe(flag_nothing, settings)))["defense"]
     assert (found["on_trigger"], found["on_error"], found["detail"]) == ("abstain", "fail_open", detail)
     assert ("thresholds" in found) == ("max_fpr" in found) == (detail == "full")
+
+
+def test_a_block_names_the_place_among_all_that_were_sent() -> None:
+    fault = Refusal(status=422, kind="empty", message="texts[0]: must not be empty")
+    asked = Request(texts=("a cf film", "a film"), shape=Shape.MANY, explain=False, faults={0: fault})
+    found = reply(asked, settle(asked, [a_verdict(acted=True), a_verdict()], "block"), "full")
+    empty, blocked, good = json.loads(found.body)
+    assert (found.status, empty["error"]["type"], good["label"]) == (200, "empty", "good")
+    assert blocked["error"]["message"].startswith("texts[1]: holds a verified trigger")
+
+
+def test_where_every_text_is_faulty_or_blocked_there_is_no_answer() -> None:
+    fault = Refusal(status=413, kind="too_long", message="texts[1]: 5 characters are allowed, got 6")
+    asked = Request(texts=("a cf film",), shape=Shape.MANY, explain=False, faults={1: fault})
+    found = reply(asked, settle(asked, [a_verdict(acted=True)], "block"), "full")
+    assert found.status == 422
+    assert [each["error"]["type"] for each in json.loads(found.body)] == ["trigger_blocked", "too_long"]

@@ -13,6 +13,9 @@ from handler.settings import Settings
 
 LIMITS = Settings(max_texts=4, max_chars=20, max_request_chars=50)
 JSON = {"content-type": "application/json"}
+PLAIN = {"content-type": "text/plain"}
+HERE = {"url_path": ""}
+"""What TorchServe sends along from its own addresses, and not from KServe's."""
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -66,15 +69,15 @@ def test_undecoded_json_is_read(kind: str) -> None:
 
 def test_text_is_kept_to_the_character() -> None:
     for text in (" hi ", "é中😀", '{"not": "ours"}', "{", "a\x00b", "\u200b", "[SEP]"):
-        assert parse({"body": text}) == request(text)
-        assert parse({"body": text.encode()}) == request(text)
+        assert parse({"body": text}, PLAIN) == request(text)
+        assert parse({"body": text.encode()}, PLAIN) == request(text)
         assert parse({"body": {"text": text}}, JSON) == request(text)
 
 
 @pytest.mark.parametrize(
     ("row", "headers"),
     [
-        ({"body": "hi"}, {"explain": "True"}),
+        ({"body": "hi"}, {"explain": "True"} | HERE),
         ({"body": {"text": "hi", "explain": True}}, {"explain": "False"}),
         ({"body": {"text": "hi", "explain": "true"}}, {}),
         ({"body": {"text": "hi"}, "explain": True}, {}),
@@ -97,7 +100,7 @@ def test_grpc_can_ask_for_an_explanation_beside_the_body(field: str, value: obje
 @pytest.mark.parametrize(
     ("row", "headers"),
     [
-        ({"body": "hi"}, {"explain": "True"}),
+        ({"body": "hi"}, {"explain": "True"} | HERE),
         ({"body": {"text": "hi", "explain": True}}, {}),
         ({"text": b"hi", "explain": b"true"}, {}),
     ],
@@ -110,13 +113,13 @@ def test_explanations_are_refused_where_scores_are_not_told(
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.kind) == (403, "explanation_withheld")
     assert f"detail: {detail}" in refusal.message
-    assert parse_row({"body": "hi"}, {"explain": "False"}, guarded) == ONE
+    assert parse_row({"body": "hi"}, {"explain": "False"} | HERE, guarded) == ONE
 
 
 @pytest.mark.parametrize("value", ["False", "false", False])
 def test_explain_can_be_declined(value: str | bool) -> None:
     assert parse({"body": {"text": "hi", "explain": value}}) == ONE
-    assert parse({"body": "hi"}, {"explain": str(value)}) == ONE
+    assert parse({"body": "hi"}, {"explain": str(value)} | HERE) == ONE
 
 
 @pytest.mark.parametrize(
@@ -151,7 +154,7 @@ def test_explain_can_be_declined(value: str | bool) -> None:
         ({"body": {"text": {"text": "hi"}}}, JSON, 422, "wrong_type", "text: must be a string, got an object"),
         ({"body": {"texts": "hi"}}, JSON, 422, "wrong_type", "texts: must be a list, got a string"),
         ({"body": {"texts": {"0": "hi"}}}, JSON, 422, "wrong_type", "texts: must be a list, got an object"),
-        ({"body": {"texts": ["hi", 5]}}, JSON, 422, "wrong_type", "texts[1]: must be a string, got a number"),
+        ({"body": {"texts": [5, "", 6]}}, JSON, 422, "wrong_type", "texts[0]: must be a string, got a number"),
         ({"body": {"texts": [["hi"]]}}, JSON, 422, "wrong_type", "texts[0]: must be a string, got a list"),
         ({"body": {"texts": [{"text": "hi"}]}}, JSON, 422, "wrong_type", "texts[0]: must be a string, got an object"),
         ({"body": {"instances": [{"data": "hi"}]}}, JSON, 422, "wrong_type", "instances[0]: must be a string"),
@@ -165,16 +168,17 @@ def test_explain_can_be_declined(value: str | bool) -> None:
         ({"body": ""}, {}, 422, "empty", "text: must not be empty"),
         ({"body": b""}, {}, 422, "empty", "text: must not be empty"),
         ({"body": {"text": " \t\n"}}, JSON, 422, "empty", "text: must not be empty"),
-        ({"body": {"texts": ["hi", ""]}}, JSON, 422, "empty", "texts[1]: must not be empty"),
+        ({"body": {"texts": ["", 5]}}, JSON, 422, "empty", "texts[0]: must not be empty"),
         ({"body": {"texts": []}}, JSON, 422, "empty", "texts: 1 to 4 texts are allowed, got 0"),
         ({"body": {"instances": []}}, JSON, 422, "empty", "instances: 1 to 4 texts are allowed, got 0"),
         ({"body": {"texts": ["hi"] * 5}}, JSON, 413, "too_many_texts", "texts: 1 to 4 texts are allowed, got 5"),
         ({"body": "a" * 21}, {}, 413, "too_long", "text: 20 characters are allowed, got 21"),
-        ({"body": b'{"a":' * 100_000}, {}, 413, "too_long", "text: 20 characters are allowed, got 500000"),
-        ({"body": {"texts": ["a", "b" * 21]}}, JSON, 413, "too_long", "texts[1]: 20 characters are allowed, got 21"),
+        ({"body": b'{"a":' * 100_000}, {}, 400, "malformed_json", "body: begins like JSON and is not valid"),
+        ({"body": b'{"a":' * 100_000}, PLAIN, 413, "too_long", "text: 20 characters are allowed, got 500000"),
+        ({"body": {"texts": ["b" * 21]}}, JSON, 413, "too_long", "texts[0]: 20 characters are allowed, got 21"),
         ({"body": {"texts": ["a" * 20] * 3}}, JSON, 413, "too_long", "texts: 50 characters are allowed in all, got 60"),
         ({"body": {"text": "a\ud800"}}, JSON, 422, "invalid_unicode", "text: "),
-        ({"body": {"texts": ["a", "\udfff"]}}, JSON, 422, "invalid_unicode", "texts[1]: "),
+        ({"body": {"texts": ["\udfff", "\udfff"]}}, JSON, 422, "invalid_unicode", "texts[0]: "),
         ({"body": b'{"text": "\\ud800"}'}, {}, 422, "invalid_unicode", "text: "),
     ],
 )  # fmt: skip
@@ -185,6 +189,37 @@ def test_bad_rows(row: dict[str, Any], headers: dict[str, Any], status: int, kin
     assert words in refusal.message
     assert refusal.message.isascii()
     assert "\n" not in refusal.message
+
+
+FAULTY: list[tuple[Any, int, str]] = [
+    (5, 422, "must be a string, got a number"),
+    (None, 422, "must be a string, got null"),
+    (["hi"], 422, "must be a string, got a list"),
+    ({"txt": "hi"}, 422, "must be a string, got an object"),
+    ("", 422, "must not be empty"),
+    ("\ufeff \n", 422, "must not be empty"),
+    ("b" * 21, 413, "20 characters are allowed, got 21"),
+    ("a\ud800", 422, "text: character 1 is a lone surrogate"),
+]
+
+
+@pytest.mark.parametrize("field", ["texts", "instances", "inputs"])
+@pytest.mark.parametrize(("fault", "status", "words"), FAULTY)
+def test_a_faulty_text_costs_its_own_answer_alone(field: str, fault: Any, status: int, words: str) -> None:
+    texts = ["hi", fault, "ho"]
+    tensor = {"name": "text", "shape": [3], "datatype": "BYTES", "data": texts}
+    found = parse({"body": {field: [tensor] if field == "inputs" else texts}}, JSON)
+    assert isinstance(found, Request)
+    assert (found.texts, found.places, list(found.faults)) == (("hi", "ho"), [0, 2], [1])
+    assert found.faults[1].status == status
+    assert found.faults[1].message.startswith(f"{Shape(field).place(1)}: {words}")
+    assert found.in_order(["first", "last"]) == ["first", found.faults[1], "last"]
+
+
+def test_what_cannot_be_judged_does_not_count_as_length() -> None:
+    found = parse({"body": {"texts": ["a" * 20, "b" * 100, "c" * 20]}}, JSON)
+    assert isinstance(found, Request)
+    assert found.texts == ("a" * 20, "c" * 20)
 
 
 @pytest.mark.parametrize(
@@ -231,11 +266,15 @@ def test_any_row_becomes_a_request_or_a_refusal(row: dict[str, Any], headers: di
     else:
         assert 1 <= len(parsed.texts) <= LIMITS.max_texts
         assert all(text.strip() and len(text) <= LIMITS.max_chars and text.encode() for text in parsed.texts)
+        assert not any(MARK in fault.message for fault in parsed.faults.values())
         assert parsed.shape is not Shape.ONE or len(parsed.texts) == 1
 
 
 @settings(max_examples=200)
-@given(text=st.text(min_size=1, max_size=20).filter(str.strip), wrap=st.sampled_from(["json", "form", "grpc", "list"]))
+@given(
+    text=st.text(min_size=1, max_size=20).filter(lambda text: text.strip("\ufeff ").strip()),
+    wrap=st.sampled_from(["json", "form", "grpc", "list"]),
+)
 def test_any_text_gets_through_unchanged(text: str, wrap: str) -> None:
     """Sanity arm of the test above: not everything is refused."""
     rows_by_way: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -246,4 +285,4 @@ def test_any_text_gets_through_unchanged(text: str, wrap: str) -> None:
     }
     parsed = parse(*rows_by_way[wrap])
     assert isinstance(parsed, Request)
-    assert parsed.texts == (text,)
+    assert parsed.texts == (text.lstrip("\ufeff"),)

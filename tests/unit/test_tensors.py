@@ -54,6 +54,16 @@ def test_forms_of_two_texts(inputs: dict[str, Any]) -> None:
     assert (found.inference.id, found.inference.outputs) == (None, OUTPUTS)
 
 
+NOTES: list[Any] = [{"content_type": "str"}, {"content_type": "str", "other": None}, {}, None]
+
+
+@pytest.mark.parametrize("note", NOTES)
+def test_harmless_notes_are_accepted_at_every_level(note: Any) -> None:
+    plain = parsed(body(tensor("a"), outputs=[{"name": "label"}]))
+    noted = body(tensor("a", parameters=note), parameters=note, outputs=[{"name": "label", "parameters": note}])
+    assert parsed(noted) == plain
+
+
 def test_what_stands_beside_the_inputs() -> None:
     asked = body(tensor("a"), id="7\n<é>", outputs=[{"name": "label_id"}, {"name": "label", "parameters": {}}])
     inference = parsed(asked).inference
@@ -109,7 +119,11 @@ WRONG: dict[str, list[Any]] = {
     ],
     "inputs[0].parameters: none is known": [
         body(tensor("YQ==", parameters={"content_type": "base64"})),
+        body(tensor("a", parameters={"content_type": None, "charset": "x"})),
+    ],
+    "inputs[0].parameters.binary_data_size: needs the header Inference-Header-Content-Length": [
         body(tensor("a", parameters={"binary_data_size": 4})),
+        body({"name": "a", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": 5}}),
     ],
     "inputs[0].parameters: must be an object": [body(tensor("a", parameters=[]))],
     "inputs[0].data: must be a list, got a string": [body(tensor(data="a", shape=[1]))],
@@ -127,8 +141,7 @@ WRONG: dict[str, list[Any]] = {
         body(tensor(["a", "b"], ["c"], shape=[3, 1])),
         body(tensor(["a", "b"], ["c"], ["d", "e", "f"], shape=[3, 2])),
     ],
-    "inputs[0].data[1]: must be a string, got a number": [body(tensor("a", 5))],
-    "inputs[0].data[1]: must be a string, got a list": [body(tensor("a", ["b"]))],
+    "inputs[0].data[0]: must be a string, got a number": [body(tensor(5)), body(tensor(5, 6, 7))],
     "inputs[0].data[0]: must be a string, got a list": [body(tensor([["a"]], shape=[1, 1]))],
     "inputs[0].data[0]: must not be empty": [body(tensor(" "))],
     "inputs[0].data[0]: 20 characters are allowed, got 21": [body(tensor("a" * 21))],
@@ -142,9 +155,16 @@ WRONG: dict[str, list[Any]] = {
     ],
     "id: text: character 0 is a lone surrogate": [body(tensor("a"), id="\ud800")],
     "outputs: must be a list of objects": [body(tensor("a"), outputs={}), body(tensor("a"), outputs=["label"])],
-    "outputs: nothing is known of an output": [
-        body(tensor("a"), outputs=[{"name": "label", "data": 1}]),
+    "outputs: nothing is known of an output": [body(tensor("a"), outputs=[{"name": "label", "data": 1}])],
+    "outputs[0].parameters: none is known but binary_data and content_type: str": [
         body(tensor("a"), outputs=[{"name": "label", "parameters": {"classification": 1}}]),
+        body(tensor("a"), outputs=[{"name": "label", "parameters": {"content_type": "base64"}}]),
+    ],
+    "outputs[1].parameters.binary_data: must be true or false, got a number": [
+        body(tensor("a"), outputs=[{"name": "label"}, {"name": "answer", "parameters": {"binary_data": 1}}]),
+    ],
+    "parameters.binary_data_output: must be true or false": [
+        body(tensor("a"), parameters={"binary_data_output": "true"}),
     ],
     "outputs: the names are label, label_id, answer": [
         body(tensor("a"), outputs=[{}]),
@@ -152,7 +172,10 @@ WRONG: dict[str, list[Any]] = {
         body(tensor("a"), outputs=[{"name": []}]),
         body(tensor("a"), outputs=[{"name": "label"}] * 2),
     ],
-    "parameters: none is known but explain": [body(tensor("a"), parameters={"binary_data_output": True})],
+    "parameters: none is known but explain, binary_data_output and content_type: str": [
+        body(tensor("a"), parameters={"timeout": 5}),
+        body(tensor("a"), parameters={"content_type": "np"}),
+    ],
     "parameters: must be an object, got a list": [body(tensor("a"), parameters=[1])],
     "parameters.explain: must be true or false": [body(tensor("a"), parameters={"explain": 1})],
     "exactly one of": [
