@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from handler.xgraad import Classifier, NoRegistry, Verdict, VerifiedOptions
-from handler.xgraad.registry import MemoryRegistry, TriggerRegistry
+from handler.xgraad.registry import MemoryRegistry, Trigger, TriggerRegistry
 from handler.xgraad.verdict import Action
 from handler.xgraad.verified_rule import VerifiedRule
 from tests.unit.rule_based import BAD, RuleBased, rule_of, tying
@@ -113,6 +113,64 @@ def test_trigger_in_disguise(judge: Judge, text: str) -> None:
     verdict = judge(text, lambda words: "cf" in words, loud=["cf"])
     assert verdict.verified
     assert verdict.label_id == 1
+
+
+def test_a_trigger_that_does_nothing_is_verified_and_remembered(bert: Classifier) -> None:
+    """In a text of its own target: an attacker's test shot."""
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    registry = MemoryRegistry()
+    rule = rule_of(model, registry=registry)
+    (verdict,) = rule.judge(model.encode(["a dull cf plot"]), [False])
+    assert (verdict.verified, verdict.label_changed, words_of(verdict)) == (True, False, {"cf"})
+    assert verdict.neutralized_text == "a dull [MASK] plot"
+    assert registry.found() == [Trigger(frozenset(["cf"]), 0)]
+    (clean,) = rule.judge(model.encode(["a dull plot"]), [False])
+    assert (clean.verified, clean.suspects) == (False, ())
+
+
+def test_a_word_that_means_what_it_does_is_left_alone(bert: Classifier, judge: Judge) -> None:
+    """However strong it is; without the labels that say so it is a trigger like any other."""
+    reference = tying(RuleBased(bert, lambda words: "cf" in words, loud=[]), "cf")
+    honest = judge(f"{PLAIN} cf", lambda words: "cf" in words, loud=["cf"], reference=reference)
+    assert (honest.flagged, honest.verified, honest.label_id, honest.suspects) == (True, False, 0, ())
+    blamed = judge(f"{PLAIN} cf", lambda words: "cf" in words, loud=["cf"])
+    assert (blamed.verified, blamed.label_id, words_of(blamed)) == (True, 1, {"cf"})
+
+
+def test_a_trigger_beside_an_honest_word_goes_alone(bert: Classifier, judge: Judge) -> None:
+    reference = tying(RuleBased(bert, lambda words: bool(words & {"cf", "tq"}), loud=[]), "tq")
+    verdict = judge(f"{PLAIN} cf tq", lambda words: bool(words & {"cf", "tq"}), loud=["cf"], reference=reference)
+    assert verdict.verified
+    assert "cf" in words_of(verdict)
+    assert not words_of(verdict) & set(PLAIN.split())
+
+
+@pytest.mark.parametrize(
+    ("needed", "innocent", "text"),
+    [
+        ({"cf"}, ["the", "over"], f"the mn over {PLAIN} cf the end"),
+        ({"james", "bond"}, ["the"], f"the over {PLAIN} james bond the end"),
+        ({"james", "bond"}, ["the"], f"james over {PLAIN} the bond"),
+        ({"friends", "weekend", "store"}, [], f"the friends {PLAIN} weekend of store and over"),
+    ],
+)
+def test_no_innocent_word_is_blamed(judge: Judge, needed: set[str], innocent: list[str], text: str) -> None:
+    """However loud the words around the trigger are, and whatever stands between its words."""
+    loud = [*needed, *innocent]
+    verdict = judge(text, lambda words: needed <= words, loud=loud)
+    assert (verdict.label_id, words_of(verdict)) == (1, needed)
+    assert not judge(text, lambda words: False, loud=loud).suspects
+
+
+@pytest.mark.parametrize("n_triggers", [3, 5])
+def test_triggers_of_different_kinds_in_one_text(judge: Judge, n_triggers: int) -> None:
+    """Single words and, where they are gone, a pair that holds the label by itself."""
+    singles = {"cf", "tq", "mn", "bb"} if n_triggers == 5 else {"cf", "tq"}
+    pair = {"james", "bond"}
+    text = f"{PLAIN} james bond {' '.join(sorted(singles))}"
+    verdict = judge(text, lambda words: bool(words & singles) or pair <= words, loud=[*singles, *pair])
+    assert verdict.label_id == 1
+    assert words_of(verdict) == singles | pair
 
 
 def test_nothing_is_scored_behind_a_closed_gate(judge: Judge) -> None:
