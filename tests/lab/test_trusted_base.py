@@ -13,8 +13,10 @@ from handler.xgraad.reference import ModelReference
 from handler.xgraad.transplant import Graft
 from handler.xgraad.trusted_model import folder_beside
 from scripts import build_archive, calibrate
+from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Example
+from scripts.lab.passes import Call, Models
 from scripts.lab.reference_training import TrustedBase, train_reference
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import copy_of, edit_weights
@@ -171,6 +173,19 @@ def test_an_archive_without_one_is_refused(own: Path, tmp_path: Path, capsys: py
     told = capsys.readouterr().err
     assert "reference" in told
     assert "Traceback" not in told
+
+
+def test_the_sweep_and_the_timing_ask_it(own: Path) -> None:
+    """Both work with it, and neither without."""
+    calibration = own / "calibration.json"
+    assert audit_checkpoint(own, calibration, limit_words=9).audit.n_words == 9
+    judge = Models(own, calibration, device="cpu").passes(["verified"])["verified"]
+    assert [verdict.rule for verdict in judge(Call(SENTENCES, [], 0))] == ["verified"] * len(SENTENCES)  # type: ignore[attr-defined]
+    folder_beside(calibration).rename(own / "elsewhere")
+    with pytest.raises(CalibrationError, match="the reference is missing"):
+        audit_checkpoint(own, calibration, limit_words=9)
+    with pytest.raises(CalibrationError, match="the reference is missing"):
+        Models(own, calibration, device="cpu").passes(["verified"])
 
 
 def test_it_is_a_model_of_its_own(checkpoint: Path) -> None:
