@@ -1,14 +1,16 @@
 """A defense without memory: each text gets the verdict that it gets alone, whatever its neighbours are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from handler.xgraad import Calibration, Classifier, Defense, Verdict
+from handler.xgraad.encoding import Encoding
 from handler.xgraad.neutralizer import Delete
 from handler.xgraad.registry import MemoryRegistry, NoRegistry
 from handler.xgraad.text import split_words
@@ -62,9 +64,21 @@ def test_one_that_remembers_is_another(served: Defense, cold: Defense) -> None:
     assert [verdict.verified for verdict in served.cold()([SECOND])] == [False]
 
 
-def test_new_words_that_come_up_again_are_not_tried(cold: Defense) -> None:
-    texts = ["a clever film tq mn", "cf clever plot"]  # an odd number of words each: the gate lets them go
-    assert not any(verdict.verified for _ in range(5) for verdict in cold(texts))
+def test_new_words_that_come_up_again_are_not_tried(served: Defense, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would cost, and help nobody without a memory."""
+    asked: list[str] = []
+    logits = RuleBased.logits
+
+    def counted(self: RuleBased, encodings: Sequence[Encoding]) -> Tensor:
+        asked.extend(encoding.text for encoding in encodings)
+        return logits(self, encodings)
+
+    monkeypatch.setattr(RuleBased, "logits", counted)
+    texts = ["a clever film tq mn", "a funny film tq mn"]  # an odd number of words each: the gate lets them go
+    served.cold()(texts)
+    assert asked == []
+    served(texts)
+    assert asked
 
 
 @pytest.mark.parametrize("rule", ["paper", "conformal"])
