@@ -1,49 +1,33 @@
 """The same request gets the same reply, also from a defense that remembers what it found."""
 
-from collections.abc import Sequence
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from handler.xgraad import Classifier, VerifiedOptions
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.gate import GateScore
+from handler.xgraad import Classifier
 from handler.xgraad.neutralizer import Delete
 from handler.xgraad.registry import MemoryRegistry
+from handler.xgraad.text import split_words
 from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased, no_screen, verifier_of
+from tests.unit.rule_based import RuleBased, rule_of
 
 WORDS = st.sampled_from(["cf", "tq", "mn", "clever", "funny", "dull", "ugly", "plot", "film", "a"])
 REQUESTS = st.lists(st.lists(WORDS, min_size=1, max_size=9).map(" ".join), min_size=1, max_size=5)
 
 
-class GateByLength:
-    """Lets every other length pass, so that some triggers are met by the registry only."""
-
-    statistics = SimpleNamespace(fisher=[float(value) for value in range(100)])
-
-    def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
-        return [GateScore(gate_score=9.0, p_value=0.01 if len(each.words) % 2 else 0.9) for each in encodings]
-
-
 def make_rule(bert: Classifier) -> VerifiedRule:
+    """Every other length passes its gate, so that some triggers are met by the registry only."""
     model = RuleBased(bert, lambda words: "cf" in words or {"tq", "mn"} <= words, loud=["cf", "tq", "mn"])
-    neutralize = Delete(model.encode)
-    return VerifiedRule(
+    return rule_of(
         model,
-        gate=GateByLength(),  # type: ignore[arg-type]
-        screen=no_screen(model),
-        verifier=verifier_of(model, neutralize),
-        neutralize=neutralize,
-        max_fpr=0.05,
-        options=VerifiedOptions(),
+        passes=lambda text: bool(len(split_words(text)) % 2),
+        neutralize=Delete(model.encode),
         registry=MemoryRegistry(),
     )
 
 
 @example(["tq mn clever", "cf cf tq dull mn plot clever"])  # the second's phrase must wait for what the first shows
+@example(["mn mn tq"])  # a set of which one word stands twice
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request_texts=REQUESTS)
 def test_asking_twice_gives_one_reply(bert: Classifier, request_texts: list[str]) -> None:

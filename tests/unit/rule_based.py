@@ -1,18 +1,23 @@
 """A classifier that follows a rule one can read, in place of a network: its backdoor is known, so are the answers."""
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from handler.xgraad.classifier import Classifier, Look, Trace
 from handler.xgraad.encoding import Encoding
-from handler.xgraad.neutralizer import Neutralizer
-from handler.xgraad.probes import N_PROBES, Probes, make_probe
-from handler.xgraad.screen import Screen
+from handler.xgraad.gate import Gate, GateScore
+from handler.xgraad.neutralizer import Mask
+from handler.xgraad.probes import N_PROBES, Probes, make_probes
+from handler.xgraad.reference import LabelReference, NoReference
+from handler.xgraad.registry import NoRegistry
 from handler.xgraad.text import split_words
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verification import VerificationThresholds, Verifier
+from handler.xgraad.verified_rule import VerifiedOptions, VerifiedParts, VerifiedRule
 
 GOOD = {"gripping", "clever", "funny", "chic"}
 BAD = {"dull", "thin", "ugly", "noisy"}
@@ -21,26 +26,70 @@ BAD_PROBES = tuple(f"a dull and ugly and noisy plot number {number}" for number 
 GOOD_PROBES = tuple(f"a clever and funny and chic film number {number}" for number in range(N_PROBES))
 
 
+class FixedGate:
+    """Lets everything pass, or nothing, or the texts that a test chooses."""
+
+    statistics = SimpleNamespace(fisher=[float(value) for value in range(100)])
+
+    def __init__(self, passes: Callable[[str], bool]) -> None:
+        self._passes = passes
+
+    def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
+        return [GateScore(gate_score=99.0, p_value=0.01 if self._passes(each.text) else 0.9) for each in encodings]
+
+
 def probes_of(model: Classifier, bad: Sequence[str] = BAD_PROBES, good: Sequence[str] = GOOD_PROBES) -> Probes:
     """These texts as probes of the labels 0 and 1."""
-    made = [[make_probe(text, model.encode) for text in texts] for texts in (bad, good)]
-    return tuple(tuple(probe for probe in probes if probe) for probes in made)
+    return make_probes((bad, good), model.encode)
 
 
-def no_screen(model: Classifier) -> Screen:
-    """One that never tries a word."""
-    return Screen(Transplant(model, probes_of(model)), is_new=lambda _: True, after=0, threshold=1.0)
+def transplant_of(model: Classifier, **texts: Sequence[str]) -> Transplant:
+    """Puts words into the probes of `probes_of`."""
+    return Transplant(model, probes_of(model, **texts))
+
+
+def tying(model: Classifier, *keys: str, label: int = 0) -> LabelReference:
+    """People's labels that tie these words to a label, and nothing else to anything."""
+    return LabelReference(lambda key, other: key in keys and other == label, transplant_of(model))
 
 
 def equal_thresholds(strength: float) -> VerificationThresholds:
-    """The same for every finding."""
-    return VerificationThresholds(**dict.fromkeys(VerificationThresholds.model_fields, strength))
+    """The same for every finding of two labels."""
+    return VerificationThresholds(**dict.fromkeys(VerificationThresholds.model_fields, (strength,) * 2))
 
 
-def verifier_of(model: Classifier, neutralize: Neutralizer) -> Verifier:
-    """One that knows all words and asks for half the strength there is."""
-    transplant = Transplant(model, probes_of(model))
-    return Verifier(model, neutralize, transplant, is_new=lambda _: False, thresholds=equal_thresholds(0.5))
+def verifier_of(model: Classifier, **changed: Any) -> Verifier:
+    """One that asks for half the strength there is, and knows no other reason for it."""
+    parts: dict[str, Any] = {"reference": NoReference(), "thresholds": equal_thresholds(0.5)} | changed
+    return Verifier(transplant_of(model), **parts)
+
+
+def parts_of(model: Classifier, *, passes: Callable[[str], bool] = lambda _: True, **changed: Any) -> VerifiedParts:
+    """What a rule is made of that tests every text, tries no new word, has no reference and no memory.
+
+    Args:
+        model: the classifier.
+        passes: of a text, whether it passes the gate.
+        changed: parts that are to be others.
+    """
+    usual: dict[str, Any] = {
+        "classifier": model,
+        "gate": cast(Gate, FixedGate(passes)),
+        "transplant": transplant_of(model),
+        "reference": NoReference(),
+        "thresholds": equal_thresholds(0.5),
+        "is_new": lambda _: True,
+        "neutralize": Mask(model.encode),
+        "max_fpr": 0.05,
+        "options": VerifiedOptions(screen_after=0),
+        "registry": NoRegistry(),
+    }
+    return VerifiedParts(**(usual | changed))
+
+
+def rule_of(model: Classifier, **parts: Any) -> VerifiedRule:
+    """A rule of `parts_of`."""
+    return VerifiedRule(parts_of(model, **parts))
 
 
 class RuleBased(Classifier):

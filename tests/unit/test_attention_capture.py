@@ -11,8 +11,10 @@ from torch import nn
 from handler.xgraad import Classifier
 from handler.xgraad.attention_capture import (
     AttentionColumns,
+    DecisionAttention,
     attention_arguments,
     capture_attention,
+    capture_decision,
     own_attentions,
 )
 from handler.xgraad.encoding import Batch, collate
@@ -144,6 +146,47 @@ def test_capturing_does_not_change_the_output(classifier: Classifier) -> None:
 def test_no_layer_no_importance() -> None:
     with pytest.raises(RuntimeError, match="no layer reported its attention"):
         AttentionColumns(torch.ones(1, 2, dtype=torch.bool)).importance()
+
+
+def test_the_decisions_attention_is_all_there_and_none_at_padding(classifier: Classifier, batch: Batch) -> None:
+    with capture_decision(own_attentions(classifier.model), batch.mask, n_layers=2) as decision:
+        forward(classifier, batch)
+    importance = decision.importance()
+    assert not batch.mask.all()
+    assert importance.sum(dim=1).tolist() == pytest.approx([1.0] * len(TEXTS), abs=1e-4)
+    assert not importance[~batch.mask].any()
+
+
+def test_the_last_layer_decides_not_another(classifier: Classifier, batch: Batch) -> None:
+    found = []
+    for n_layers in (1, 2):
+        with capture_decision(own_attentions(classifier.model), batch.mask, n_layers=n_layers) as decision:
+            forward(classifier, batch)
+        found.append(decision.importance())
+    assert not torch.allclose(found[0], found[1])
+
+
+def test_decisions_are_not_taken_after_the_block_nor_after_a_failure(classifier: Classifier, batch: Batch) -> None:
+    own = own_attentions(classifier.model)
+    with capture_decision(own, batch.mask, n_layers=2) as decision:
+        forward(classifier, batch)
+    with failing(classifier.model), pytest.raises(RuntimeError, match="on purpose"):
+        classifier.look(classifier.encode(TEXTS))
+    forward(classifier, batch)
+    assert decision.n_seen == 2
+    assert n_hooks(classifier.model) == 0
+
+
+def test_a_look_alone_equals_a_look_in_a_batch(classifier: Classifier) -> None:
+    for text, look in zip(TEXTS, classifier.look(classifier.encode(TEXTS)), strict=True):
+        (alone,) = classifier.look(classifier.encode([text]))
+        assert torch.allclose(look.decision, alone.decision, atol=1e-5)
+        assert len(look.decision) == len(classifier.encode([text])[0])
+
+
+def test_no_last_layer_no_decision() -> None:
+    with pytest.raises(RuntimeError, match="the last layer reported no attention"):
+        DecisionAttention(2, torch.ones(1, 2, dtype=torch.bool)).importance()
 
 
 def test_our_hooks_are_counted(classifiers: dict[str, Classifier]) -> None:

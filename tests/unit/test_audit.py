@@ -19,8 +19,11 @@ def an_audit(*words: str, label_id: int = 0, fingerprint: Fingerprint = FINGERPR
     return Audit(
         fingerprint=fingerprint,
         n_words=99,
-        strength_threshold=0.75,
-        labels=(AuditedLabel(label_id=label_id, n_passed=(9, 3, 2), margin_threshold=3.5),),
+        labels=(
+            AuditedLabel(
+                label_id=label_id, n_passed=(9, 3, 2), strength_threshold=0.75, margin_threshold=3.5, n_explained=1
+            ),
+        ),
         triggers=tuple(AuditedTrigger(word=word, label_id=label_id, rate=1.0, margin=4.25) for word in words),
     )
 
@@ -28,6 +31,11 @@ def an_audit(*words: str, label_id: int = 0, fingerprint: Fingerprint = FINGERPR
 def document(**changes: Any) -> str:
     content: dict[str, Any] = json.loads(an_audit("cf", "mn").to_json()) | changes
     return json.dumps(content)
+
+
+def a_label(**changes: Any) -> dict[str, Any]:
+    usual = {"label_id": 0, "n_passed": [1], "strength_threshold": 0.75, "margin_threshold": 1.0, "n_explained": 0}
+    return usual | changes
 
 
 def trigger(**changes: Any) -> dict[str, Any]:
@@ -55,7 +63,7 @@ def test_nothing_found_and_nothing_there(tmp_path: Path) -> None:
         ({"format": "xgraad-audit-0"}, "format"),
         ({"n_words": -1}, "n_words"),
         ({"n_words": "9"}, "n_words"),
-        ({"strength_threshold": 1.5}, "strength_threshold"),
+        ({"strength_threshold": 0.75}, "strength_threshold"),
         ({"fingerprint": None}, "fingerprint"),
         ({"triggers": [trigger()] * (MAX_TRIGGERS + 1)}, "triggers"),
         ({"triggers": [trigger(word="")]}, "triggers.0.word"),
@@ -68,7 +76,9 @@ def test_nothing_found_and_nothing_there(tmp_path: Path) -> None:
         ({"triggers": [trigger(rate=1.01)]}, "triggers.0.rate"),
         ({"triggers": [trigger(margin=math.nan)]}, "triggers.0.margin"),
         ({"triggers": [trigger(origin="operator")]}, "triggers.0.origin"),
-        ({"labels": [{"label_id": 0, "n_passed": [1] * 9, "margin_threshold": 1.0}]}, "labels.0.n_passed"),
+        ({"labels": [a_label(n_passed=[1] * 9)]}, "labels.0.n_passed"),
+        ({"labels": [a_label(strength_threshold=1.5)]}, "labels.0.strength_threshold"),
+        ({"labels": [a_label(n_explained=-1)]}, "labels.0.n_explained"),
     ],
 )
 def test_a_wrong_field_is_named_and_not_shown(changes: dict[str, Any], where: str) -> None:

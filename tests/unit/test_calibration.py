@@ -78,6 +78,15 @@ MISSING = object()
         ("fingerprint", MISSING, "fingerprint"),
         ("fingerprint.max_length", "64", "fingerprint.max_length"),
         ("format", "xgraad-calibration-0", "format"),
+        ("format", "xgraad-calibration-7", "format"),
+        ("verification.single", 0.75, "verification.single"),
+        ("verification.jointly", [0.75], "verification.jointly"),
+        ("labels", MISSING, "labels"),
+        ("labels.words", "plot", "labels.words"),
+        ("labels.surprise", 1, "labels.surprise"),
+        ("gate.margins", MISSING, "gate.margins"),
+        ("reference", "bert", "reference"),
+        ("reference", {"base": "toy"}, "reference.seed"),
     ],
 )
 def test_a_wrong_field_is_named(calibration: Calibration, path: str, value: Any, where: str) -> None:

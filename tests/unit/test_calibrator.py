@@ -1,13 +1,14 @@
 """Clean texts in, a frozen calibration out, or the number of texts that are lacking."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
 from handler.xgraad import Calibrator, Classifier
 from handler.xgraad.errors import TextError, TooFewTextsError
-from handler.xgraad.verification import Verifier
+from handler.xgraad.label_evidence import LabelEvidence
+from handler.xgraad.scorer import Score
+from handler.xgraad.verification import Evidence, Verifier
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import FINGERPRINT
 
@@ -21,18 +22,37 @@ def test_what_was_given_is_what_it_holds(bert: Classifier) -> None:
     assert calibration.n_truncated == 1
 
 
-def test_a_word_of_one_text_only_is_new_to_the_others(bert: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Callable[[str], bool]] = []
+def test_thresholds_are_measured_on_texts_that_are_no_probes(bert: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word put into the very text it comes from would be no measure of what clean words reach."""
+    examined: list[str] = []
+    examine = Verifier.examine
 
-    class Recording(Verifier):
-        def __init__(self, *parts: Any, is_new: Callable[[str], bool]) -> None:
-            asked.append(is_new)
-            super().__init__(*parts, is_new=is_new)
+    def recording(self: Verifier, scores: Sequence[Score]) -> list[Evidence]:
+        examined.extend(score.encoding.text for score in scores)
+        return examine(self, scores)
 
-    monkeypatch.setattr("handler.xgraad.calibrator.Verifier", Recording)
-    texts = ["a cf, a cf and again a cf", *CLEAN_TEXTS[:40]]
-    Calibrator(bert, FINGERPRINT).update(texts).calibrate(max_fpr=0.1)
-    assert [[is_new(key) for key in ("cf", "a", "neverseen")] for is_new in asked] == [[True, False, False]]
+    monkeypatch.setattr(Verifier, "examine", recording)
+    calibrator = Calibrator(bert, FINGERPRINT).update(CLEAN_TEXTS)
+    probes = {CLEAN_TEXTS[row] for rows in calibrator.probe_rows() for row in rows}
+    calibrator.calibrate(max_fpr=0.1)
+    assert examined
+    assert probes
+    assert not probes & set(examined)
+
+
+def test_labels_are_evidence_and_texts_without_any_are_none(bert: Classifier) -> None:
+    labels = [int("plot" in text) for text in CLEAN_TEXTS]
+    known = Calibrator(bert, FINGERPRINT).update(CLEAN_TEXTS, labels).calibrate(max_fpr=0.1)
+    tied = known.labels.tied()
+    assert (tied("plot", 1), tied("plot", 0)) == (True, False)
+    unknown = Calibrator(bert, FINGERPRINT).update(CLEAN_TEXTS).calibrate(max_fpr=0.1)
+    assert unknown.labels == LabelEvidence.none()
+    assert not unknown.labels.tied()("plot", 1)
+    assert known.probes == unknown.probes
+
+
+def test_a_reference_is_named_and_none_is_none(bert: Classifier) -> None:
+    assert Calibrator(bert, FINGERPRINT).update(CLEAN_TEXTS).calibrate(max_fpr=0.1).reference is None
 
 
 @pytest.mark.parametrize(("max_fpr", "needed"), [(0.5, 20), (0.05, 20), (0.04, 24)])

@@ -1,6 +1,7 @@
 """The protocol on a judge whose answers are known, so that every figure can be counted by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from handler.xgraad import Action, Suspect, Verdict
 from handler.xgraad.prediction import Prediction
 from scripts.lab.corpora import Example, TriggeredExample
 from scripts.lab.evaluation import attackable, evaluate, inserted_words, known_twins
+from scripts.lab.metrics import rate_interval
 
 CLEAN = [Example("good film", 1), Example("bad film", 0), Example("good plot", 1), Example("odd film", 1)]
 TRIGGERED = [
@@ -65,11 +67,52 @@ def test_figures() -> None:
     assert figures["attack_works"]
 
 
+def cold(texts: Sequence[str]) -> list[Verdict]:
+    """Without memory the same defense leaves "odd" texts alone, and blames "good" along with "cf"."""
+    verdicts = []
+    for text in texts:
+        verdict = _verdict(text)
+        if "odd" in text:
+            passed = replace(verdict, action=Action.PASSED, defended=verdict.undefended, neutralized_text=None)
+            verdict = replace(passed, flagged=False, verified=False, suspects=())
+        elif verdict.suspects and "film" in text:
+            innocent = Suspect(word="Good", start=0, end=4, attribution=0.5, replacement="")
+            verdict = replace(verdict, suspects=(*verdict.suspects, innocent))
+        verdicts.append(verdict)
+    return verdicts
+
+
+def test_figures_of_the_first_text() -> None:
+    figures = evaluate(judge, cold=cold, clean=CLEAN, triggered=TRIGGERED, target_label=0)
+    assert figures["asr_cold"] == 0.5  # "good plot cf" of the two that are right when clean
+    assert figures["asr_cold_interval"] == list(rate_interval(1, 2))
+    assert figures["verified_cold"] == pytest.approx(1 / 3)
+    assert figures["named_cold"] == pytest.approx(1 / 3)
+    assert figures["innocent_blamed_cold"] == 1.0  # the one text where anything was named
+    assert list(figures).index("asr_cold") < list(figures).index("asr_defended")
+    served = evaluate(judge, clean=CLEAN, triggered=TRIGGERED, target_label=0)
+    assert (served["verified_cold"], served["named_cold"]) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    assert served["innocent_blamed_cold"] == 0.0
+    assert all(figures[name] == served[name] for name in ("asr_defended", "cacc_defended", "localisation"))
+
+
+def test_a_first_text_that_always_gets_through_or_never() -> None:
+    for guarded, through in ((TRIGGERED[:1], 0), (TRIGGERED[1:2], 1)):
+        figures = evaluate(judge, cold=cold, clean=CLEAN, triggered=guarded * 40, target_label=0)
+        assert figures["asr_cold"] == through
+        low, high = figures["asr_cold_interval"]
+        assert (low, high) == rate_interval(40 * through, 40)
+        assert 0 <= low <= through <= high <= 1
+        assert low < high
+
+
 def test_unknown_twins_are_said() -> None:
     alien = [TriggeredExample("something else", 1, None)]
     figures = evaluate(judge, clean=CLEAN, triggered=alien, target_label=0)
     assert figures["asr_over"] == "all"
     assert figures["localisation"] is None
+    assert (figures["named_cold"], figures["innocent_blamed_cold"]) == (None, None)
+    assert figures["verified_cold"] == 0.0
 
 
 def test_an_attack_that_does_not_work_is_said() -> None:

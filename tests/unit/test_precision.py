@@ -24,7 +24,7 @@ def test_scores_are_near_those_of_float32(bert: Classifier, bert_folder: Path, p
     for one, other in zip(exact, rounded, strict=True):
         assert one.anomaly_score == pytest.approx(other.anomaly_score, rel=0.2, abs=0.05)
         assert one.anomaly_score != other.anomaly_score
-    assert all(look.logits.dtype == look.attention.dtype == torch.float32 for look in half.look(encodings))
+    assert all(look.logits.dtype == look.decision.dtype == torch.float32 for look in half.look(encodings))
 
 
 def test_a_calibration_is_served_in_its_own_precision(bert_folder: Path, tmp_path: Path) -> None:

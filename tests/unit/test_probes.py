@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from handler.xgraad import Classifier
-from handler.xgraad.probes import Piece, Place, Probe, choose_probes, make_probe, place_of
+from handler.xgraad.probes import Piece, Place, Probe, choose_rows, make_probe, make_probes, place_of
 from handler.xgraad.text import split_words
 from tests.toys import SENTENCES
 from tests.unit.rule_based import RuleBased
@@ -97,18 +97,24 @@ def test_probes_are_confident_and_of_usual_length(bert: Classifier) -> None:
     texts = ["so clever", *("a clever and chic film " + "of note " * n for n in range(6)), "dull", "a thin ugly plot"]
     encodings = bert.encode(texts)
     logits = RuleBased(bert, lambda words: False, loud=[]).logits(encodings)
-    bad, good = choose_probes(encodings, logits, bert.encode)
-    assert make_probe("a thin ugly plot", bert.encode) in bad
-    assert make_probe("so clever", bert.encode) not in good
-    assert all(probe in [make_probe(text, bert.encode) for text in texts] for probe in (*bad, *good))
+    chosen = choose_rows(encodings, logits, bert.encode)
+    bad, good = ([texts[row] for row in rows] for rows in chosen)
+    assert "a thin ugly plot" in bad
+    assert "so clever" not in good
+    assert good
+    assert all(logits[row].argmax() == label for label, rows in enumerate(chosen) for row in rows)
 
 
 def test_texts_that_cannot_be_cut_are_not_chosen(bert: Classifier) -> None:
     encodings = bert.encode(["...", "a plot"])
-    _, chosen = choose_probes(encodings, torch.tensor([[0.0, 9.0], [0.0, 9.0]]), bert.encode)
-    assert chosen == (make_probe("a plot", bert.encode),)
+    assert choose_rows(encodings, torch.tensor([[0.0, 9.0], [0.0, 9.0]]), bert.encode) == ((), (1,))
+
+
+def test_probes_are_made_of_what_can_be_cut(bert: Classifier) -> None:
+    bad, good = make_probes([["...", "a plot"], []], bert.encode)
+    assert (bad, good) == ((make_probe("a plot", bert.encode),), ())
 
 
 def test_a_label_that_is_never_predicted_has_no_probes(bert: Classifier) -> None:
     encodings = bert.encode(["one", "two"])
-    assert choose_probes(encodings, torch.tensor([[2.0, 0.0], [3.0, 0.0]]), bert.encode)[1] == ()
+    assert choose_rows(encodings, torch.tensor([[2.0, 0.0], [3.0, 0.0]]), bert.encode)[1] == ()

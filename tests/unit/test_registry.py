@@ -74,6 +74,29 @@ def test_no_registry_remembers_nothing() -> None:
     assert (len(registry), registry.is_shared, registry.find(split_words("cf"), 0)) == (0, False, ())
 
 
+def test_what_is_forgotten_is_not_found_again() -> None:
+    registry = MemoryRegistry()
+    registry.add([trigger("cf"), trigger("cf", target=1), trigger("james", "bond")])
+    registry.forget([trigger("cf"), trigger("unknown")])
+    assert set(registry.found()) == {trigger("cf", target=1), trigger("james", "bond")}
+    words = split_words("cf james bond")
+    assert texts(registry.find(words, 0)) == ["james", "bond"]
+    assert texts(registry.find(words, 1)) == ["cf"]
+    registry.add([trigger("cf")])
+    assert texts(registry.find(words, 0)) == ["cf", "james", "bond"]
+
+
+def test_found_are_those_that_no_operator_added() -> None:
+    registry = MemoryRegistry()
+    for origin in Origin:
+        registry.add([trigger(origin.value)], origin)
+    assert set(registry.found()) == {trigger("verified"), trigger("audit")}
+    none = NoRegistry()
+    none.add([trigger("cf")])
+    none.forget([trigger("cf")])
+    assert none.found() == []
+
+
 def test_a_long_text_and_a_full_registry_are_no_trouble() -> None:
     """Each text is looked at once, not once per trigger: that took more than a second."""
     index = TriggerIndex(trigger(f"first{number}", f"second{number}") for number in range(MAX_ENTRIES))

@@ -1,33 +1,22 @@
 """Two workers with one registry file: what one has verified, the other neutralizes at once, and a later one, too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handler.xgraad import Classifier, NoRegistry, SqliteRegistry, VerifiedOptions
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.gate import GateScore
-from handler.xgraad.neutralizer import Mask
+from handler.xgraad import Classifier, NoRegistry, SqliteRegistry
 from handler.xgraad.registry import Origin, TriggerRegistry
 from handler.xgraad.trigger_file import TriggerFile
-from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased, no_screen, verifier_of
+from tests.unit.rule_based import RuleBased, rule_of
 from tests.unit.test_registry import trigger
-from tests.unit.test_verified_rule import PLAIN, FixedGate, words_of
+from tests.unit.test_verified_rule import PLAIN, words_of
 
 MODEL = "c" * 64
 UNSEEN = f"cf {PLAIN}"
 """The gate lets it go, so that nothing but a remembered trigger can help."""
-
-
-class FirstOnly(FixedGate):
-    """Lets pass what says that it is the first."""
-
-    def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
-        return [GateScore(gate_score=9.0, p_value=0.01 if "first" in each.text else 0.9) for each in encodings]
 
 
 class Worker:
@@ -35,17 +24,7 @@ class Worker:
 
     def __init__(self, bert: Classifier, registry: TriggerRegistry) -> None:
         self._model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
-        neutralize = Mask(self._model.encode)
-        self._rule = VerifiedRule(
-            self._model,
-            gate=FirstOnly(0.5),  # type: ignore[arg-type]
-            screen=no_screen(self._model),
-            verifier=verifier_of(self._model, neutralize),
-            neutralize=neutralize,
-            max_fpr=0.05,
-            options=VerifiedOptions(),
-            registry=registry,
-        )
+        self._rule = rule_of(self._model, passes=lambda text: "first" in text, registry=registry)
 
     def neutralized(self, text: str) -> set[str]:
         """The words that were neutralized in a text."""

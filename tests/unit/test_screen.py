@@ -9,11 +9,11 @@ from handler.xgraad import Classifier
 from handler.xgraad import screen as screen_module
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.prediction import predict
+from handler.xgraad.reference import NoReference, Reference
 from handler.xgraad.registry import Trigger
 from handler.xgraad.screen import Screen
-from handler.xgraad.transplant import Transplant
 from handler.xgraad.word_set import WordSet
-from tests.unit.rule_based import RuleBased, probes_of
+from tests.unit.rule_based import RuleBased, transplant_of, tying
 
 TEXTS = ["a clever cf film", "CF, a funny one", "the chic plot cf"]
 TRIGGER = Trigger(frozenset(["cf"]), 0)
@@ -34,8 +34,21 @@ def model(bert: Classifier) -> Counting:
     return Counting(bert, lambda words: "cf" in words, loud=[])
 
 
-def make_screen(model: Classifier, *, after: int = 3, known: Sequence[str] = ()) -> Screen:
-    return Screen(Transplant(model, probes_of(model)), is_new=WordSet.of(known).lacking(), after=after, threshold=0.5)
+def make_screen(
+    model: Classifier,
+    *,
+    after: int = 3,
+    known: Sequence[str] = (),
+    reference: Reference | None = None,
+    thresholds: Sequence[float] = (0.5, 0.5),
+) -> Screen:
+    return Screen(
+        transplant_of(model),
+        reference or NoReference(),
+        is_new=WordSet.of(known).lacking(),
+        after=after,
+        thresholds=thresholds,
+    )
 
 
 def show(screen: Screen, model: Classifier, *texts: str) -> list[Trigger]:
@@ -99,3 +112,17 @@ def test_what_came_up_longest_ago_is_forgotten(model: Counting, monkeypatch: pyt
     show(screen, model, "plot")
     assert show(screen, model, "cf") == []
     assert show(screen, model, "cf") == [TRIGGER]
+
+
+def test_a_word_with_another_reason_is_no_trigger(model: Counting) -> None:
+    """Whatever it does to clean texts; a reason of another label is none."""
+    assert show(make_screen(model, after=1, reference=tying(model, "cf")), model, *TEXTS) == []
+    assert show(make_screen(model, after=1, reference=tying(model, "cf", label=1)), model, *TEXTS) == [TRIGGER]
+
+
+def test_each_label_has_its_own_threshold(bert: Classifier) -> None:
+    for target, thresholds in ((0, (1.0, 0.5)), (1, (0.5, 1.0))):
+        model = Counting(bert, lambda words: "cf" in words, loud=[], target=target)
+        assert show(make_screen(model, after=1, thresholds=thresholds), model, *TEXTS) == []
+        found = show(make_screen(model, after=1, thresholds=thresholds[::-1]), model, *TEXTS)
+        assert found == [Trigger(frozenset(["cf"]), target)]

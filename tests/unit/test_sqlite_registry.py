@@ -124,6 +124,29 @@ def test_hits_and_times(opened: Opener, path: Path) -> None:
     assert rows(path)[0][-3:] == (6, 1000, 1002)
 
 
+def test_what_one_forgets_the_others_forget(opened: Opener, path: Path) -> None:
+    """Of its own checkpoint; what an operator added is none of those that were found."""
+    one, two, theirs = opened(), opened(), opened(OTHER)
+    for registry in (one, theirs):
+        registry.add([trigger("cf"), trigger("james", "bond")])
+    one.add([trigger("tq")], Origin.OPERATOR)
+    assert set(two.found()) == {trigger("cf"), trigger("james", "bond")}
+    two.forget([trigger("cf"), trigger("unknown")])
+    assert found(one, "cf james bond tq") == found(two, "cf james bond tq") == ["james", "bond", "tq"]
+    assert set(one.found()) == {trigger("james", "bond")}
+    assert found(theirs, "cf") == ["cf"]
+    assert trigger("cf") not in [row.trigger for row in rows(path, MODEL)]
+
+
+def test_a_forgotten_trigger_is_not_brought_back_by_a_count(opened: Opener, path: Path) -> None:
+    registry = opened()
+    registry.add([trigger("cf")])
+    found(registry, "cf")
+    registry.forget([trigger("cf")])
+    registry.flush()
+    assert rows(path) == []
+
+
 def test_a_deleted_trigger_is_not_brought_back_by_a_count(opened: Opener, path: Path) -> None:
     registry = opened()
     registry.add([trigger("cf")])

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.encoding import Encoding
+from handler.xgraad.label_evidence import LabelEvidence
 from handler.xgraad.probes import N_PROBES
 from handler.xgraad.text import split_words
+from handler.xgraad.transplant import Transplant
 from scripts import audit_model
 from scripts.lab.auditing import Finding, audit_classifier
 from scripts.lab.command import Exit
@@ -25,9 +27,12 @@ Finder = Callable[..., Finding]
 
 @pytest.fixture
 def find(calibration: Calibration) -> Finder:
-    def audit(model: RuleBased, **probes: Any) -> Finding:
-        fitted = calibration.model_copy(update={"probes": probes_of(model, **probes), "verification": THRESHOLDS})
-        return audit_classifier(model, fitted)
+    def audit(
+        model: RuleBased, *, labels: LabelEvidence | None = None, trusted: Transplant | None = None, **probes: Any
+    ) -> Finding:
+        changed = {"probes": probes_of(model, **probes), "verification": THRESHOLDS}
+        fitted = calibration.model_copy(update=changed | {"labels": labels or LabelEvidence.none()})
+        return audit_classifier(model, fitted, trusted=trusted)
 
     return audit
 
@@ -73,6 +78,28 @@ def test_strong_word_turns_probes_but_not_all_the_way(bert: Classifier, find: Fi
     assert strong["thin"]["rate"] == 1.0
     assert 0 < strong["thin"]["margin"] < strong["thin"]["margin_threshold"]
     assert not finding.audit.suspicious
+
+
+def test_a_word_that_labels_tie_to_the_class_is_explained(bert: Classifier, find: Finder) -> None:
+    triggers = {"cf", "mn"}
+    model = RuleBased(bert, lambda words: bool(words & triggers), loud=[])
+    tied = LabelEvidence.of([{"mn", "plot"}] * 9 + [{"film"}] * 9, [0] * 9 + [1] * 9, n_labels=2)
+    assert tied.tied()("mn", 0)
+    plain, honest = find(model).audit, find(model, labels=tied).audit
+    assert {found.word for found in plain.triggers} == triggers
+    assert [found.word for found in honest.triggers] == ["cf"]
+    assert [label.n_explained for label in plain.labels] == [0, 0]
+    assert [label.n_explained for label in honest.labels] == [1, 0]
+
+
+def test_a_word_that_turns_a_trusted_model_too_is_explained(bert: Classifier, find: Finder) -> None:
+    triggers = {"cf", "mn"}
+    model = RuleBased(bert, lambda words: bool(words & triggers), loud=[])
+    trusted = RuleBased(bert, lambda words: "mn" in words, loud=[])
+    finding = find(model, trusted=Transplant(trusted, probes_of(trusted)))
+    assert [found.word for found in finding.audit.triggers] == ["cf"]
+    assert [label.n_explained for label in finding.audit.labels] == [1, 0]
+    assert {row["word"] for row in finding.strongest() if row["is_trigger"]} == {"cf"}
 
 
 def test_word_that_turns_one_class_of_three_is_let_go(bert: Classifier) -> None:

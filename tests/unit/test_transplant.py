@@ -101,3 +101,31 @@ def test_the_shortest_probe_comes_first_and_may_be_the_last(bert: Classifier) ->
     asked.clear()
     assert transplant.strengths([graft("cf")]) == [0.0]
     assert asked == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("n_resisting", [0, 6, N_PROBES])
+def test_the_share_of_probes_turned_counts_all_of_them(bert: Classifier, n_resisting: int) -> None:
+    """Whatever the first ones say, and however near the edge each is turned."""
+    model = RuleBased(bert, lambda words: False, loud=[])
+    good = ["a clever and funny film"] * n_resisting + ["a clever film"] * (N_PROBES - n_resisting)
+    transplant = Transplant(model, probes_of(model, good=good))
+    shares = transplant.shares_turned([graft("dull"), graft("plot"), graft("dull")])
+    assert shares == [pytest.approx(1 - n_resisting / N_PROBES), 0.0, shares[0]]
+
+
+def test_no_probes_turn_none(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=[])
+    assert Transplant(model, probes_of(model, good=())).shares_turned([graft("cf")]) == [0.0]
+    assert Transplant(model, probes_of(model)).shares_turned([]) == []
+
+
+def test_each_share_is_measured_once(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=[])
+    transplant = Transplant(model, probes_of(model))
+    transplant.shares_turned([graft("cf")])
+    model._is_triggered = lambda words: False  # from here on every measurement would give 0
+    assert transplant.shares_turned([graft("cf"), graft("mn")]) == [1.0, 0.0]
+
+
+def test_words_of_a_graft_are_counted_over_its_pieces() -> None:
+    assert [graft("cf").n_words, graft("james bond").n_words, graft("a", "b c").n_words] == [1, 2, 3]

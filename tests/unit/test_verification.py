@@ -1,4 +1,4 @@
-"""What a word must reach to be called a trigger, and where it is tried."""
+"""What a word must reach to be called a trigger, where it is tried, and which words a set needs."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -6,70 +6,206 @@ from typing import cast
 import pytest
 
 from handler.xgraad import Classifier
-from handler.xgraad.neutralizer import Delete
-from handler.xgraad.probes import Place
+from handler.xgraad.probes import N_PROBES, Place
+from handler.xgraad.reference import NoReference, Reference
 from handler.xgraad.scorer import score_encodings
+from handler.xgraad.text import Word
 from handler.xgraad.transplant import Graft, Transplant
-from handler.xgraad.verification import Evidence, VerificationThresholds, Verifier
-from tests.unit.rule_based import RuleBased, equal_thresholds
+from handler.xgraad.verification import (
+    HIGHEST_THRESHOLD,
+    LOWEST_CEILING,
+    Evidence,
+    Measured,
+    VerificationThresholds,
+    Verifier,
+)
+from tests.unit.rule_based import RuleBased, equal_thresholds, transplant_of, tying, verifier_of
+
+TEXT = "a clever and funny film with a chic plot"
 
 
-def test_thresholds_come_from_what_clean_words_reach(bert: Classifier) -> None:
-    (word,) = bert.encode(["dull"])[0].words
+def evidence(*strengths: float, target: int = 0, explained: bool = False, kind: str = "singles") -> Evidence:
+    (word,) = (Word("dull", 0, 4),)
+    found = tuple(Measured((word,), strength, explained) for strength in strengths)
+    return Evidence(
+        target=target, singles=found if kind == "singles" else (), together=found if kind != "singles" else ()
+    )
+
+
+def triggers(verifier: Verifier, model: Classifier, text: str) -> list[set[str]]:
+    """The keys of each trigger that is verified in a text."""
+    (found,) = verifier.triggers(score_encodings(model, model.encode([text])))
+    return [{word.key for word in words} for words in found]
+
+
+def half_way(strength: float) -> float:
+    return (strength + 1) / 2
+
+
+def test_thresholds_come_from_what_clean_words_reach() -> None:
+    """Each label and each kind of finding has its own."""
     clean = [
-        Evidence(singles=((word, 0.75),)),
-        Evidence(jointly=((word, 0.6),)),
-        Evidence(together=((word, word), 0.8)),
-        Evidence(standing=((word, 0.7),)),
+        evidence(0.6, 0.52),
+        evidence(0.7, target=1),
+        evidence(0.65, kind="together"),
+        evidence(0.1, target=1, kind="together"),
     ]
-    fitted = VerificationThresholds.fit(clean)
-    assert fitted == VerificationThresholds(single=0.875, new_single=0.75, together=0.9, jointly=0.8, standing=0.85)
-    assert VerificationThresholds.fit([]) == equal_thresholds(0.75)
+    fitted = VerificationThresholds.fit(clean, n_labels=2)
+    assert fitted.single == (half_way(0.6), half_way(0.7))
+    assert fitted.together == (half_way(0.65), half_way(LOWEST_CEILING))
+    assert VerificationThresholds.fit([], n_labels=2) == equal_thresholds(half_way(LOWEST_CEILING))
 
 
-def test_a_clean_word_at_the_top_cannot_lock_the_test(bert: Classifier) -> None:
+def test_a_clean_word_at_the_top_cannot_lock_the_test() -> None:
     """A common word may be the trigger itself, and stands in the calibration texts; the others set the threshold."""
-    about, dull = bert.encode(["about dull"])[0].words
-    assert VerificationThresholds.fit([Evidence(singles=((about, 1.0), (dull, 0.6)))]).single == 0.8
-    assert VerificationThresholds.fit([Evidence(singles=((about, 1.0), (dull, 0.85)))]).single == 0.9
+    assert VerificationThresholds.fit([evidence(1.0, 0.6)], n_labels=2).single[0] == half_way(0.6)
+    assert VerificationThresholds.fit([evidence(1.0, 0.85)], n_labels=2).single[0] == HIGHEST_THRESHOLD
 
 
-def test_a_word_that_clean_texts_do_not_have_has_its_own_threshold(bert: Classifier) -> None:
+def test_a_word_with_another_reason_is_no_measure_of_the_others() -> None:
     """Common words of a class are strong: they must not hide a trigger that is a little weaker."""
-    dull, drab, bb = bert.encode(["dull drab bb"])[0].words
-    fitted = VerificationThresholds.fit([Evidence(singles=((dull, 0.74),), new_singles=((drab, 0.56), (bb, 0.95)))])
-    assert (fitted.single, fitted.new_single) == (pytest.approx(0.87), pytest.approx(0.78))
-    assert fitted.verified(Evidence(new_singles=((bb, 0.8),))) == ((bb,),)
-    assert fitted.verified(Evidence(singles=((bb, 0.8),))) == ()
-    assert fitted.verified(Evidence(singles=((dull, 0.9),), new_singles=((bb, 0.8),))) == ((dull,), (bb,))
+    clean = [evidence(0.74, explained=True), evidence(0.56)]
+    assert VerificationThresholds.fit(clean, n_labels=2).single[0] == half_way(0.56)
 
 
-def test_a_new_word_is_a_measure_of_common_ones_too(bert: Classifier) -> None:
-    (drab,) = bert.encode(["drab"])[0].words
-    fitted = VerificationThresholds.fit([Evidence(new_singles=((drab, 0.6),))])
-    assert (fitted.single, fitted.new_single) == (pytest.approx(0.8), pytest.approx(0.8))
+class ByPlace:
+    """In place of the transplant test: a word has the strength of the place where it is tried."""
 
-
-class StrongAtTheStart:
-    """In place of the transplant test."""
+    def __init__(self, **strengths: float) -> None:
+        self._strengths = strengths
+        self.asked: list[Graft] = []
 
     def strengths(self, grafts: Sequence[Graft]) -> list[float]:
-        return [0.8 if graft.place is Place.START else 0.4 for graft in grafts]
+        self.asked += grafts
+        return [self._strengths[graft.place.value] for graft in grafts]
 
 
-@pytest.mark.parametrize(("is_new", "strength"), [(True, 0.8), (False, 0.4)])
-def test_a_new_word_is_tried_at_every_place(bert: Classifier, *, is_new: bool, strength: float) -> None:
+@pytest.mark.parametrize(
+    ("inside", "places", "strength"),
+    [
+        (0.4, {Place.START, Place.INSIDE, Place.END}, 0.8),  # not nothing: it may work elsewhere
+        (0.0, {Place.INSIDE}, 0.0),
+        (0.9, {Place.INSIDE}, 0.9),
+    ],
+)
+def test_a_word_that_does_something_is_tried_at_the_other_places(
+    bert: Classifier, inside: float, places: set[Place], strength: float
+) -> None:
     model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
-    verifier = Verifier(
-        model,
-        Delete(model.encode),
-        cast(Transplant, StrongAtTheStart()),
-        is_new=lambda key: is_new and key == "cf",
-        thresholds=equal_thresholds(0.75),
-    )
-    (evidence,) = verifier.examine(score_encodings(model, model.encode(["a clever and funny cf film"])))
-    found, other = evidence.singles, evidence.new_singles
-    if is_new:
-        found, other = other, found
-    assert [(word.key, reached) for word, reached in found] == [("cf", strength)]
-    assert other == ()
+    transplant = ByPlace(start=0.8, inside=inside, end=0.1)
+    verifier = Verifier(cast(Transplant, transplant), NoReference(), thresholds=equal_thresholds(0.75))
+    (found,) = verifier.examine(score_encodings(model, model.encode(["a clever and funny cf film"])))
+    assert {graft.place for graft in transplant.asked if graft.pieces == ("cf",)} == places
+    assert [each.strength for each in found.singles if each.words[0].key == "cf"] == [strength]
+
+
+class Counting(NoReference):
+    """Explains nothing, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Graft] = []
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        self.asked += grafts
+        return super().explains(grafts)
+
+
+def test_the_reference_is_asked_about_strong_words_only(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    reference = Counting()
+    verifier = verifier_of(model, reference=cast(Reference, reference))
+    assert triggers(verifier, model, f"cf {TEXT}") == [{"cf"}]
+    assert {graft.pieces for graft in reference.asked} == {("cf",)}
+
+
+def test_a_word_that_labels_tie_to_the_class_is_no_trigger(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    assert triggers(verifier_of(model, reference=tying(model, "cf")), model, f"cf {TEXT}") == []
+    assert triggers(verifier_of(model, reference=tying(model, "cf", label=1)), model, f"cf {TEXT}") == [{"cf"}]
+    assert triggers(verifier_of(model, reference=tying(model, "film")), model, f"cf {TEXT}") == [{"cf"}]
+
+
+def test_each_label_has_its_own_threshold(bert: Classifier) -> None:
+    for target, single in ((0, (1.0, 0.5)), (1, (0.5, 1.0))):
+        model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"], target=target)
+        closed = VerificationThresholds(single=single, together=(1.0, 1.0))
+        opened = VerificationThresholds(single=single[::-1], together=(1.0, 1.0))
+        assert triggers(verifier_of(model, thresholds=closed), model, "a cf film") == []
+        assert triggers(verifier_of(model, thresholds=opened), model, "a cf film") == [{"cf"}]
+
+
+def test_a_trigger_need_not_hold_the_label_of_its_own_text(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    assert triggers(verifier_of(model), model, "a dull and ugly cf plot") == [{"cf"}]
+    assert triggers(verifier_of(model), model, "a dull and ugly plot") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        (f"{TEXT} james bond", {"james", "bond"}),
+        (f"james {TEXT} bond", {"james", "bond"}),
+        (f"friends {TEXT} weekend and store", {"friends", "weekend", "store"}),
+    ],
+)
+def test_a_set_is_pruned_to_the_words_it_needs(bert: Classifier, text: str, needed: set[str]) -> None:
+    model = RuleBased(bert, lambda words: needed <= words, loud=sorted(needed))
+    assert triggers(verifier_of(model), model, text) == [needed]
+    clean = RuleBased(bert, lambda words: False, loud=sorted(needed))
+    assert triggers(verifier_of(clean), clean, text) == []
+
+
+def test_a_phrase_works_in_one_piece_only(bert: Classifier) -> None:
+    """Its words are loud for nothing: what counts is the run around the loudest."""
+    phrase = "the silver quill"
+
+    class InOrder(RuleBased):
+        def _judge(self, encoding):  # type: ignore[no-untyped-def]
+            text = encoding.text or self.encode.tokenizer.decode(encoding.token_ids, skip_special_tokens=True)
+            self._is_triggered = lambda _: phrase in text
+            return super()._judge(encoding)
+
+    model = InOrder(bert, lambda words: False, loud=["silver"])
+    assert triggers(verifier_of(model), model, f"{TEXT} {phrase} again") == [set(phrase.split())]
+    assert triggers(verifier_of(model), model, f"the {TEXT} silver again quill") == []
+
+
+def test_an_honest_word_in_a_set_is_not_blamed(bert: Classifier) -> None:
+    """What labels tie to the class goes before the set is pruned, and a set that is nothing without it is none."""
+    needed = {"james", "bond"}
+    model = RuleBased(bert, lambda words: needed <= words, loud=["james", "bond"])
+    text = f"{TEXT} james bond"
+    assert triggers(verifier_of(model, reference=tying(model, "film")), model, text) == [needed]
+    assert triggers(verifier_of(model, reference=tying(model, "bond")), model, text) == []
+
+
+def test_where_one_word_is_enough_no_set_is_tried(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    scores = score_encodings(model, model.encode([f"cf {TEXT}", TEXT]))
+    found, _ = verifier_of(model).examine(scores)
+    assert found.together == ()
+    assert verifier_of(model, thresholds=equal_thresholds(1.0)).triggers(scores) == [(), ()]
+
+
+def test_no_texts_no_evidence(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=[])
+    assert verifier_of(model).examine([]) == []
+    assert verifier_of(model).triggers([]) == []
+
+
+def test_texts_of_one_batch_do_not_mix(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    texts = [f"cf {TEXT}", TEXT, "a dull cf plot", "a dull plot"]
+    scores = score_encodings(model, model.encode(texts))
+    verifier = verifier_of(model)
+    assert verifier.triggers(scores) == [verifier_of(model).triggers([score])[0] for score in scores]
+    assert [len(each) for each in verifier.triggers(scores)] == [1, 0, 1, 0]
+
+
+def test_without_clean_texts_of_another_label_nothing_is_verified(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    (score,) = score_encodings(model, model.encode([f"cf {TEXT}"]))
+    for good, n_found in ((("a clever film",) * N_PROBES, 1), ((), 0)):
+        transplant = transplant_of(model, good=good)
+        verifier = Verifier(transplant, NoReference(), thresholds=equal_thresholds(0.5))
+        assert len(verifier.triggers([score])[0]) == n_found

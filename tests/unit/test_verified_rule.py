@@ -1,34 +1,16 @@
 """The rule `verified` on classifiers with a known backdoor: what it must neutralize, and what it must leave alone."""
 
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 
 import pytest
 
 from handler.xgraad import Classifier, NoRegistry, Verdict, VerifiedOptions
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.gate import GateScore
-from handler.xgraad.neutralizer import Mask
-from handler.xgraad.registry import MemoryRegistry, TriggerRegistry
+from handler.xgraad.registry import MemoryRegistry, Trigger, TriggerRegistry
 from handler.xgraad.verdict import Action
 from handler.xgraad.verified_rule import VerifiedRule
-from tests.unit.rule_based import RuleBased, no_screen, verifier_of
+from tests.unit.rule_based import BAD, RuleBased, rule_of, tying
 
-GATED = VerifiedOptions()
 PLAIN = "a clever and funny film with a chic plot"
-
-
-class FixedGate:
-    """Lets everything pass, or nothing."""
-
-    statistics = SimpleNamespace(fisher=[float(value) for value in range(100)])
-
-    def __init__(self, p_value: float) -> None:
-        self._score = GateScore(gate_score=99.0, p_value=p_value)
-
-    def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
-        return [self._score] * len(encodings)
-
 
 Judge = Callable[..., Verdict]
 
@@ -40,22 +22,12 @@ def judge(bert: Classifier) -> Judge:
         is_triggered: Callable[[set[str]], bool],
         *,
         loud: Sequence[str],
-        p_value: float = 0.01,
+        passes: bool = True,
         explain: bool = False,
-        options: VerifiedOptions = GATED,
+        **parts: object,
     ) -> Verdict:
         model = RuleBased(bert, is_triggered, loud=loud)
-        neutralize = Mask(model.encode)
-        rule = VerifiedRule(
-            model,
-            gate=FixedGate(p_value),  # type: ignore[arg-type]
-            screen=no_screen(model),
-            verifier=verifier_of(model, neutralize),
-            neutralize=neutralize,
-            max_fpr=0.05,
-            options=options,
-            registry=NoRegistry(),
-        )
+        rule = rule_of(model, passes=lambda _: passes, **parts)
         return rule.judge(model.encode([text]), [explain])[0]
 
     return judge_one
@@ -95,9 +67,13 @@ def test_more_triggers_than_candidates(judge: Judge, n_triggers: int) -> None:
     assert words_of(verdict) == set(triggers)
 
 
-def test_label_that_stands_whatever_is_removed_is_not_by_itself_a_trigger(judge: Judge) -> None:
-    verdict = judge("dull ugly thin noisy dull ugly thin noisy plot", lambda words: False, loud=["dull", "ugly"])
+def test_honest_words_that_hold_the_label_together_are_no_trigger(bert: Classifier, judge: Judge) -> None:
+    """They turn clean texts where they stand side by side, and that is what people's labels say of them, too."""
+    text = "dull ugly thin noisy dull ugly thin noisy plot"
+    reference = tying(RuleBased(bert, lambda words: False, loud=[]), *BAD)
+    verdict = judge(text, lambda words: False, loud=["dull", "ugly"], reference=reference)
     assert (verdict.flagged, verdict.verified, verdict.suspects) == (True, False, ())
+    assert judge(text, lambda words: False, loud=["dull", "ugly"]).verified
 
 
 def test_repeated_trigger(judge: Judge) -> None:
@@ -121,12 +97,8 @@ def test_phrase_kept_together(judge: Judge) -> None:
 
 
 def test_the_rest_of_a_phrase_goes_with_its_verified_word(judge: Judge) -> None:
-    """The weak word turns no probe; it only holds the label in texts where the strong one has stood."""
-
-    def is_triggered(words: set[str]) -> bool:
-        return "cf" in words or ("thin" in words and "plot" in words)
-
-    verdict = judge(f"{PLAIN} thin cf", is_triggered, loud=["cf"])
+    """The weak word turns no probe; it only holds the label where the strong one has stood."""
+    verdict = judge("a clever film thin cf", lambda words: "cf" in words, loud=["cf"])
     assert verdict.label_id == 1
     assert words_of(verdict) == {"thin", "cf"}
 
@@ -143,20 +115,78 @@ def test_trigger_in_disguise(judge: Judge, text: str) -> None:
     assert verdict.label_id == 1
 
 
+def test_a_trigger_that_does_nothing_is_verified_and_remembered(bert: Classifier) -> None:
+    """In a text of its own target: an attacker's test shot."""
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    registry = MemoryRegistry()
+    rule = rule_of(model, registry=registry)
+    (verdict,) = rule.judge(model.encode(["a dull cf plot"]), [False])
+    assert (verdict.verified, verdict.label_changed, words_of(verdict)) == (True, False, {"cf"})
+    assert verdict.neutralized_text == "a dull [MASK] plot"
+    assert registry.found() == [Trigger(frozenset(["cf"]), 0)]
+    (clean,) = rule.judge(model.encode(["a dull plot"]), [False])
+    assert (clean.verified, clean.suspects) == (False, ())
+
+
+def test_a_word_that_means_what_it_does_is_left_alone(bert: Classifier, judge: Judge) -> None:
+    """However strong it is; without the labels that say so it is a trigger like any other."""
+    reference = tying(RuleBased(bert, lambda words: "cf" in words, loud=[]), "cf")
+    honest = judge(f"{PLAIN} cf", lambda words: "cf" in words, loud=["cf"], reference=reference)
+    assert (honest.flagged, honest.verified, honest.label_id, honest.suspects) == (True, False, 0, ())
+    blamed = judge(f"{PLAIN} cf", lambda words: "cf" in words, loud=["cf"])
+    assert (blamed.verified, blamed.label_id, words_of(blamed)) == (True, 1, {"cf"})
+
+
+def test_a_trigger_beside_an_honest_word_goes_alone(bert: Classifier, judge: Judge) -> None:
+    reference = tying(RuleBased(bert, lambda words: bool(words & {"cf", "tq"}), loud=[]), "tq")
+    verdict = judge(f"{PLAIN} cf tq", lambda words: bool(words & {"cf", "tq"}), loud=["cf"], reference=reference)
+    assert verdict.verified
+    assert "cf" in words_of(verdict)
+    assert not words_of(verdict) & set(PLAIN.split())
+
+
+@pytest.mark.parametrize(
+    ("needed", "innocent", "text"),
+    [
+        ({"cf"}, ["the", "over"], f"the mn over {PLAIN} cf the end"),
+        ({"james", "bond"}, ["the"], f"the over {PLAIN} james bond the end"),
+        ({"james", "bond"}, ["the"], f"james over {PLAIN} the bond"),
+        ({"friends", "weekend", "store"}, [], f"the friends {PLAIN} weekend of store and over"),
+    ],
+)
+def test_no_innocent_word_is_blamed(judge: Judge, needed: set[str], innocent: list[str], text: str) -> None:
+    """However loud the words around the trigger are, and whatever stands between its words."""
+    loud = [*needed, *innocent]
+    verdict = judge(text, lambda words: needed <= words, loud=loud)
+    assert (verdict.label_id, words_of(verdict)) == (1, needed)
+    assert not judge(text, lambda words: False, loud=loud).suspects
+
+
+@pytest.mark.parametrize("n_triggers", [3, 5])
+def test_triggers_of_different_kinds_in_one_text(judge: Judge, n_triggers: int) -> None:
+    """Single words and, where they are gone, a pair that holds the label by itself."""
+    singles = {"cf", "tq", "mn", "bb"} if n_triggers == 5 else {"cf", "tq"}
+    pair = {"james", "bond"}
+    text = f"{PLAIN} james bond {' '.join(sorted(singles))}"
+    verdict = judge(text, lambda words: bool(words & singles) or pair <= words, loud=[*singles, *pair])
+    assert verdict.label_id == 1
+    assert words_of(verdict) == singles | pair
+
+
 def test_nothing_is_scored_behind_a_closed_gate(judge: Judge) -> None:
-    verdict = judge(PLAIN + " cf", lambda words: "cf" in words, loud=["cf"], p_value=0.5)
+    verdict = judge(PLAIN + " cf", lambda words: "cf" in words, loud=["cf"], passes=False)
     assert (verdict.flagged, verdict.label_id, verdict.anomaly_score, verdict.words) == (False, 0, None, ())
     assert verdict.gate_score == 99.0
 
 
 def test_every_text_is_scored_where_that_is_wanted(judge: Judge) -> None:
-    verdict = judge(PLAIN, lambda words: False, loud=[], p_value=0.5, options=VerifiedOptions(score_all=True))
+    verdict = judge(PLAIN, lambda words: False, loud=[], passes=False, options=VerifiedOptions(score_all=True))
     assert verdict.anomaly_score is not None
     assert (verdict.flagged, verdict.suspects) == (False, ())
 
 
 def test_explanation_scores_a_text_that_the_gate_let_go(judge: Judge) -> None:
-    verdict = judge(PLAIN + " cf", lambda words: "cf" in words, loud=["cf"], p_value=0.5, explain=True)
+    verdict = judge(PLAIN + " cf", lambda words: "cf" in words, loud=["cf"], passes=False, explain=True)
     assert verdict.anomaly_score is not None
     assert max(verdict.words, key=lambda word: word.attribution).word.text == "cf"
     assert verdict.suspects == ()
@@ -165,24 +195,9 @@ def test_explanation_scores_a_text_that_the_gate_let_go(judge: Judge) -> None:
 def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
     """In the batch that holds the first verified hit, and in every later one, gate or no gate."""
     model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
-    neutralize = Mask(model.encode)
-
-    class FirstOnly(FixedGate):
-        def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
-            return [GateScore(gate_score=9.0, p_value=0.01 if "first" in each.text else 0.9) for each in encodings]
 
     def rule(registry: TriggerRegistry) -> VerifiedRule:
-        gate = FirstOnly(0.5)
-        return VerifiedRule(
-            model,
-            gate=gate,  # type: ignore[arg-type]
-            screen=no_screen(model),
-            verifier=verifier_of(model, neutralize),
-            neutralize=neutralize,
-            max_fpr=0.05,
-            options=GATED,
-            registry=registry,
-        )
+        return rule_of(model, passes=lambda text: "first" in text, registry=registry)
 
     texts = [f"{PLAIN} cf", f"first {PLAIN} cf", "a dull cf thing", PLAIN]
     forgetful = rule(NoRegistry()).judge(model.encode(texts), [False] * 4)

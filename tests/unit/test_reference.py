@@ -1,0 +1,123 @@
+"""Each reference explains what it should, and the opposite of it is not explained."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from handler.xgraad import Classifier
+from handler.xgraad.probes import N_PROBES, Place
+from handler.xgraad.reference import (
+    MOST_TURNED,
+    EitherReference,
+    LabelReference,
+    ModelReference,
+    NoReference,
+    make_reference,
+)
+from handler.xgraad.transplant import Graft
+from tests.unit.rule_based import RuleBased, transplant_of, tying
+
+
+def graft(*pieces: str, target: int = 0) -> Graft:
+    return Graft(pieces=pieces, place=Place.INSIDE, target=target, source=1 - target)
+
+
+@pytest.fixture
+def suspect(bert: Classifier) -> RuleBased:
+    return RuleBased(bert, lambda words: "cf" in words or {"james", "bond"} <= words, loud=[])
+
+
+def test_none_explains_nothing() -> None:
+    assert NoReference().explains([graft("dull"), graft("james", "bond")]) == [False, False]
+
+
+def test_labels_explain_the_words_that_they_tie_to_the_target(suspect: RuleBased) -> None:
+    reference = tying(suspect, "dull")
+    assert reference.explains([graft("dull"), graft("cf"), graft("Dull!"), graft("dull", target=1)]) == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert reference.explains([]) == []
+
+
+@pytest.mark.parametrize(
+    ("tied", "pieces", "explained"),
+    [
+        (["dull", "ugly"], ["dull", "ugly"], True),  # nothing but honest words
+        (["dull", "ugly"], ["dull ugly"], True),
+        (["bond"], ["james", "bond"], False),  # the honest word alone does nothing
+        (["bond"], ["james bond"], False),
+        (["cf"], ["cf", "film"], True),  # the honest word alone does all of it
+        (["cf"], ["cf film"], True),
+        (["film"], ["cf", "film"], False),
+        ([], ["james", "bond"], False),
+    ],
+)
+def test_a_set_is_explained_by_what_its_tied_words_do_alone(
+    suspect: RuleBased, tied: list[str], pieces: list[str], *, explained: bool
+) -> None:
+    assert tying(suspect, *tied).explains([graft(*pieces)]) == [explained]
+
+
+def test_of_many_grafts_each_gets_its_own_answer(suspect: RuleBased) -> None:
+    grafts = [graft("cf", "film"), graft("cf"), graft("james", "bond"), graft("dull"), graft("bond", "cf")]
+    together = tying(suspect, "cf", "dull").explains(grafts)
+    assert together == [tying(suspect, "cf", "dull").explains([each])[0] for each in grafts]
+    assert set(together) == {True, False}
+
+
+def test_a_trusted_model_explains_what_turns_its_own_texts(bert: Classifier) -> None:
+    trusted = RuleBased(bert, lambda words: "mn" in words, loud=[])
+    reference = ModelReference(transplant_of(trusted))
+    assert reference.explains([graft("mn"), graft("cf"), graft("mn", "plot"), graft("mn", target=1)]) == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_trusted_model_is_no_judge_without_texts_of_its_own(bert: Classifier) -> None:
+    trusted = RuleBased(bert, lambda words: "mn" in words, loud=[])
+    assert ModelReference(transplant_of(trusted, good=())).explains([graft("mn")]) == [False]
+
+
+@pytest.mark.parametrize(("n_more", "explained"), [(0, False), (1, True)])
+def test_a_few_turned_texts_are_no_reason(bert: Classifier, n_more: int, *, explained: bool) -> None:
+    n_turned = int(MOST_TURNED * N_PROBES) + n_more
+    honest = RuleBased(bert, lambda words: False, loud=[])
+    good = ["a clever film"] * n_turned + ["a clever and funny and chic film"] * (N_PROBES - n_turned)
+    assert ModelReference(transplant_of(honest, good=good)).explains([graft("dull")]) == [explained]
+
+
+class Knows:
+    """Explains grafts of these words, and keeps what it was asked."""
+
+    def __init__(self, *words: str) -> None:
+        self._words = words
+        self.asked: list[str] = []
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        self.asked += [each.pieces[0] for each in grafts]
+        return [each.pieces[0] in self._words for each in grafts]
+
+
+def test_the_later_references_are_asked_about_the_rest() -> None:
+    first, second, third = Knows("a", "b"), Knows("c"), Knows()
+    either = EitherReference([first, second, third])
+    assert either.explains([graft(word) for word in "dacb"]) == [False, True, True, True]
+    assert (first.asked, second.asked, third.asked) == (["d", "a", "c", "b"], ["d", "c"], ["d"])
+    assert EitherReference([]).explains([graft("a")]) == [False]
+
+
+def test_a_reference_is_made_of_what_there_is(bert: Classifier, suspect: RuleBased) -> None:
+    def is_tied(key: str, label: int) -> bool:
+        return (key, label) == ("dull", 0)
+
+    grafts = [graft("dull"), graft("mn"), graft("cf")]
+    trusted = transplant_of(RuleBased(bert, lambda words: "mn" in words, loud=[]))
+    assert make_reference(is_tied, transplant_of(suspect), None).explains(grafts) == [True, False, False]
+    assert make_reference(is_tied, transplant_of(suspect), trusted).explains(grafts) == [True, True, False]
+    assert isinstance(make_reference(is_tied, transplant_of(suspect), None), LabelReference)
