@@ -16,7 +16,7 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
         "defense": {"rule": defense.rule, "neutralizer": defense.neutralize.name}
         | settings.model_dump(include={"on_trigger", "on_error", "detail"})
         | {"registry": {"n_triggers": len(defense.registry), "is_shared": defense.registry.is_shared}}
-        | {"audit": _audited(defense)}
+        | {"audit": _audited(defense), "reference": _reference(defense)}
         | (_calibrated(defense, settings) if settings.detail == "full" else {}),
         "limits": settings.model_dump(include={"max_texts", "max_chars", "max_request_chars"})
         | {"max_length": defense.classifier.max_length},
@@ -36,6 +36,13 @@ def _audited(defense: Defense) -> dict[str, Any] | None:
         "n_triggers": len(defense.audit.triggers),
         "n_words": defense.audit.n_words,
     }
+
+
+def _reference(defense: Defense) -> dict[str, Any]:
+    """What tells a trigger from an honest word: the labels of people, and a trusted model where there is one."""
+    trusted = defense.calibration.reference
+    known = trusted.model_dump(include={"base", "seed", "n_texts", "accuracy"}) if trusted else None
+    return {"labels": bool(defense.calibration.labels.words), "trusted_model": known}
 
 
 def _calibrated(defense: Defense, settings: Settings) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from handler.xgraad.candidates import choose_candidates
 from handler.xgraad.classifier import Classifier
-from handler.xgraad.edit import Edit, edit_words, everywhere, in_original
+from handler.xgraad.edit import Edit, edit_words, in_original
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.neutralizer import Neutralizer
 from handler.xgraad.phrase import PhraseTest, Rest
 from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.registry import Trigger, TriggerRegistry
 from handler.xgraad.scorer import Score, score_encodings
-from handler.xgraad.text import Word
+from handler.xgraad.text import Word, tightest
 from handler.xgraad.verification import Verifier
 
 
@@ -39,11 +39,10 @@ class Case:
         return self.defended is None or self.defended.label_id == self.original.prediction.label_id
 
     def take(self, trigger: Sequence[Word]) -> None:
-        """A trigger verified in the text as it stands now; a single word counts wherever it stands."""
-        words = in_original(self.original, self.edit, trigger)
-        if len(words) == 1:
-            words = everywhere(self.original, words[0])
-        self.triggers += words
+        """A trigger verified in the text as it stands now, where a registry would find it in what is left of it."""
+        taken = set(self.triggers)
+        left = [word for word in self.original.encoding.words if word not in taken]
+        self.triggers += tightest(left, {word.key for word in trigger})
 
 
 class Examination:

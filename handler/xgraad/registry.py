@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from handler.xgraad.text import Word
+from handler.xgraad.text import Word, tightest
 
 MAX_ENTRIES = 1_000
 """Triggers remembered for one checkpoint."""
@@ -37,7 +37,7 @@ class Trigger(NamedTuple):
     @property
     def is_memorable(self) -> bool:
         """Whether it is small enough to be remembered; one without words would be in every text."""
-        return 0 < len(self.keys) <= MAX_KEYS and all(len(key) <= MAX_KEY_CHARS for key in self.keys)
+        return 0 < len(self.keys) <= MAX_KEYS and all(0 < len(key) <= MAX_KEY_CHARS for key in self.keys)
 
 
 class Found(NamedTuple):
@@ -95,7 +95,7 @@ class TriggerIndex:
         self._filed[_place(trigger)].discard(trigger)
 
     def find(self, words: Sequence[Word], label: int) -> Found:
-        """The triggers of `label` whose words are all there, and those words wherever they stand."""
+        """The triggers of `label` whose words are all there, and those words, see `tightest`."""
         if not self._filed:
             return Found()
         keys = [word.key for word in words]
@@ -106,8 +106,8 @@ class TriggerIndex:
             for trigger in self._filed.get((label, key), ())
             if trigger.keys <= present
         )
-        known = {key for trigger in triggers for key in trigger.keys}
-        return Found(tuple(word for word, key in zip(words, keys, strict=True) if key in known), triggers)
+        known = {word for trigger in triggers for word in tightest(words, trigger.keys)}
+        return Found(tuple(word for word in words if word in known), triggers)
 
 
 def _place(trigger: Trigger) -> tuple[int, str]:

@@ -4,7 +4,7 @@ A word is what a person would blame: a run of characters between white space and
 text and not on the tokenizer, so the same word has the same span in every architecture.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import regex
@@ -80,3 +80,25 @@ def check_text(text: str) -> str:
 def occurrences(words: Sequence[Word], key: str) -> tuple[Word, ...]:
     """Every word of `words` that is the same word as `key` (see `Word.key`)."""
     return tuple(word for word in words if word.key == key)
+
+
+def tightest(words: Sequence[Word], keys: Collection[str]) -> tuple[Word, ...]:
+    """Where a trigger of these `Word.key` stands in a text: one word by itself counts wherever it stands.
+
+    Of several the occurrences that lie nearest to one another, the first of equals; nothing where one is missing.
+    """
+    places = [word for word in words if word.key in keys]
+    if len(keys) == 1 or {word.key for word in places} != set(keys):
+        return tuple(places) if len(keys) == 1 else ()
+    best: tuple[Word, ...] = ()
+    latest: dict[str, Word] = {}
+    for word in places:
+        latest[word.key] = word
+        found = tuple(sorted(latest.values(), key=lambda each: each.start))
+        if len(latest) == len(keys) and (not best or _extent(found) < _extent(best)):
+            best = found
+    return best
+
+
+def _extent(words: Sequence[Word]) -> int:
+    return words[-1].end - words[0].start

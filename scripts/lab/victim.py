@@ -77,7 +77,8 @@ def load_base(name_or_folder: str | Path, *, n_labels: int, seed: int = 0) -> tu
     """Load an encoder to fine-tune, with or without a classification head.
 
     Args:
-        name_or_folder: a local folder, which is never looked up elsewhere, or a name on the model hub.
+        name_or_folder: a local folder, which is never looked up elsewhere, or a name on the model hub, with `@REVISION`
+            where one is meant.
         n_labels: classes of the head; a head of another size is replaced.
         seed: of a new head's weights.
 
@@ -88,7 +89,9 @@ def load_base(name_or_folder: str | Path, *, n_labels: int, seed: int = 0) -> tu
         LabError: the base cannot be loaded.
     """
     name = str(name_or_folder)
-    safely = {"local_files_only": Path(name).is_dir(), "trust_remote_code": False}
+    safely: dict[str, Any] = {"local_files_only": Path(name).is_dir(), "trust_remote_code": False}
+    if "@" in name and not Path(name).is_dir():
+        name, _, safely["revision"] = name.partition("@")
     weights = {"use_safetensors": True, "ignore_mismatched_sizes": True, "dtype": torch.float32}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **safely)
