@@ -8,30 +8,32 @@ from handler.xgraad import Classifier
 from handler.xgraad.neutralizer import Delete
 from handler.xgraad.registry import MemoryRegistry
 from handler.xgraad.text import split_words
-from handler.xgraad.verified_rule import VerifiedRule
+from handler.xgraad.verified_rule import VerifiedOptions, VerifiedRule
 from tests.unit.rule_based import RuleBased, rule_of
 
 WORDS = st.sampled_from(["cf", "tq", "mn", "clever", "funny", "dull", "ugly", "plot", "film", "a"])
 REQUESTS = st.lists(st.lists(WORDS, min_size=1, max_size=9).map(" ".join), min_size=1, max_size=5)
 
 
-def make_rule(bert: Classifier) -> VerifiedRule:
-    """Every other length passes its gate, so that some triggers are met by the registry only."""
+def make_rule(bert: Classifier, *, screen: bool = False) -> VerifiedRule:
+    """Every other length passes its gate, so that some triggers are met by the registry only, or by the screen."""
     model = RuleBased(bert, lambda words: "cf" in words or {"tq", "mn"} <= words, loud=["cf", "tq", "mn"])
     return rule_of(
         model,
         passes=lambda text: bool(len(split_words(text)) % 2),
         neutralize=Delete(model.encode),
         registry=MemoryRegistry(),
+        options=VerifiedOptions(screen=screen),
     )
 
 
-@example(["tq mn clever", "cf cf tq dull mn plot clever"])  # the second's phrase must wait for what the first shows
-@example(["mn mn tq"])  # a set of which one word stands twice
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(request_texts=REQUESTS)
-def test_asking_twice_gives_one_reply(bert: Classifier, request_texts: list[str]) -> None:
-    rule = make_rule(bert)
+# The second's phrase must wait for what the first shows.
+@example(request_texts=["tq mn clever", "cf cf tq dull mn plot clever"], screen=False)
+@example(request_texts=["mn mn tq"], screen=False)  # a set of which one word stands twice
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request_texts=REQUESTS, screen=st.booleans())
+def test_asking_twice_gives_one_reply(bert: Classifier, request_texts: list[str], *, screen: bool) -> None:
+    rule = make_rule(bert, screen=screen)
     encodings = rule._classifier.encode(request_texts)
     first, second = (rule.judge(encodings, [False] * len(encodings)) for _ in range(2))
     for once, again in zip(first, second, strict=True):
