@@ -156,7 +156,8 @@ class Verifier:
         chosen = choose_candidates(score, self._counts)
         known = {word.key for word in chosen}
         more = {word.key: word for word in _words(score) if word.key in keys and word.key not in known}
-        return (*chosen, *more.values())
+        target = score.prediction.label_id
+        return tuple(word for word in (*chosen, *more.values()) if not self._reference.knows(word.key, target))
 
     def _singly(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """What the candidates do one at a time: where they stood, and where that is not nothing elsewhere as well."""

@@ -93,7 +93,7 @@ class VerifiedParts:
             transplant=transplant,
             reference=make_reference(calibration.labels.tied(), transplant, trusted),
             thresholds=calibration.verification,
-            screen=Screen(classifier, calibration.short, is_new=calibration.known_words.lacking()),
+            screen=Screen(classifier, calibration.short, transplant, is_new=calibration.known_words.lacking()),
             neutralize=neutralize,
             max_fpr=calibration.max_fpr,
             options=options,
