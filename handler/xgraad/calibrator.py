@@ -84,9 +84,7 @@ class Calibrator:
         rows = self.probe_rows()
         probes = make_probes([[self._encodings[row].text for row in each] for each in rows], self._classifier.encode)
         labels = self._evidence()
-        short = choose_short(
-            self._encodings, torch.stack([look.logits for look in self._looks]), self._classifier.encode
-        )
+        short = choose_short(self._encodings, self._logits(), self._classifier.encode)
         suspect = Transplant(self._classifier, probes)
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
         return Calibration(

@@ -15,26 +15,26 @@ from handler.xgraad.neutralizer import Delete
 from handler.xgraad.registry import MemoryRegistry, NoRegistry
 from handler.xgraad.text import split_words
 from handler.xgraad.verified_rule import VerifiedOptions
-from tests.unit.rule_based import RuleBased, rule_of
+from tests.unit.rule_based import RuleBased, rule_of, screen_of
 
 WORDS = st.sampled_from(["cf", "tq", "mn", "clever", "funny", "dull", "ugly", "plot", "film", "a"])
 TEXTS = st.lists(WORDS, min_size=1, max_size=7).map(" ".join)
-FIRST = "a clever film cf"
-"""Passes the gate, and shows what `SECOND` holds."""
-SECOND = "a funny cf film plot"
+FIRST = "a clever film tq mn plot"
+"""Passes the gate, and shows what `SECOND` holds: two words of which neither turns anything alone."""
+SECOND = "a funny film tq mn"
 
 
 @pytest.fixture(scope="module")
 def served(bert: Classifier, bert_folder: Path) -> Defense:
-    """One that remembers and tries new words at once; texts of an even number of words pass its gate."""
+    """One that remembers and tries new words; texts of an even number of words pass its gate."""
     model = RuleBased(bert, lambda words: "cf" in words or {"tq", "mn"} <= words, loud=["cf", "tq", "mn"])
     neutralize, registry = Delete(model.encode), MemoryRegistry()
     rule = rule_of(
         model,
         passes=lambda text: len(split_words(text)) % 2 == 0,
         neutralize=neutralize,
-        options=VerifiedOptions(screen_after=2),
-        is_new=lambda key: key in {"cf", "tq", "mn"},
+        options=VerifiedOptions(),
+        screen=screen_of(model, lambda key: key in {"cf", "tq", "mn"}),
         registry=registry,
     )
     calibration = Calibration.read(bert_folder / "calibration.json")

@@ -11,9 +11,10 @@ from handler.xgraad.classifier import Classifier, Look, Trace
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Mask
-from handler.xgraad.probes import N_PROBES, Probes, make_probes
+from handler.xgraad.probes import N_PROBES, Probes, make_probe, make_probes
 from handler.xgraad.reference import LabelReference, NoReference
 from handler.xgraad.registry import NoRegistry
+from handler.xgraad.screen import Screen
 from handler.xgraad.text import split_words
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verification import VerificationThresholds, Verifier
@@ -53,6 +54,12 @@ def tying(model: Classifier, *keys: str, label: int = 0) -> LabelReference:
     return LabelReference(lambda key, other: key in keys and other == label, transplant_of(model))
 
 
+def screen_of(model: Classifier, is_new: Callable[[str], bool] = lambda _: True) -> Screen:
+    """Tries new words, by default all, on a text of three words of the labels 0 and 1."""
+    short = [make_probe(text, model.encode) for text in ("a dull plot", "a funny film")]
+    return Screen(model, short, is_new=is_new)
+
+
 def equal_thresholds(strength: float) -> VerificationThresholds:
     """The same for every finding of two labels."""
     return VerificationThresholds(**dict.fromkeys(VerificationThresholds.model_fields, (strength,) * 2))
@@ -78,10 +85,10 @@ def parts_of(model: Classifier, *, passes: Callable[[str], bool] = lambda _: Tru
         "transplant": transplant_of(model),
         "reference": NoReference(),
         "thresholds": equal_thresholds(0.5),
-        "is_new": lambda _: True,
+        "screen": screen_of(model),
         "neutralize": Mask(model.encode),
         "max_fpr": 0.05,
-        "options": VerifiedOptions(screen_after=0),
+        "options": VerifiedOptions(screen=False),
         "registry": NoRegistry(),
     }
     return VerifiedParts(**(usual | changed))

@@ -1,16 +1,19 @@
 """Clean texts in, a frozen calibration out, or the number of texts that are lacking."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 
-from handler.xgraad import Calibrator, Classifier
+from handler.xgraad import Calibration, Calibrator, Classifier
+from handler.xgraad import calibrator as calibrator_module
 from handler.xgraad.errors import TextError, TooFewTextsError
 from handler.xgraad.label_evidence import LabelEvidence
+from handler.xgraad.probes import make_probe
 from handler.xgraad.scorer import Score
 from handler.xgraad.verification import Evidence, Verifier
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import FINGERPRINT
+from tests.unit.rule_based import RuleBased
 
 
 def test_what_was_given_is_what_it_holds(bert: Classifier) -> None:
@@ -27,9 +30,9 @@ def test_thresholds_are_measured_on_texts_that_are_no_probes(bert: Classifier, m
     examined: list[str] = []
     examine = Verifier.examine
 
-    def recording(self: Verifier, scores: Sequence[Score]) -> list[Evidence]:
+    def recording(self: Verifier, scores: Sequence[Score], new_words: Sequence[Collection[str]]) -> list[Evidence]:
         examined.extend(score.encoding.text for score in scores)
-        return examine(self, scores)
+        return examine(self, scores, new_words)
 
     monkeypatch.setattr(Verifier, "examine", recording)
     calibrator = Calibrator(bert, FINGERPRINT).update(CLEAN_TEXTS)
@@ -38,6 +41,38 @@ def test_thresholds_are_measured_on_texts_that_are_no_probes(bert: Classifier, m
     assert examined
     assert probes
     assert not probes & set(examined)
+
+
+def test_words_of_one_text_that_turn_a_short_one_are_measured_whatever_the_gate_says(
+    bert: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrator_module, "N_EXAMINED", 1)
+    examined: list[set[str]] = []
+    examine = Verifier.examine
+
+    def recording(self: Verifier, scores: Sequence[Score], new_words: Sequence[Collection[str]]) -> list[Evidence]:
+        examined.extend(set(words) for words in new_words)
+        return examine(self, scores, new_words)
+
+    monkeypatch.setattr(Verifier, "examine", recording)
+    model = RuleBased(bert, lambda words: bool(words & {"cf", "mn"}), loud=[])
+    once, twice = ["a clever cf plot of note"], ["a clever mn plot of note", "a funny mn film of note"]
+    texts = ["a dull plot", *["a clever and funny and chic film"] * 30, *["a dull and ugly and noisy plot"] * 30]
+    Calibrator(model, FINGERPRINT).update([*texts, *once, *twice]).calibrate(max_fpr=0.1)
+    assert len(examined) <= 2
+    assert {"cf"} in examined
+    assert not [words for words in examined if "mn" in words]  # not new to the other texts
+
+
+def test_new_words_have_a_short_text_of_each_label_that_is_predicted(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: False, loud=[])
+    texts = ["a dull plot", *["a dull and very slow plot"] * 20]
+    one = Calibrator(model, FINGERPRINT).update(texts).calibrate(max_fpr=0.1)
+    assert one.short == (make_probe("a dull plot", bert.encode), None)
+    both = Calibrator(model, FINGERPRINT).update([*texts, "a funny film"]).calibrate(max_fpr=0.1)
+    assert both.short == (make_probe("a dull plot", bert.encode), make_probe("a funny film", bert.encode))
+    assert Calibration.from_json(both.to_json()).short == both.short
+    assert Calibration.from_json(one.to_json()).short == one.short
 
 
 def test_labels_are_evidence_and_texts_without_any_are_none(bert: Classifier) -> None:

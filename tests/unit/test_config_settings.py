@@ -14,7 +14,7 @@ VALUES = {
     "neutralizer": ("mask", "mask"),
     "noise_key": ("'17'", "17"),
     "gate_share": ("0.1", 0.1),
-    "screen_after": ("0", 0),
+    "screen": ("false", False),
     "registry": ("false", False),
     "registry_file": ("/var/lib/x.sqlite", "/var/lib/x.sqlite"),
     "score_all": ("true", True),

@@ -1,35 +1,139 @@
-"""Which words stand beside a trigger."""
+"""The rest of a phrase: what is tried besides its verified words, in which order, and what a reference spares."""
+
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from handler.xgraad.phrase import companions
-from handler.xgraad.text import split_words
+from handler.xgraad import Classifier
+from handler.xgraad.phrase import LEAST_PULL, MOST_HONEST, REACH, PhraseTest, Rest
+from handler.xgraad.reference import NoReference, Reference
+from handler.xgraad.scorer import Score, score_encodings
+from handler.xgraad.text import Word
+from handler.xgraad.transplant import Graft
+from tests.unit.rule_based import RuleBased, transplant_of, tying
+
+Pulls = Callable[[Graft], float]
 
 
-def around(text: str, *keys: str) -> list[set[str]]:
-    return [{word.text for word in words} for words in companions(text, split_words(text), set(keys))]
+class Pulling:
+    """In place of a transplant or a reference: how far grafts pull is what a test says."""
+
+    def __init__(self, pull: Pulls) -> None:
+        self._pull = pull
+        self.asked: list[Graft] = []
+
+    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+        self.asked += grafts
+        return [self._pull(graft) for graft in grafts]
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        raise AssertionError("whether words are a trigger is not asked here")
 
 
-def test_smallest_sets_come_first() -> None:
-    found = around("see the silver quill at once", "quill")
-    assert found[:2] == [{"at"}, {"silver"}]
-    assert sorted(map(len, found)) == [len(words) for words in found]
-    assert found[-1] == {"the", "silver", "at", "once"}
+def score_of(model: Classifier, text: str) -> Score:
+    (score,) = score_encodings(model, model.encode([text]))
+    return score
 
 
-def test_punctuation_ends_a_phrase() -> None:
-    assert around("silver, quill. at", "quill") == []
+def named(score: Score, *texts: str) -> tuple[Word, ...]:
+    return tuple(word for word in score.encoding.words if word.text in texts)
 
 
-@pytest.mark.parametrize(("text", "expected"), [("cf", []), ("cf cf", []), ("", []), ("no trigger here", [])])
-def test_nothing_beside_it(text: str, expected: list[set[str]]) -> None:
-    assert around(text, "cf") == expected
+def rest_of(model: Classifier, text: str, *triggers: str, suspicious: Sequence[str] = ()) -> Rest:
+    score = score_of(model, text)
+    return Rest(score, named(score, *triggers), named(score, *suspicious))
 
 
-def test_every_place_of_the_trigger_counts() -> None:
-    assert {"one", "two"} in around("one cf and two cf", "cf")
+def texts_of(sets: Sequence[Sequence[Word]]) -> list[str]:
+    return [" ".join(word.text for word in words) for words in sets]
 
 
-def test_no_set_comes_twice() -> None:
-    found = around("a cf b", "cf")
-    assert len(found) == len({frozenset(words) for words in found}) == 3
+@pytest.fixture
+def model(bert: Classifier) -> RuleBased:
+    return RuleBased(bert, lambda words: "cf" in words, loud=[])
+
+
+def found_by(rest: Rest, pull: Pulls, reference: Reference | None = None) -> list[str]:
+    transplant = Pulling(pull)
+    test = PhraseTest(transplant, reference or NoReference())  # type: ignore[arg-type]
+    return texts_of(test([rest])[0])
+
+
+def test_parts_are_the_runs_beside_each_trigger_and_what_stands_out(model: RuleBased) -> None:
+    rest = rest_of(model, "see the silver cf at once, a plot", "cf", suspicious=["plot", "silver", "cf"])
+    assert texts_of(rest.parts()) == ["silver", "the silver", "see the silver", "at", "at once", "plot"]
+
+
+def test_a_run_ends_after_so_many_words(model: RuleBased) -> None:
+    rest = rest_of(model, "a b c d e f cf", "cf")
+    assert max(len(words) for words in rest.parts()) == REACH
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("silver, cf. at", []),  # punctuation ends a phrase
+        ("cf", []),
+        ("cf cf", []),
+        ("film cf mn plot", ["film", "plot"]),  # so does another trigger
+        ("one cf and cf two", ["one", "and", "two"]),  # every place counts
+    ],
+)
+def test_where_runs_end(model: RuleBased, text: str, expected: list[str]) -> None:
+    assert texts_of(rest_of(model, text, "cf", "mn").parts()) == expected
+
+
+def test_what_pulls_at_clean_texts_is_tried_and_nothing_else(model: RuleBased) -> None:
+    rest = rest_of(model, "see the silver cf", "cf")
+    assert found_by(rest, lambda graft: float(graft.pieces == ("the silver",))) == ["the silver"]
+    assert found_by(rest, lambda _: LEAST_PULL) != []
+    assert found_by(rest, lambda _: LEAST_PULL - 0.01) == []
+
+
+def test_few_words_first_then_what_pulls_most_then_together(model: RuleBased) -> None:
+    pulls = {"silver": 0.3, "see": 0.5, "plot": 0.4, "the silver": 0.9}
+    rest = rest_of(model, "see it: the silver cf, plot", "cf", suspicious=["see", "plot"])
+    found = found_by(rest, lambda graft: pulls.get(graft.pieces[0], 0.0))
+    assert found == ["see", "plot", "silver", "the silver", "see plot", "see plot silver", "see plot silver the"]
+
+
+def test_a_word_by_itself_counts_wherever_it_stands(model: RuleBased) -> None:
+    rest = rest_of(model, "silver plot: silver cf", "cf")
+    assert found_by(rest, lambda _: 1.0)[0] == "silver silver"
+
+
+def test_what_the_reference_pulls_as_well_is_spared(model: RuleBased) -> None:
+    rest = rest_of(model, "a dull cf ugly", "cf")
+    honest = Pulling(lambda graft: MOST_HONEST * 0.8 if graft.pieces == ("dull",) else MOST_HONEST * 0.8 - 0.01)
+    found = found_by(rest, lambda graft: 0.8, honest)
+    assert "dull" not in found
+    assert found[:2] == ["ugly", "a dull"]
+
+
+def test_the_reference_is_asked_about_what_pulls_only(model: RuleBased) -> None:
+    rest = rest_of(model, "a dull cf ugly", "cf")
+    honest = Pulling(lambda _: 0.0)
+    assert found_by(rest, lambda graft: float(graft.pieces == ("ugly",)), honest) == ["ugly"]
+    assert [graft.pieces for graft in honest.asked] == [("ugly",)]
+
+
+def test_words_go_where_they_stood_into_texts_of_the_next_label(model: RuleBased) -> None:
+    rest = rest_of(model, "dull cf ugly", "cf")
+    transplant = Pulling(lambda _: 0.0)
+    PhraseTest(transplant, NoReference())([rest])  # type: ignore[arg-type]
+    assert [(graft.pieces, str(graft.place), graft.target, graft.source) for graft in transplant.asked] == [
+        (("dull",), "start", 0, 1),
+        (("ugly",), "end", 0, 1),
+    ]
+
+
+def test_of_many_texts_each_gets_its_own(model: RuleBased) -> None:
+    """Honest bad words pull at clean texts, too; people's labels tell why."""
+    texts = [rest_of(model, "a film cf dull", "cf"), rest_of(model, "cf", "cf"), rest_of(model, "ugly cf plot", "cf")]
+    transplant = transplant_of(model)
+    bare = PhraseTest(transplant, NoReference())(texts)
+    assert [texts_of(each) for each in bare] == [["dull"], [], ["ugly"]]
+    assert bare == [PhraseTest(transplant, NoReference())([each])[0] for each in texts]
+    tied = PhraseTest(transplant, tying(model, "dull"))(texts)
+    assert [texts_of(each) for each in tied] == [[], [], ["ugly"]]
+    assert PhraseTest(transplant, NoReference())([]) == []

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from handler.xgraad import Classifier
-from handler.xgraad.probes import Piece, Place, Probe, choose_rows, make_probe, make_probes, place_of
+from handler.xgraad.probes import Piece, Place, Probe, choose_rows, choose_short, make_probe, make_probes, place_of
 from handler.xgraad.text import split_words
 from tests.toys import SENTENCES
 from tests.unit.rule_based import RuleBased
@@ -118,3 +118,34 @@ def test_probes_are_made_of_what_can_be_cut(bert: Classifier) -> None:
 def test_a_label_that_is_never_predicted_has_no_probes(bert: Classifier) -> None:
     encodings = bert.encode(["one", "two"])
     assert choose_rows(encodings, torch.tensor([[2.0, 0.0], [3.0, 0.0]]), bert.encode)[1] == ()
+
+
+def short_of(texts: list[str], classifier: Classifier) -> tuple[Probe | None, ...]:
+    encodings = classifier.encode(texts)
+    return choose_short(
+        encodings, RuleBased(classifier, lambda words: False, loud=[]).logits(encodings), classifier.encode
+    )
+
+
+@pytest.mark.parametrize(
+    ("good", "expected"),
+    [
+        (["a clever plot of note", "a clever plot"], "a clever plot"),  # the shorter of equally sure ones
+        (["clever and funny", "a clever plot", "a funny film of note"], "a clever plot"),
+        (["a clever plot", "clever and chic and funny", "so clever and chic and funny"], "clever and chic and funny"),
+        (["clever", "a clever plot"], "a clever plot"),  # one word is turned by any other
+        (["a clever plot", "a chic plot"], "a clever plot"),  # the first of equals
+        (["clever"], None),
+    ],
+)  # fmt: skip
+def test_short_text_is_the_shortest_that_the_model_is_sure_of(
+    good: list[str], expected: str | None, bert: Classifier
+) -> None:
+    bad, chosen = short_of(["a dull plot", *good], bert)
+    assert bad == make_probe("a dull plot", bert.encode)
+    assert chosen == (make_probe(expected, bert.encode) if expected else None)
+
+
+def test_a_label_that_is_never_predicted_has_no_short_text(bert: Classifier) -> None:
+    assert short_of(["a dull plot"], bert) == (make_probe("a dull plot", bert.encode), None)
+    assert short_of(["...", "a funny plot"], bert) == (None, make_probe("a funny plot", bert.encode))

@@ -103,6 +103,9 @@ class Knows:
         self.asked += [each.pieces[0] for each in grafts]
         return [each.pieces[0] in self._words for each in grafts]
 
+    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+        return [self._words.index(each.pieces[0]) / 4 if each.pieces[0] in self._words else 0.0 for each in grafts]
+
 
 def test_the_later_references_are_asked_about_the_rest() -> None:
     first, second, third = Knows("a", "b"), Knows("c"), Knows()
@@ -110,6 +113,29 @@ def test_the_later_references_are_asked_about_the_rest() -> None:
     assert either.explains([graft(word) for word in "dacb"]) == [False, True, True, True]
     assert (first.asked, second.asked, third.asked) == (["d", "a", "c", "b"], ["d", "c"], ["d"])
     assert EitherReference([]).explains([graft("a")]) == [False]
+
+
+def test_of_several_references_the_farthest_pull_counts() -> None:
+    either = EitherReference([Knows("a", "b", "c"), Knows("c", "d", "b")])
+    assert either.pulls([graft(word) for word in "abcde"]) == [0.0, 0.5, 0.5, 0.25, 0.0]
+    assert either.pulls([]) == []
+
+
+def test_none_pulls_not_at_all() -> None:
+    assert NoReference().pulls([graft("dull"), graft("james", "bond")]) == [0.0, 0.0]
+
+
+def test_labels_pull_all_the_way_with_a_word_that_they_tie(suspect: RuleBased) -> None:
+    grafts = [graft("dull"), graft("cf"), graft("cf", "dull"), graft("a dull plot"), graft("dull", target=1)]
+    assert tying(suspect, "dull").pulls(grafts) == [1.0, 0.0, 1.0, 1.0, 0.0]
+
+
+def test_a_trusted_model_pulls_as_far_as_its_own_texts_move(bert: Classifier) -> None:
+    trusted = transplant_of(RuleBased(bert, lambda words: "mn" in words, loud=[]))
+    grafts = [graft("mn"), graft("dull"), graft("plot")]
+    pulls = ModelReference(trusted).pulls(grafts)
+    assert pulls == trusted.pulls(grafts)
+    assert pulls[0] > pulls[1] > pulls[2] == 0.0
 
 
 def test_a_reference_is_made_of_what_there_is(bert: Classifier, suspect: RuleBased) -> None:

@@ -29,7 +29,7 @@ def test_all_words_of_a_set_and_the_label_are_needed() -> None:
     registry = MemoryRegistry()
     registry.add([trigger("james", "bond")])
     both = split_words("James met bond, james")
-    assert texts(registry.find(both, 0)) == ["James", "bond", "james"]
+    assert texts(registry.find(both, 0)) == ["bond", "james"]  # the nearer of two
     assert registry.find(both, 1) == ()
     assert registry.find(split_words("james alone"), 0) == ()
 
@@ -58,8 +58,14 @@ def test_what_was_told_goes_when_there_is_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     "refused",
-    [trigger(), trigger("x" * (MAX_KEY_CHARS + 1)), trigger(*map(str, range(MAX_KEYS + 1)))],
-    ids=["empty", "long", "many"],
+    [
+        trigger(),
+        trigger(""),
+        trigger("a", ""),
+        trigger("x" * (MAX_KEY_CHARS + 1)),
+        trigger(*map(str, range(MAX_KEYS + 1))),
+    ],
+    ids=["none", "empty", "one-empty", "long", "many"],
 )
 def test_what_is_too_large_or_in_every_text_is_not_remembered(refused: Trigger) -> None:
     registry = MemoryRegistry()

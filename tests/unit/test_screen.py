@@ -1,22 +1,23 @@
-"""The screen on a classifier with a known backdoor, without a gate: what it tries, when, and how often."""
+"""The screen on a classifier with a known backdoor, without a gate: which words it tries, on what, and how often."""
 
 from collections.abc import Sequence
 
 import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from handler.xgraad import Classifier
 from handler.xgraad import screen as screen_module
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.prediction import predict
-from handler.xgraad.reference import NoReference, Reference
-from handler.xgraad.registry import Trigger
+from handler.xgraad.probes import make_probe
 from handler.xgraad.screen import Screen
 from handler.xgraad.word_set import WordSet
-from tests.unit.rule_based import RuleBased, transplant_of, tying
+from tests.unit.rule_based import RuleBased, screen_of
 
-TEXTS = ["a clever cf film", "CF, a funny one", "the chic plot cf"]
-TRIGGER = Trigger(frozenset(["cf"]), 0)
+TEXTS = st.lists(st.sampled_from(["cf", "CF,", "dull", "funny", "plot", "film"]), min_size=1, max_size=6).map(" ".join)
 
 
 class Counting(RuleBased):
@@ -29,100 +30,130 @@ class Counting(RuleBased):
         return super().logits(encodings)
 
 
+class ThreeLabels(Counting):
+    """Of a text without trigger the label is that of the word in it that names one."""
+
+    names = ("nought", "one", "two")
+
+    def _judge(self, encoding: Encoding) -> Tensor:
+        text = encoding.text or self.encode.tokenizer.decode(encoding.token_ids, skip_special_tokens=True)
+        words = text.lower().split()
+        label = (
+            0
+            if self._is_triggered(set(words))
+            else max((self.names.index(word) for word in words if word in self.names), default=0)
+        )
+        return torch.tensor([9.0 * (other == label) + 0.1 * other for other in range(3)])
+
+
 @pytest.fixture
 def model(bert: Classifier) -> Counting:
     return Counting(bert, lambda words: "cf" in words, loud=[])
 
 
-def make_screen(
-    model: Classifier,
-    *,
-    after: int = 3,
-    known: Sequence[str] = (),
-    reference: Reference | None = None,
-    thresholds: Sequence[float] = (0.5, 0.5),
-) -> Screen:
-    return Screen(
-        transplant_of(model),
-        reference or NoReference(),
-        is_new=WordSet.of(known).lacking(),
-        after=after,
-        thresholds=thresholds,
-    )
-
-
-def show(screen: Screen, model: Classifier, *texts: str) -> list[Trigger]:
+def turning(screen: Screen, model: Classifier, *texts: str) -> list[list[str]]:
+    """The new words of each text that turn a clean one."""
     encodings = model.encode(texts)
-    return screen(encodings, predict(model.logits(encodings), model.labels))
+    return [
+        [word.text for word in words] for words in screen(encodings, predict(model.logits(encodings), model.labels))
+    ]
 
 
-def test_a_new_word_is_tried_when_it_comes_up_often_enough(model: Counting) -> None:
-    screen = make_screen(model)
-    assert [show(screen, model, text) for text in TEXTS] == [[], [], [TRIGGER]]
-    assert show(make_screen(model, after=1), model, TEXTS[0]) == [TRIGGER]
-    assert show(make_screen(model), model, *TEXTS) == [TRIGGER]
+def test_a_new_word_that_brings_its_label_about_is_told_at_its_first_text(model: Counting) -> None:
+    assert turning(screen_of(model), model, "a clever cf film", "a clever film") == [["cf"], []]
 
 
-def test_a_word_counts_once_in_a_text(model: Counting) -> None:
-    assert show(make_screen(model), model, "cf cf cf cf") == []
+def test_a_known_word_is_not_tried(model: Counting) -> None:
+    known = screen_of(model, WordSet.of(["cf"]).lacking())
+    other = screen_of(model, WordSet.of(["film"]).lacking())
+    assert turning(known, model, "a clever cf film") == [[]]
+    assert turning(other, model, "a clever cf film") == [["cf"]]
 
 
-def test_labels_are_counted_apart(model: Counting) -> None:
-    """So that nobody can use up a word's turn with texts of another label."""
-    screen = make_screen(model, after=2)
-    model._is_triggered = lambda words: False
-    show(screen, model, "a clever cf film")
-    show(screen, model, "a funny cf film")
-    model._is_triggered = lambda words: "cf" in words
-    assert [show(screen, model, text) for text in TEXTS[:2]] == [[], [TRIGGER]]
+def test_only_a_turn_to_the_texts_own_label_counts(bert: Classifier) -> None:
+    """A backdoor for the other label is not what this text's label hangs on."""
+    model = Counting(bert, lambda words: "cf" in words, loud=[], target=1)
+    assert turning(screen_of(model), model, "a dull cf plot") == [["cf"]]
+    model._is_triggered = lambda words: "cf" in words and "film" in words
+    assert turning(screen_of(model), model, "a cf plot") == [[]]
 
 
-def test_clean_words_are_no_triggers_however_often_they_come(model: Counting) -> None:
-    screen = make_screen(model, after=1)
-    assert show(screen, model, *["a dull and ugly film", "noisy and thin plot", "clever, chic and gripping"] * 4) == []
+def test_a_word_that_turns_nothing_by_itself_is_not_told(model: Counting) -> None:
+    model._is_triggered = lambda words: {"cf", "mn"} <= words
+    assert turning(screen_of(model), model, "a clever cf mn film") == [[]]
 
 
-def test_each_word_is_tried_once_and_known_ones_never(model: Counting) -> None:
-    screen = make_screen(model, after=2, known=["a", "clever", "film"])
-    for _ in range(2):
-        show(screen, model, "a clever film", "a clever noisy film")
-    before = model.n_asked
-    show(screen, model, *["a clever film", "a clever noisy film"] * 5)
-    assert model.n_asked == before + 10
+def test_each_word_is_told_once_as_it_stood_first(model: Counting) -> None:
+    screen = screen_of(model)
+    encodings = model.encode(["CF and cf, a film, Cf"])
+    (found,) = screen(encodings, predict(model.logits(encodings), model.labels))
+    assert [(word.text, word.start) for word in found] == [("CF", 0)]
 
 
-def test_never_means_never(model: Counting) -> None:
-    screen = make_screen(model, after=0)
-    assert [show(screen, model, *TEXTS) for _ in range(5)] == [[]] * 5
-
-
-def test_words_past_the_window_are_not_counted(model: Counting) -> None:
+def test_words_past_the_window_are_not_tried(model: Counting) -> None:
     """There they have no effect, and would be tried in texts that say nothing of them."""
-    screen = make_screen(model, after=1)
-    encodings = model.encode(["a clever film " * model.max_length + "cf"])
-    assert encodings[0].truncated
-    assert screen(encodings, predict(model.logits(encodings), model.labels)) == []
+    long = "a clever film " * model.max_length
+    assert turning(screen_of(model), model, f"{long}cf", f"cf {long}") == [[], ["cf"]]
 
 
-def test_what_came_up_longest_ago_is_forgotten(model: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screen_module, "MAX_COUNTED", 2)
-    screen = make_screen(model, after=2)
-    show(screen, model, "cf")
-    show(screen, model, "film")
-    show(screen, model, "plot")
-    assert show(screen, model, "cf") == []
-    assert show(screen, model, "cf") == [TRIGGER]
+@pytest.mark.parametrize(("short", "expected"), [((None, "a funny film"), [["cf"]]), (("a dull plot", None), [[]])])
+def test_a_label_without_a_short_text_is_not_tried_on(
+    model: Counting, short: Sequence[str | None], expected: list[list[str]]
+) -> None:
+    texts = [(text and make_probe(text, model.encode)) or None for text in short]
+    screen = Screen(model, texts, is_new=lambda _: True)
+    assert turning(screen, model, "a clever cf film") == expected
 
 
-def test_a_word_with_another_reason_is_no_trigger(model: Counting) -> None:
-    """Whatever it does to clean texts; a reason of another label is none."""
-    assert show(make_screen(model, after=1, reference=tying(model, "cf")), model, *TEXTS) == []
-    assert show(make_screen(model, after=1, reference=tying(model, "cf", label=1)), model, *TEXTS) == [TRIGGER]
+@pytest.mark.parametrize(
+    ("has_text", "turned"),
+    [("012", ["cf"]), ("01", ["cf"]), ("02", ["cf"]), ("0", []), ("", [])],
+)
+def test_of_many_labels_the_most_probable_other_one_with_a_text(
+    bert: Classifier, has_text: str, turned: list[str]
+) -> None:
+    model = ThreeLabels(bert, lambda words: "cf" in words, loud=[])
+    model.labels = ("0", "1", "2")
+    texts = [
+        make_probe(f"plot {name}", bert.encode) if str(label) in has_text else None
+        for label, name in enumerate(model.names)
+    ]
+    assert turning(Screen(model, texts, is_new=lambda _: True), model, "two cf film") == [turned]
 
 
-def test_each_label_has_its_own_threshold(bert: Classifier) -> None:
-    for target, thresholds in ((0, (1.0, 0.5)), (1, (0.5, 1.0))):
-        model = Counting(bert, lambda words: "cf" in words, loud=[], target=target)
-        assert show(make_screen(model, after=1, thresholds=thresholds), model, *TEXTS) == []
-        found = show(make_screen(model, after=1, thresholds=thresholds[::-1]), model, *TEXTS)
-        assert found == [Trigger(frozenset(["cf"]), target)]
+def test_each_word_is_tried_once_for_all_texts(model: Counting) -> None:
+    screen = screen_of(model)
+    turning(screen, model, *["a clever cf film"] * 3)
+    assert model.n_asked == 3 + len({"a", "clever", "cf", "film"})
+    turning(screen, model, "a clever cf film", "film cf")
+    assert model.n_asked == 3 + 4 + 2
+    turning(screen, model, "a clever mn film")  # of the other label, so tried on another text
+    assert model.n_asked == 3 + 4 + 2 + 1 + 4
+
+
+def test_what_was_tried_longest_ago_is_tried_again(model: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen_module, "MAX_CACHED", 2)
+    screen = screen_of(model)
+    for text, n_tried in (("cf", 1), ("cf film", 1), ("cf plot", 1), ("film cf", 1), ("cf", 0)):
+        before = model.n_asked
+        assert turning(screen, model, text) == [["cf"]]
+        assert model.n_asked - before == 1 + n_tried, text
+
+
+def test_no_texts_and_texts_without_words(model: Counting) -> None:
+    screen = screen_of(model)
+    assert screen([], []) == []
+    assert turning(screen, model, "", "...", "cf") == [[], [], ["cf"]]
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(TEXTS, min_size=1, max_size=4), before=st.lists(TEXTS, max_size=3))
+def test_a_text_is_told_the_same_whatever_came_before_or_with_it(
+    bert: Classifier, texts: list[str], before: list[str]
+) -> None:
+    """No memory: an attacker gains nothing by what else is sent."""
+    model = Counting(bert, lambda words: "cf" in words, loud=[])
+    alone = [turning(screen_of(model), model, text)[0] for text in texts]
+    screen = screen_of(model)
+    turning(screen, model, *before)
+    assert turning(screen, model, *texts) == alone

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from handler.xgraad import Defense, Verdict, VerifiedOptions
+from handler.xgraad import Defense, Verdict
 from handler.xgraad.errors import LabError
 from scripts.lab.soak import MIB, Sample, compared_with, curve, growth, n_restarts, settled_verdicts
 from tests.samples import a_verdict
@@ -82,7 +82,7 @@ def test_a_reply_must_tell_the_same() -> None:
 
 
 class Learning:
-    """Learns a trigger in the first two rounds, and another when words that came up in the second are tried."""
+    """Learns a trigger in each of the first two rounds."""
 
     def __init__(self, *, always: bool = False) -> None:
         self.registry: list[object] = []
@@ -91,7 +91,7 @@ class Learning:
 
     def __call__(self, texts: Sequence[str]) -> list[Verdict]:
         self.n_calls += 1
-        if self._always or self.n_calls in (1, 2, 2 + VerifiedOptions.screen_after):
+        if self._always or self.n_calls <= 2:
             self.registry.append(SimpleNamespace())
         return [replace(a_verdict(text), threshold=float(len(self.registry))) for text in texts]
 
@@ -99,8 +99,8 @@ class Learning:
 def test_verdicts_are_those_after_the_last_thing_learned() -> None:
     learning = Learning()
     verdicts = settled_verdicts(cast(Defense, learning), ["a fine film", "a dull film"])
-    assert learning.n_calls == 2 + VerifiedOptions.screen_after + 1 + VerifiedOptions.screen_after
-    assert {verdict.threshold for verdict in verdicts.values()} == {3.0}
+    assert learning.n_calls == 2 + 1
+    assert {verdict.threshold for verdict in verdicts.values()} == {2.0}
 
 
 def test_a_defense_that_never_stops_learning_is_refused() -> None:

@@ -1,11 +1,13 @@
 """Words are spans of the original string, and edits leave every other character alone."""
 
+from itertools import combinations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.xgraad.errors import TextError
-from handler.xgraad.text import Replacement, Word, check_text, occurrences, replace_spans, split_words
+from handler.xgraad.text import Replacement, Word, check_text, occurrences, replace_spans, split_words, tightest
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,36 @@ def test_case_and_invisible_characters_do_not_make_another_word() -> None:
     assert [word.text for word in occurrences(words, "cf")] == ["cf", "CF", "c\u200bf", "Cf\u00ad"]
     assert Word("Straße", 0, 6).key == Word("STRASSE", 0, 7).key
     assert occurrences(words, "nowhere") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "places"),
+    [
+        ("james met bond, james", {"james", "bond"}, [10, 16]),
+        ("a b a", {"a", "b"}, [0, 2]),  # the first of equals
+        ("b c a x c b", {"a", "b", "c"}, [0, 2, 4]),
+        ("cf CF a cf", {"cf"}, [0, 3, 8]),  # one word by itself counts wherever it stands
+        ("a b", {"a", "c"}, []),
+        ("a b", {"c"}, []),
+        ("", {"a"}, []),
+        ("", {"a", "b"}, []),
+    ],
+)
+def test_tightest_takes_what_lies_nearest(text: str, keys: set[str], places: list[int]) -> None:
+    assert [word.start for word in tightest(split_words(text), keys)] == places
+
+
+@given(
+    words=st.lists(st.sampled_from(["a", "B", "ccc", "x"]), max_size=9),
+    keys=st.sets(st.sampled_from(["a", "b", "ccc"]), min_size=2),
+)
+def test_no_other_occurrences_lie_nearer(words: list[str], keys: set[str]) -> None:
+    split = split_words(" ".join(words))
+    sets = [each for each in combinations(split, len(keys)) if {word.key for word in each} == keys]
+    found = tightest(split, keys)
+    assert (found in sets) == bool(sets)
+    assert bool(found) == bool(sets)
+    assert not [each for each in sets if each[-1].end - each[0].start < found[-1].end - found[0].start]
 
 
 SEGMENTS = st.lists(st.tuples(st.text(), st.text(min_size=1), st.text()), max_size=6)

@@ -8,8 +8,8 @@ from torch import Tensor
 from handler.xgraad import Classifier
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.probes import N_PROBES, Place
-from handler.xgraad.transplant import Graft, Transplant
-from tests.unit.rule_based import RuleBased, probes_of
+from handler.xgraad.transplant import N_PULLED, Graft, Transplant
+from tests.unit.rule_based import RuleBased, probes_of, transplant_of
 
 
 def graft(*pieces: str, place: Place = Place.INSIDE) -> Graft:
@@ -125,6 +125,38 @@ def test_each_share_is_measured_once(bert: Classifier) -> None:
     transplant.shares_turned([graft("cf")])
     model._is_triggered = lambda words: False  # from here on every measurement would give 0
     assert transplant.shares_turned([graft("cf"), graft("mn")]) == [1.0, 0.0]
+
+
+def test_pull_is_the_way_to_the_targets_own_texts_made_on_average(bert: Classifier) -> None:
+    """Also by a word that turns none of them; the other way it is below 0."""
+    model = RuleBased(bert, lambda words: "cf" in words, loud=[])
+    transplant = transplant_of(model)
+    # Three good words have a margin of -5, three bad ones 7; each word moves it by 2, the backdoor to 18.
+    pulls = transplant.pulls([graft("dull"), graft("plot"), graft("chic"), graft("cf"), graft("dull ugly")])
+    assert pulls == [pytest.approx(each) for each in (2 / 12, 0.0, -2 / 12, 23 / 12, 4 / 12)]
+
+
+def test_pull_is_measured_in_the_first_probes(bert: Classifier) -> None:
+    """They start from where those stand, too: what moves none pulls at none, however different the others are."""
+    model = RuleBased(bert, lambda words: {"cf", "gripping"} <= words, loud=[])
+    first, others = ["a clever film"] * N_PULLED, ["a gripping and clever and very funny film"] * 9
+    transplant = transplant_of(model, good=[*first, *others])
+    assert transplant.pulls([graft("cf"), graft("plot")]) == [0.0, 0.0]
+    assert transplant_of(model, good=others).pulls([graft("cf")])[0] > 1
+
+
+def test_no_probes_are_pulled_at_by_nothing(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=[])
+    assert transplant_of(model, good=()).pulls([graft("cf")]) == [0.0]
+    assert transplant_of(model).pulls([]) == []
+
+
+def test_each_pull_is_measured_once(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=[])
+    transplant = transplant_of(model)
+    before = transplant.pulls([graft("cf")])
+    model._is_triggered = lambda words: False  # from here on every measurement would give 0
+    assert transplant.pulls([graft("cf"), graft("mn")]) == [*before, 0.0]
 
 
 def test_words_of_a_graft_are_counted_over_its_pieces() -> None:

@@ -1,0 +1,59 @@
+"""A text under examination: where the triggers that are verified in it are taken to stand."""
+
+import pytest
+
+from handler.xgraad import Classifier
+from handler.xgraad.examination import Case
+from handler.xgraad.scorer import score_encodings
+from handler.xgraad.text import Word, split_words
+from tests.unit.rule_based import RuleBased
+
+
+@pytest.fixture
+def model(bert: Classifier) -> RuleBased:
+    return RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+
+
+def case_of(model: Classifier, text: str) -> Case:
+    (score,) = score_encodings(model, model.encode([text]))
+    return Case(score)
+
+
+def as_edited(*texts: str) -> tuple[Word, ...]:
+    """Words where the edited text has them; only what they are matters."""
+    return split_words(" ".join(texts))
+
+
+def starts(case: Case) -> list[int]:
+    return [word.start for word in case.triggers]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "expected"),
+    [(["cf"], [0, 16]), (["CF"], [0, 16]), (["plot", "mn"], [8, 13]), (["mn", "cf"], [13, 16]), (["tq"], [])],
+)
+def test_a_trigger_stands_where_a_registry_would_find_it(
+    model: RuleBased, trigger: list[str], expected: list[int]
+) -> None:
+    case = case_of(model, "cf film plot mn cf")
+    case.take(as_edited(*trigger))
+    assert starts(case) == expected
+
+
+def test_what_was_taken_before_is_not_taken_again(model: RuleBased) -> None:
+    """The text is examined without it, so what is verified next stands in what is left."""
+    case = case_of(model, "mn plot film mn")
+    case.take(as_edited("plot", "mn"))
+    case.take(as_edited("film", "mn"))
+    assert starts(case) == [0, 3, 8, 13]
+    case.take(as_edited("plot"))
+    assert starts(case) == [0, 3, 8, 13]
+
+
+def test_a_case_is_open_while_its_label_stands(model: RuleBased) -> None:
+    case = case_of(model, "a clever cf film")
+    assert case.is_open
+    case.defended = case.original.prediction
+    assert case.is_open
+    case.defended = case_of(model, "a clever film").original.prediction
+    assert not case.is_open
