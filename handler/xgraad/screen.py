@@ -2,8 +2,8 @@
 
 The gate and the scores look at what the model does inside, which an attacker may train away. This looks at what a word
 does. It needs no memory, so it holds for the first text as for any other, and it is cheap: few words are new, the text
-is a handful of tokens, and what a word did once it does again. What turns it is put into the longer ones of the
-transplant test, and what moves those makes its own text one to examine.
+is a handful of tokens, and what a word did once it does again. A word that turns that text is no trigger for that; it
+makes its own text one to examine.
 """
 
 from collections import OrderedDict
@@ -15,14 +15,9 @@ from handler.xgraad.encoding import NO_WORD, Encoding
 from handler.xgraad.prediction import Prediction
 from handler.xgraad.probes import Piece, Place, Probe
 from handler.xgraad.text import Word
-from handler.xgraad.transplant import Graft, Transplant
 
 MAX_CACHED = 200_000
 """Words whose trial is remembered; the one tried longest ago is tried again."""
-
-
-WORTH_EXAMINING = 0.3
-"""Strength in the transplant test from which the text of a new word is examined."""
 
 
 class Trial(NamedTuple):
@@ -34,26 +29,17 @@ class Trial(NamedTuple):
 
 
 class Screen:
-    """Finds the new words that turn a short clean text and move longer ones.
+    """Finds the new words that turn a short clean text.
 
     Args:
         classifier: the suspect.
         texts: for each label a short clean text, None where there is none; see `choose_short`.
-        transplant: puts words into longer ones.
         is_new: tells of a `Word.key` whether clean texts do not have it.
     """
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        texts: Sequence[Probe | None],
-        transplant: Transplant,
-        *,
-        is_new: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, classifier: Classifier, texts: Sequence[Probe | None], *, is_new: Callable[[str], bool]) -> None:
         self._classifier = classifier
         self._texts = tuple(texts)
-        self._transplant = transplant
         self._is_new = is_new
         self._turns: OrderedDict[Trial, bool] = OrderedDict()
 
@@ -80,7 +66,7 @@ class Screen:
         return None if source is None else Trial(word.text, prediction.label_id, source)
 
     def _try(self, trials: Sequence[Trial]) -> dict[Trial, bool]:
-        """Whether each trial's text is predicted as its target, and longer ones move there as well."""
+        """Whether each trial's text is predicted as its target."""
         encode = self._classifier.encode
         rows = []
         for trial in trials:
@@ -88,10 +74,7 @@ class Screen:
             tokens = probe.with_pieces([Piece.of(trial.text, encode)], Place.INSIDE) if probe else ()
             rows.append(encode.with_template(tokens))
         predicted = self._classifier.logits(rows).argmax(dim=-1).tolist()
-        turning = [trial for trial, label in zip(trials, predicted, strict=True) if label == trial.target]
-        grafts = [Graft((each.text,), Place.INSIDE, target=each.target, source=each.source) for each in turning]
-        strengths = dict(zip(turning, self._transplant.strengths(grafts), strict=True))
-        return {trial: strengths.get(trial, 0.0) >= WORTH_EXAMINING for trial in trials}
+        return {trial: label == trial.target for trial, label in zip(trials, predicted, strict=True)}
 
 
 def _distinct_words(encoding: Encoding) -> list[Word]:
