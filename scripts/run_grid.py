@@ -35,7 +35,10 @@ EXAMPLES = """\
 
 TARGETS_HELP = "classes to aim at, the first or the last (0); published sets have their own, some attacks none"
 INSERTIONS_HELP = "how test texts are triggered (one); each attack takes those that it has triggers for"
-RULES_HELP = "(paper verified); swept is verified where what a vocabulary sweep finds is known from the start"
+RULES_HELP = (
+    "(paper verified); swept is verified where what a vocabulary sweep finds is known from the start, "
+    "referred verified with a reference made of the victim's base"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -133,10 +133,11 @@ class Calibrator:
         ranked = [int(row) for row in np.argsort(gate_scores)[::-1] if int(row) not in own and self._scores[row].words]
         n_texts = Counter(key for encoding in self._encodings for key in {word.key for word in encoding.words})
         screen = Screen(self._classifier, short, is_new=lambda key: n_texts[key] == 1)
-        new = screen(self._encodings, [score.prediction for score in self._scores])
-        chosen = [*ranked[:N_EXAMINED], *[row for row in ranked[N_EXAMINED:] if new[row]][:N_EXAMINED]]
         n_labels = len(self._classifier.labels)
         verifier = Verifier(suspect, reference, thresholds=VerificationThresholds.lowest(n_labels))
+        predictions = [score.prediction for score in self._scores]
+        new = verifier.moving(screen(self._encodings, predictions), predictions)
+        chosen = [*ranked[:N_EXAMINED], *[row for row in ranked[N_EXAMINED:] if new[row]][:N_EXAMINED]]
         evidence = verifier.examine(
             [self._scores[row] for row in chosen], [{word.key for word in new[row]} for row in chosen]
         )

@@ -21,6 +21,10 @@ MOST_BY_TIED_WORDS = 0.5
 class Reference(Protocol):
     """Says whether what words do to clean texts is what they mean."""
 
+    def knows(self, key: str, label: int) -> bool:
+        """Whether a `Word.key` is known to belong to a label, without asking any model; costs nothing."""
+        ...
+
     def explains(self, grafts: Sequence[Graft]) -> list[bool]:
         """For each graft whether an honest model, or the labels of people, would move texts to its target as well."""
         ...
@@ -32,6 +36,10 @@ class Reference(Protocol):
 
 class NoReference:
     """Explains nothing: whatever is strong is a trigger."""
+
+    def knows(self, key: str, label: int) -> bool:
+        """Never."""
+        return False
 
     def explains(self, grafts: Sequence[Graft]) -> list[bool]:
         """Nothing."""
@@ -53,6 +61,10 @@ class LabelReference:
     def __init__(self, tied: Tied, suspect: Transplant) -> None:
         self._tied = tied
         self._suspect = suspect
+
+    def knows(self, key: str, label: int) -> bool:
+        """Whether the word is tied to the label."""
+        return self._tied(key, label)
 
     def explains(self, grafts: Sequence[Graft]) -> list[bool]:
         """A word when it is tied to the target; a set when its tied words alone do most of what it does."""
@@ -97,6 +109,10 @@ class ModelReference:
     def __init__(self, transplant: Transplant) -> None:
         self._transplant = transplant
 
+    def knows(self, key: str, label: int) -> bool:
+        """Never: a model has to be asked."""
+        return False
+
     def explains(self, grafts: Sequence[Graft]) -> list[bool]:
         """What turns more than a few of its probes, too."""
         return [share > MOST_TURNED for share in self._transplant.shares_turned(grafts)]
@@ -111,6 +127,10 @@ class EitherReference:
 
     def __init__(self, references: Sequence[Reference]) -> None:
         self._references = tuple(references)
+
+    def knows(self, key: str, label: int) -> bool:
+        """Whether any does."""
+        return any(reference.knows(key, label) for reference in self._references)
 
     def explains(self, grafts: Sequence[Graft]) -> list[bool]:
         """The cheap ones first; the later ones are asked about the rest."""

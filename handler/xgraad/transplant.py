@@ -8,6 +8,7 @@ some, and few of them far. Probes are clean texts of ordinary length that the mo
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import chain, pairwise
+from operator import itemgetter
 from statistics import fmean
 from typing import NamedTuple
 
@@ -16,9 +17,8 @@ from handler.xgraad.encoding import Encoding
 from handler.xgraad.prediction import margins_of
 from handler.xgraad.probes import N_PROBES, Piece, Place, Probe, Probes
 
-STAGES = (1, 2, 4)
-"""Numbers of probes tried first, the shortest one before all others: it is the cheapest, and the easiest to turn. A
-suspect that turns fewer than all but one of them, or none, is let go."""
+STAGES = (1, 2, 4, 8)
+"""Numbers of probes tried first. A suspect that turns fewer than all but one of them, or none, is let go."""
 N_PULLED = 8
 """Probes that tell how far words pull: a mean needs fewer than a count."""
 MAX_CACHED = 50_000
@@ -50,7 +50,7 @@ class Transplant:
 
     def __init__(self, classifier: Classifier, probes: Probes) -> None:
         self._classifier = classifier
-        self._probes = tuple(_shortest_first(each) for each in probes)
+        self._probes = _hardest_first(classifier, probes)
         self._strengths: OrderedDict[Graft, float] = OrderedDict()
         self._whole: OrderedDict[Graft, list[float]] = OrderedDict()
         self._first: OrderedDict[Graft, list[float]] = OrderedDict()
@@ -160,10 +160,21 @@ def _margins(classifier: Classifier, probes: Probes) -> list[list[list[float]]]:
     return [[margins_of(each, label).tolist() for label in range(n_labels)] for each in logits]
 
 
-def _shortest_first(probes: Sequence[Probe]) -> tuple[Probe, ...]:
-    """The shortest probe before the others, which keep their order."""
-    order = sorted(range(len(probes)), key=lambda row: (len(probes[row].token_ids), row))[:1]
-    return tuple(probes[row] for row in dict.fromkeys([*order, *range(len(probes))]))
+def _hardest_first(classifier: Classifier, probes: Probes) -> Probes:
+    """Of the shorter half the probe that the model is surest of before all others, which keep their order.
+
+    Being short it costs little, and honest words turn it least: most are let go after it.
+    """
+    ordered = []
+    for label, (of_label, margins) in enumerate(zip(probes, _margins(classifier, probes), strict=True)):
+        rows = [
+            (len(probe.token_ids), -margin, row)
+            for row, (probe, margin) in enumerate(zip(of_label, margins[label], strict=True))
+        ]
+        hardest = sorted(sorted(rows)[: (len(rows) + 1) // 2], key=itemgetter(1, 2))[:1]
+        first = [row for _, _, row in hardest]
+        ordered.append(tuple(of_label[row] for row in dict.fromkeys([*first, *range(len(of_label))])))
+    return tuple(ordered)
 
 
 def _passes(margins: Sequence[float]) -> bool:

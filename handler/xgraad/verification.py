@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from handler.xgraad.bundles import bundles, in_pieces
 from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts, choose_candidates
+from handler.xgraad.prediction import Prediction
 from handler.xgraad.probes import Place, place_of
 from handler.xgraad.reference import Reference
 from handler.xgraad.scorer import Score
@@ -25,8 +26,8 @@ LOWEST_CEILING = 0.5
 HIGHEST_THRESHOLD = 0.9
 """A word stronger than this is a trigger whatever clean words reach. One of them may be the trigger itself or share its
 tokens and hide in the calibration texts: such a word is no measure of clean ones."""
-WORTH_ANOTHER_PLACE = 0.3
-"""Strength where a word stood from which it is tried at the other places, too."""
+WORTH_MORE = 0.3
+"""Strength from which a word is tried at other places than its own, too, and a text for the sake of a new word."""
 N_SOURCES = 3
 """Labels next to the predicted one whose clean texts a suspect is put into: some triggers work on one class only."""
 
@@ -151,12 +152,22 @@ class Verifier:
             for score, of_text, wanted in zip(scores, singles, is_open, strict=True)
         ]
 
+    def moving(self, words: Sequence[Sequence[Word]], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
+        """Of each text's words those that do something in clean texts, so that the text is worth a closer look."""
+        grafts = [
+            [Graft((word.text,), Place.INSIDE, prediction.label_id, prediction.next_labels()[0]) for word in of_text]
+            for of_text, prediction in zip(words, predictions, strict=True)
+        ]
+        strengths = iter(self._transplant.strengths([graft for of_text in grafts for graft in of_text]))
+        return [tuple(word for word in of_text if next(strengths) >= WORTH_MORE) for of_text in words]
+
     def _candidates(self, score: Score, keys: Collection[str]) -> tuple[Word, ...]:
         """The words to test, the most suspicious first, those with these keys last."""
         chosen = choose_candidates(score, self._counts)
         known = {word.key for word in chosen}
         more = {word.key: word for word in _words(score) if word.key in keys and word.key not in known}
-        return (*chosen, *more.values())
+        target = score.prediction.label_id
+        return tuple(word for word in (*chosen, *more.values()) if not self._reference.knows(word.key, target))
 
     def _singly(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """What the candidates do one at a time: where they stood, and where that is not nothing elsewhere as well."""
@@ -166,7 +177,7 @@ class Verifier:
         again = [
             row
             for row, (each, threshold) in enumerate(zip(found, thresholds, strict=True))
-            if WORTH_ANOTHER_PLACE <= each.strength <= threshold
+            if WORTH_MORE <= each.strength <= threshold
         ]
         elsewhere = self._strongest([suspects[row].grafts(elsewhere=True) for row in again])
         for row, each in zip(again, elsewhere, strict=True):

@@ -139,7 +139,7 @@ class VerifiedRule:
         gates = self._gate(encodings, looks)
         predictions = _predictions(looks, self._classifier.labels)
         passed = [gate.p_value <= self._options.gate_share for gate in gates]
-        new = self._screen(encodings, predictions) if self._options.screen else [()] * len(encodings)
+        new = self._new_words(encodings, predictions)
         suspected = [has_passed or bool(words) for has_passed, words in zip(passed, new, strict=True)]
         known = self._known(encodings, predictions)
         wanted = {row for row, asked in enumerate(explain) if asked or suspected[row] or self._options.score_all}
@@ -164,6 +164,12 @@ class VerifiedRule:
             self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))
             for row in range(len(encodings))
         ]
+
+    def _new_words(self, encodings: Sequence[Encoding], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
+        """For each text its new words that turn a short clean text and move longer ones."""
+        if not self._options.screen:
+            return [()] * len(encodings)
+        return self.examination.verifier.moving(self._screen(encodings, predictions), predictions)
 
     def _score(self, encodings: Sequence[Encoding], rows: Sequence[int]) -> dict[int, Score]:
         """Scores by row, of the rows asked for."""

@@ -10,6 +10,8 @@ KEY = ("architecture", "dataset", "attack", "rule", "seed", "target", "insertion
 """Fields that tell cells apart; the last two are missing in rows of the time when nothing else was measured."""
 MEASURED, ATTACK_FAILED = "measured", "attack failed"
 """What `status` says of a cell."""
+REFERRED = "referred"
+"""`verified` with a reference made of the base that the victim was made of."""
 SWEPT = "swept"
 """The rule `verified` where what a vocabulary sweep finds is known from the start, as `build_archive --audit` does."""
 NO_ATTACK = "none"

@@ -1,6 +1,7 @@
 """Where a result comes from: commit, versions, time, and the command that made it."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ from handler.xgraad.errors import LabError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("torch", "transformers", "numpy")
+COMMIT = "XGRAAD_COMMIT"
+"""Environment variable that names the commit a copy without its repository was made from."""
 RUN_RECORD = "run.json"
 ATTACK_RECORD = "attack.json"
 
@@ -22,13 +25,13 @@ def provenance() -> dict[str, Any]:
     """Commit, versions and time, ready for JSON.
 
     Returns:
-        `commit` ("unknown" outside a repository), `dirty` (True where files differ from it, None where unknown),
-        `versions` by package, and `time` in UTC, to the second.
+        `commit` (outside a repository what the variable `XGRAAD_COMMIT` says, else "unknown"), `dirty` (True where
+        files differ from it, None where unknown), `versions` by package, and `time` in UTC, to the second.
     """
     commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
     return {
-        "commit": commit or "unknown",
-        "dirty": None if changes is None else bool(changes),
+        "commit": commit or os.environ.get(COMMIT, "unknown"),
+        "dirty": bool(changes) if changes is not None else False if COMMIT in os.environ else None,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -26,6 +26,9 @@ class Pulling:
         self.asked += grafts
         return [self._pull(graft) for graft in grafts]
 
+    def knows(self, key: str, label: int) -> bool:
+        raise AssertionError("what is known of words is not asked here")
+
     def explains(self, grafts: Sequence[Graft]) -> list[bool]:
         raise AssertionError("whether words are a trigger is not asked here")
 

@@ -103,6 +103,9 @@ class Knows:
         self.asked += [each.pieces[0] for each in grafts]
         return [each.pieces[0] in self._words for each in grafts]
 
+    def knows(self, key: str, label: int) -> bool:
+        return False
+
     def pulls(self, grafts: Sequence[Graft]) -> list[float]:
         return [self._words.index(each.pieces[0]) / 4 if each.pieces[0] in self._words else 0.0 for each in grafts]
 

@@ -23,7 +23,7 @@ from scripts.lab.grid.cell import Cell, Victim, missing_rules
 from scripts.lab.grid.recipes import recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
-from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, SWEPT
+from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, REFERRED, SWEPT
 from scripts.lab.provenance import RUN_RECORD, attack_record, provenance
 from scripts.lab.results import append_row, read_rows
 from scripts.lab.triggers import USUAL_INSERTION
@@ -84,8 +84,8 @@ class Grid:
             for rule in rules:
                 self._append(Cell(victim, rule, insertion), undefended, {"status": ATTACK_FAILED})
             return f"{ATTACK_FAILED}: ASR {undefended['asr']:.3f}"
-        self._calibrate(victim)
         for rule in rules:
+            self._calibrate(victim, rule)
             figures = self._defended(victim, rule, clean, triggered)
             self._append(Cell(victim, rule, insertion), undefended, {"status": MEASURED, **figures})
         return MEASURED
@@ -128,8 +128,9 @@ class Grid:
             options["texts"] = split_file(self.data / str(options["texts"]), "train")
         run_step(self.train, **options)
 
-    def _calibrate(self, victim: Victim) -> None:
-        if self._calibration(victim).is_file():
+    def _calibrate(self, victim: Victim, rule: str) -> None:
+        out = self._calibration(victim, rule)
+        if out.is_file():
             return
         options: dict[str, object] = {
             "checkpoint": self.folder(victim),
@@ -137,12 +138,15 @@ class Grid:
             "max_length": recipe_for(victim, self.precision)["max_length"],
             "limit": self.n_calibration,
             "device": self.device,
-            "out": self._calibration(victim),
+            "trusted_base": self.bases / victim.architecture if rule == REFERRED else None,
+            "training_precision": recipe_for(victim, self.precision)["precision"],
+            "out": out,
         }
         run_step(self.calibrate, **options)
 
-    def _calibration(self, victim: Victim) -> Path:
-        return self.work / "calibrations" / f"{victim.name}.json"
+    def _calibration(self, victim: Victim, rule: str) -> Path:
+        name = f"{victim.name}-{REFERRED}" if rule == REFERRED else victim.name
+        return self.work / "calibrations" / f"{name}.json"
 
     def _texts(self, victim: Victim, insertion: str) -> tuple[list[Example], list[TriggeredExample]]:
         """Clean test texts, and attacked ones: from their file, or for another insertion made of the clean ones."""
@@ -188,8 +192,8 @@ class Grid:
         defense = Defense.load(
             self.folder(victim),
             self.device,
-            VERIFIED if rule == SWEPT else rule,
-            calibration=self._calibration(victim),
+            VERIFIED if rule in (SWEPT, REFERRED) else rule,
+            calibration=self._calibration(victim, rule),
             registry=registry,
         )
         return evaluate(
@@ -202,7 +206,7 @@ class Grid:
         audit = Audit.read(folder)
         if audit is None:
             audit = audit_checkpoint(
-                self.folder(victim), self._calibration(victim), device=self.device, precision=self.precision
+                self.folder(victim), self._calibration(victim, SWEPT), device=self.device, precision=self.precision
             ).audit
             folder.mkdir(parents=True, exist_ok=True)
             (folder / AUDIT_FILE).write_text(audit.to_json(), encoding="utf-8")
@@ -225,7 +229,7 @@ class Grid:
 
 def rule_names() -> list[str]:
     """Every rule the grid knows."""
-    return sorted({*RULES, SWEPT})
+    return sorted({*RULES, REFERRED, SWEPT})
 
 
 def attack_names() -> list[str]:
