@@ -88,7 +88,7 @@ XGRAAD: dict[str, set[str]] = {
     "screen": {"classifier", "encoding", "prediction", "probes", "text"},
     "thresholds": {"conformal", "scorer"},
     "bundles": {"text"},
-    "verification": {"bundles", "candidates", "probes", "reference", "scorer", "text", "transplant"},
+    "verification": {"bundles", "candidates", "prediction", "probes", "reference", "scorer", "text", "transplant"},
     "trusted_model": {"classifier", "errors", "fingerprint", "probes", "transplant"},
     "calibration": {
         "errors",

@@ -104,7 +104,7 @@ class Knows:
         return [each.pieces[0] in self._words for each in grafts]
 
     def knows(self, key: str, label: int) -> bool:
-        return False
+        return (key, label) == (self._words[0], 1)
 
     def pulls(self, grafts: Sequence[Graft]) -> list[float]:
         return [self._words.index(each.pieces[0]) / 4 if each.pieces[0] in self._words else 0.0 for each in grafts]
@@ -122,6 +122,18 @@ def test_of_several_references_the_farthest_pull_counts() -> None:
     either = EitherReference([Knows("a", "b", "c"), Knows("c", "d", "b")])
     assert either.pulls([graft(word) for word in "abcde"]) == [0.0, 0.5, 0.5, 0.25, 0.0]
     assert either.pulls([]) == []
+
+
+def test_words_are_known_by_labels_alone(suspect: RuleBased) -> None:
+    """A model would have to be asked; it is not."""
+    labels, model = tying(suspect, "dull"), ModelReference(transplant_of(suspect))
+    asked = [("dull", 0), ("dull", 1), ("cf", 0)]
+    for reference, known in ((labels, [True, False, False]), (model, [False] * 3), (NoReference(), [False] * 3)):
+        assert [reference.knows(*each) for each in asked] == known
+        assert [EitherReference([model, reference]).knows(*each) for each in asked] == known
+    assert not EitherReference([]).knows("dull", 0)
+    either = EitherReference([Knows("a"), Knows("b")])
+    assert [either.knows(key, 1) for key in "abc"] == [True, True, False]
 
 
 def test_none_pulls_not_at_all() -> None:

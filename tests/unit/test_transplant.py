@@ -86,8 +86,16 @@ def test_words_that_barely_turn_every_probe_together_are_strong(bert: Classifier
     assert weak.strengths([graft("thin", "dull")]) == [1.0]
 
 
-def test_the_shortest_probe_comes_first_and_may_be_the_last(bert: Classifier) -> None:
-    """A word that does not turn it is let go, whatever the others would say."""
+@pytest.mark.parametrize(
+    ("others", "asked_at_first"),
+    [
+        ({"chic", "dull"}, [1, 0, 0, 0, 0]),  # a word that does not turn it is let go, whatever the others would say
+        ({"gripping"}, [1, 1, 1, 0, 0]),
+    ],
+)
+def test_the_surest_of_the_shorter_probes_comes_first(
+    bert: Classifier, others: set[str], asked_at_first: list[int]
+) -> None:
     asked = []
 
     class Recording(RuleBased):
@@ -95,12 +103,12 @@ def test_the_shortest_probe_comes_first_and_may_be_the_last(bert: Classifier) ->
             asked.append(len(encodings))
             return super().logits(encodings)
 
-    model = Recording(bert, lambda words: {"cf", "chic"} <= words, loud=[])
-    probes = probes_of(model, good=("a clever and funny and chic film", "a funny film", "a chic and clever plot"))
-    transplant = Transplant(model, probes)
+    model = Recording(bert, lambda words: "cf" in words and bool(words & others), loud=[])
+    good = ("a clever and funny and chic film of note", "a chic film", "a clever and gripping plot")
+    transplant = transplant_of(model, good=good)
     asked.clear()
-    assert transplant.strengths([graft("cf")]) == [0.0]
-    assert asked == [1, 0, 0, 0]
+    transplant.strengths([graft("cf")])
+    assert asked == asked_at_first
 
 
 @pytest.mark.parametrize("n_resisting", [0, 6, N_PROBES])
@@ -139,7 +147,7 @@ def test_pull_is_the_way_to_the_targets_own_texts_made_on_average(bert: Classifi
 def test_pull_is_measured_in_the_first_probes(bert: Classifier) -> None:
     """They start from where those stand, too: what moves none pulls at none, however different the others are."""
     model = RuleBased(bert, lambda words: {"cf", "gripping"} <= words, loud=[])
-    first, others = ["a clever film"] * N_PULLED, ["a gripping and clever and very funny film"] * 9
+    first, others = ["a clever film"] * (N_PULLED + 1), ["a gripping and clever and very funny film"] * N_PULLED
     transplant = transplant_of(model, good=[*first, *others])
     assert transplant.pulls([graft("cf"), graft("plot")]) == [0.0, 0.0]
     assert transplant_of(model, good=others).pulls([graft("cf")])[0] > 1
