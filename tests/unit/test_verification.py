@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from handler.xgraad import Classifier
+from handler.xgraad.prediction import predict
 from handler.xgraad.probes import N_PROBES, Place
 from handler.xgraad.reference import NoReference, Reference
 from handler.xgraad.scorer import score_encodings
@@ -14,6 +15,7 @@ from handler.xgraad.transplant import Graft, Transplant
 from handler.xgraad.verification import (
     HIGHEST_THRESHOLD,
     LOWEST_CEILING,
+    WORTH_MORE,
     Evidence,
     Measured,
     VerificationThresholds,
@@ -123,6 +125,46 @@ def test_a_word_that_labels_tie_to_the_class_is_no_trigger(bert: Classifier) -> 
     assert triggers(verifier_of(model, reference=tying(model, "cf")), model, f"cf {TEXT}") == []
     assert triggers(verifier_of(model, reference=tying(model, "cf", label=1)), model, f"cf {TEXT}") == [{"cf"}]
     assert triggers(verifier_of(model, reference=tying(model, "film")), model, f"cf {TEXT}") == [{"cf"}]
+
+
+def test_a_word_that_labels_know_is_not_tried_at_all(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf", "film"])
+    for reference, tried in ((tying(model, "cf"), False), (tying(model, "cf", label=1), True), (NoReference(), True)):
+        transplant = ByPlace(start=0.0, inside=0.0, end=0.0)
+        verifier = Verifier(cast(Transplant, transplant), reference, thresholds=equal_thresholds(0.5))
+        verifier.examine(score_encodings(model, model.encode(["a clever cf film"])))
+        assert (("cf",) in [graft.pieces for graft in transplant.asked]) is tried
+        assert ("film",) in [graft.pieces for graft in transplant.asked]
+
+
+def test_new_words_are_tested_whatever_their_scores(bert: Classifier) -> None:
+    """An attacker may train a trigger's scores away."""
+    loud = [f"word{number}" for number in range(9)]
+    model = RuleBased(bert, lambda words: "cf" in words, loud=loud)
+    scores = score_encodings(model, model.encode([f"{' '.join(loud)} cf film", f"{' '.join(loud)} plot"]))
+    verifier = verifier_of(model)
+    assert verifier.triggers(scores) == [(), ()]
+    (((found,),), none) = verifier.triggers(scores, [{"cf"}, {"cf", "plot"}])
+    assert (found.key, none) == ("cf", ())
+    assert verifier_of(model, reference=tying(model, "cf")).triggers(scores, [{"cf"}, ()]) == [(), ()]
+
+
+def test_words_that_do_something_in_clean_texts_are_moving(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words or ("mn" in words and "film" not in words), loud=[])
+    encodings = model.encode(["a clever cf mn tq plot", "a clever film", "dull cf"])
+    words = [[word for word in encoding.words if word.text in ("cf", "mn", "tq", "dull")] for encoding in encodings]
+    found = verifier_of(model).moving(words, predict(model.logits(encodings), model.labels))
+    assert [[word.text for word in of_text] for of_text in found] == [["cf"], [], ["cf"]]
+    assert verifier_of(model).moving([], []) == []
+
+
+@pytest.mark.parametrize(("strength", "moves"), [(WORTH_MORE, True), (WORTH_MORE - 0.01, False)])
+def test_a_word_that_does_little_is_not_moving(bert: Classifier, strength: float, *, moves: bool) -> None:
+    transplant = ByPlace(start=1.0, inside=strength, end=1.0)
+    verifier = Verifier(cast(Transplant, transplant), NoReference(), thresholds=equal_thresholds(0.9))
+    encodings = bert.encode(["cf"])
+    found = verifier.moving([encodings[0].words], predict(bert.logits(encodings), bert.labels))
+    assert found == [encodings[0].words if moves else ()]
 
 
 def test_each_label_has_its_own_threshold(bert: Classifier) -> None:
