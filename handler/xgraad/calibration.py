@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,6 +51,29 @@ class Calibration(BaseModel):
     """What people's labels say of them."""
     reference: TrustedModel | None = None
     """The trusted model that lies beside this file, where there is one."""
+
+    def require_fit(self, *, n_labels: int, n_tokens: int) -> None:
+        """Refuse to go on with parts that are not of a model of so many labels and tokens: some text would fail.
+
+        Raises:
+            CalibrationError: names the part, what it must have, and what it has.
+        """
+        parts = {
+            "gate.margins": self.gate.margins,
+            "probes": self.probes,
+            "short": self.short,
+            "verification.single": self.verification.single,
+            "verification.together": self.verification.together,
+        }
+        for name, part in parts.items():
+            if len(part) != n_labels:
+                rule = f"{name} must have an entry for each of the {n_labels} labels, has {len(part)}"
+                raise CalibrationError(f"{FILE_NAME}: {rule}; make it with scripts.calibrate")
+        for name, probes in {"probes": chain(*self.probes), "short": filter(None, self.short)}.items():
+            highest = max((token for probe in probes for token in probe.all_tokens()), default=0)
+            if highest >= n_tokens:
+                rule = f"{name}: tokens must be below {n_tokens}, the size of the vocabulary, one is {highest}"
+                raise CalibrationError(f"{FILE_NAME}: {rule}; make it with scripts.calibrate")
 
     def to_json(self) -> str:
         """Strict JSON (no NaN), keys in a fixed order, lists of numbers on one line."""

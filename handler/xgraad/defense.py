@@ -110,6 +110,7 @@ class Defense:
         max_length, precision = fitted.fingerprint.max_length, fitted.fingerprint.precision
         classifier = Classifier.load(folder, device=device, max_length=max_length, precision=precision)
         fitted.fingerprint.require(fingerprint(folder, max_length=max_length, precision=precision))
+        fitted.require_fit(n_labels=len(classifier.labels), n_tokens=classifier.model.config.vocab_size)
         audit = Audit.read(folder)
         neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
         registry = MemoryRegistry() if registry is None else registry  # an empty one is false

@@ -61,6 +61,10 @@ class Probe(BaseModel):
         """The text itself."""
         return (*chain(*self.words), *self.closing)
 
+    def all_tokens(self) -> tuple[int, ...]:
+        """Every token that may be part of it, in whatever form."""
+        return (*self.token_ids, *self.opening)
+
     def with_pieces(self, pieces: Sequence[Piece], place: Place) -> tuple[int, ...]:
         """The text with the pieces put in: one where its place says, several spread over the text.
 

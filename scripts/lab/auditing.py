@@ -111,6 +111,7 @@ def audit_checkpoint(
     max_length, served = fitted.fingerprint.max_length, fitted.fingerprint.precision
     classifier = Classifier.load(checkpoint, device=device, max_length=max_length, precision=served)
     fitted.fingerprint.require(fingerprint(checkpoint, max_length=max_length, precision=served))
+    fitted.require_fit(n_labels=len(classifier.labels), n_tokens=classifier.model.config.vocab_size)
     screening = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
     record = fitted.reference
     trusted = record.load(folder_beside(calibration), device=device) if record else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handler.xgraad import Calibration
+from handler.xgraad import Calibration, Defense
 from handler.xgraad.errors import CalibrationError
 from tests.conftest import CLEAN_TEXTS
 
@@ -103,6 +103,42 @@ def test_a_wrong_field_is_named(calibration: Calibration, path: str, value: Any,
         del inner[last]
     with pytest.raises(CalibrationError, match=rf"calibration\.json: {where}: .*; make it with scripts\.calibrate"):
         Calibration.from_json(json.dumps(content))
+
+
+WORD: dict[str, Any] = {"words": [[7]], "opening": [7], "closing": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "rule"),
+    [
+        ("short", [], "short must have an entry for each of the 2 labels, has 0"),
+        ("short", [None] * 3, "short must have an entry for each of the 2 labels, has 3"),
+        ("probes", [[WORD]], "probes must have an entry for each of the 2 labels, has 1"),
+        ("verification.single", [0.5], "verification.single must have an entry for each of the 2 labels, has 1"),
+        ("verification.together", [], "verification.together must have an entry for each of the 2 labels, has 0"),
+        ("gate.margins", [[1.0]], "gate.margins must have an entry for each of the 2 labels, has 1"),
+        ("probes", [[], [WORD | {"words": [[99]]}]], "probes: tokens must be below 99, .*, one is 99"),
+        ("probes", [[WORD | {"opening": [100]}], []], "probes: tokens must be below 99, .*, one is 100"),
+        ("short", [WORD | {"closing": [99]}, None], "short: tokens must be below 99, .*, one is 99"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_named(calibration: Calibration, path: str, value: Any, rule: str) -> None:
+    """A text would fail on it, long after the model was loaded."""
+    content = document(calibration) | {"probes": [[], [WORD]], "short": [WORD, None]}
+    Calibration.from_json(json.dumps(content)).require_fit(n_labels=2, n_tokens=99)
+    *outer, last = path.split(".")
+    (content[outer[0]] if outer else content)[last] = value
+    with pytest.raises(CalibrationError, match=rf"^calibration\.json: {rule}; make it with scripts\.calibrate$"):
+        Calibration.from_json(json.dumps(content)).require_fit(n_labels=2, n_tokens=99)
+
+
+def test_what_does_not_fit_the_model_is_not_loaded(calibration: Calibration, damaged: Path) -> None:
+    path = damaged / "calibration.json"
+    path.write_text(calibration.model_copy(update={"short": ()}).to_json())
+    with pytest.raises(CalibrationError, match="short must have an entry for each of the 2 labels, has 0"):
+        Defense.load(damaged)
+    path.write_text(calibration.to_json())
+    Defense.load(damaged)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "NaN", "[" * 100_000, "\x00"])
