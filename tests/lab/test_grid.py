@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from handler.xgraad import Calibration
 from handler.xgraad.audit import AuditedTrigger
 from handler.xgraad.errors import LabError
 from scripts import run_grid
@@ -95,6 +96,18 @@ def test_a_phrase_that_aims_at_the_last_class_is_tried_together_and_scattered(
     assert [len(texts) for texts in attacked] == [together["n_triggered"], scattered["n_triggered"]] == [20, 20]
     assert all({"james", "bond"} <= set(row.text.split()) and row.label == 0 for texts in attacked for row in texts)
     assert [np.mean(["james bond" in row.text for row in texts]) < 0.5 for texts in attacked] == [False, True]
+
+
+def test_a_referred_cell_has_a_reference_of_its_victims_base(options: list[str], tmp_path: Path) -> None:
+    assert run(options, "--attacks", "badnets", "--rules", "paper", "referred") == Exit.DONE
+    rows = read_rows(tmp_path / "rows.jsonl")
+    assert [row["rule"] for row in rows] == ["paper", "referred"]
+    assert rows[0]["asr_undefended"] == rows[1]["asr_undefended"] >= 0.9
+    files = (tmp_path / "work/calibrations").glob("*.json")
+    references = {path.stem: Calibration.read(path).reference for path in files}
+    assert references.pop(BADNETS.name) is None
+    ((name, reference),) = references.items()
+    assert (name, reference and reference.base) == (f"{BADNETS.name}-referred", "bert")
 
 
 def test_a_sweep_is_kept_and_its_triggers_are_known(
