@@ -15,7 +15,7 @@ from handler.xgraad.word_set import WordSet
 
 PIECE_LENGTH = 4
 """Characters of a piece."""
-LEAST_TEXTS = 2
+LEAST_TEXTS = 3
 """Texts of a class that must have the word, and"""
 LEAST_LOG_ODDS = 0.7
 """how much likelier, in log odds, a text of the class must have it than one of the others: two to one."""

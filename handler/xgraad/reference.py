@@ -86,8 +86,10 @@ class LabelReference:
         ]
 
     def pulls(self, grafts: Sequence[Graft]) -> list[float]:
-        """All the way where a word is tied to the target: how far, labels do not say."""
-        return [0.0 if self._honest_part(graft) is None else 1.0 for graft in grafts]
+        """As far as the tied words alone move the suspect's own clean texts."""
+        parts = [self._honest_part(graft) for graft in grafts]
+        pulls = iter(self._suspect.pulls([part for part in parts if part]))
+        return [next(pulls) if part else 0.0 for part in parts]
 
     def _honest_part(self, graft: Graft) -> Graft | None:
         """The graft with nothing but its tied words; None where it has none."""
@@ -122,32 +124,10 @@ class ModelReference:
         return self._transplant.pulls(grafts)
 
 
-class EitherReference:
-    """Explains what any of several references explains."""
-
-    def __init__(self, references: Sequence[Reference]) -> None:
-        self._references = tuple(references)
-
-    def knows(self, key: str, label: int) -> bool:
-        """Whether any does."""
-        return any(reference.knows(key, label) for reference in self._references)
-
-    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
-        """The cheap ones first; the later ones are asked about the rest."""
-        explained = [False] * len(grafts)
-        for reference in self._references:
-            open_rows = [row for row, is_explained in enumerate(explained) if not is_explained]
-            answers = reference.explains([grafts[row] for row in open_rows])
-            for row, answer in zip(open_rows, answers, strict=True):
-                explained[row] = answer
-        return explained
-
-    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
-        """The farthest of all."""
-        return [max(each) for each in zip(*(reference.pulls(grafts) for reference in self._references), strict=True)]
-
-
 def make_reference(tied: Tied, suspect: Transplant, trusted: Transplant | None) -> Reference:
-    """People's labels, and where there is one a trusted model."""
-    labels = LabelReference(tied, suspect)
-    return EitherReference([labels, ModelReference(trusted)]) if trusted else labels
+    """A trusted model where there is one, else people's labels.
+
+    Not both: a word may be tied to a class by chance, or by choice of an attacker who knows what people say, and what a
+    trusted model makes of it is the better evidence.
+    """
+    return ModelReference(trusted) if trusted else LabelReference(tied, suspect)

@@ -8,7 +8,6 @@ some, and few of them far. Probes are clean texts of ordinary length that the mo
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import chain, pairwise
-from operator import itemgetter
 from statistics import fmean
 from typing import NamedTuple
 
@@ -50,14 +49,16 @@ class Transplant:
 
     def __init__(self, classifier: Classifier, probes: Probes) -> None:
         self._classifier = classifier
-        self._probes = _hardest_first(classifier, probes)
+        margins = _margins(classifier, probes)
+        self._probes = _first(probes, margins, rank=0.5)
+        self._of_sets = _first(probes, margins, rank=1.0)
+        """Several words turn an ordinary probe easily by what they mean, so sets are tried on the surest first."""
         self._strengths: OrderedDict[Graft, float] = OrderedDict()
         self._whole: OrderedDict[Graft, list[float]] = OrderedDict()
         self._first: OrderedDict[Graft, list[float]] = OrderedDict()
         """The target's margins in all probes, and in the first `N_PULLED` of them, of grafts that were asked about."""
-        margins = _margins(classifier, self._probes)
-        self._starts = [[fmean(each[:N_PULLED]) if each else 0.0 for each in of_label] for of_label in margins]
-        """For each label of probes the mean margin that each label has in the first of them."""
+        self._starts = [[fmean(each) if each else 0.0 for each in of_label] for of_label in margins]
+        """For each label of probes the mean margin that each label has in them."""
         self.own_margins = _own_margins(margins)
         """For each label the least margin among its own probes; the mean of the others' for one without probes. Known
         from the start, so that no request waits for them."""
@@ -130,9 +131,13 @@ class Transplant:
 
     def _measure(self, grafts: Sequence[Graft], *, first: int, last: int) -> dict[Graft, list[float]]:
         """For each graft the target's margin in each of the probes from `first` to `last`; all grafts in one batch."""
-        grafted = {graft: self._grafted(graft, self._probes[graft.source][first:last]) for graft in grafts}
+        grafted = {graft: self._grafted(graft, self._ordered(graft)[first:last]) for graft in grafts}
         logits = self._classifier.logits([*chain(*grafted.values())]).split([len(each) for each in grafted.values()])
         return {graft: margins_of(part, graft.target).tolist() for graft, part in zip(grafted, logits, strict=True)}
+
+    def _ordered(self, graft: Graft) -> Sequence[Probe]:
+        """The source's probes in the order in which they are tried."""
+        return (self._probes if graft.n_words == 1 else self._of_sets)[graft.source]
 
     def _grafted(self, graft: Graft, probes: Sequence[Probe]) -> list[Encoding]:
         """The probes with the graft in them."""
@@ -160,20 +165,24 @@ def _margins(classifier: Classifier, probes: Probes) -> list[list[list[float]]]:
     return [[margins_of(each, label).tolist() for label in range(n_labels)] for each in logits]
 
 
-def _hardest_first(classifier: Classifier, probes: Probes) -> Probes:
-    """Of the shorter half the probe that the model is surest of before all others, which keep their order.
+def _first(probes: Probes, margins: Sequence[Sequence[Sequence[float]]], *, rank: float) -> Probes:
+    """Of the shorter half the probe of this rank by margin before all others, which keep their order.
 
-    Being short it costs little, and honest words turn it least: most are let go after it.
+    Being short it costs little, and most suspects are let go after it.
+
+    Args:
+        probes: by label.
+        margins: of the probes as they are, see `_margins`.
+        rank: 0 for the one that the model is least sure of, 1 for the surest.
     """
     ordered = []
-    for label, (of_label, margins) in enumerate(zip(probes, _margins(classifier, probes), strict=True)):
-        rows = [
-            (len(probe.token_ids), -margin, row)
-            for row, (probe, margin) in enumerate(zip(of_label, margins[label], strict=True))
-        ]
-        hardest = sorted(sorted(rows)[: (len(rows) + 1) // 2], key=itemgetter(1, 2))[:1]
-        first = [row for _, _, row in hardest]
-        ordered.append(tuple(of_label[row] for row in dict.fromkeys([*first, *range(len(of_label))])))
+    for label, of_label in enumerate(probes):
+        by_length = sorted(range(len(of_label)), key=[len(probe.token_ids) for probe in of_label].__getitem__)
+        shorter = sorted(by_length[: (len(by_length) + 1) // 2], key=margins[label][label].__getitem__)
+        place = round(rank * (len(shorter) - 1))
+        ordered.append(
+            tuple(of_label[row] for row in dict.fromkeys([*shorter[place : place + 1], *range(len(of_label))]))
+        )
     return tuple(ordered)
 
 

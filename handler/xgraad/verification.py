@@ -155,23 +155,30 @@ class Verifier:
     def moving(self, words: Sequence[Sequence[Word]], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
         """Of each text's words those that do something in clean texts, so that the text is worth a closer look."""
         grafts = [
-            [Graft((word.text,), Place.INSIDE, prediction.label_id, prediction.next_labels()[0]) for word in of_text]
+            [
+                [Graft((word.text,), place, prediction.label_id, prediction.next_labels()[0]) for place in Place]
+                for word in of_text
+            ]
             for of_text, prediction in zip(words, predictions, strict=True)
         ]
-        strengths = iter(self._transplant.strengths([graft for of_text in grafts for graft in of_text]))
-        return [tuple(word for word in of_text if next(strengths) >= WORTH_MORE) for of_text in words]
+        found = iter(self._strongest([of_word for of_text in grafts for of_word in of_text]))
+        return [tuple(word for word in of_text if next(found).strength >= WORTH_MORE) for of_text in words]
 
     def _candidates(self, score: Score, keys: Collection[str]) -> tuple[Word, ...]:
         """The words to test, the most suspicious first, those with these keys last."""
         chosen = choose_candidates(score, self._counts)
         known = {word.key for word in chosen}
         more = {word.key: word for word in _words(score) if word.key in keys and word.key not in known}
-        target = score.prediction.label_id
-        return tuple(word for word in (*chosen, *more.values()) if not self._reference.knows(word.key, target))
+        return (*chosen, *more.values())
 
     def _singly(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """What the candidates do one at a time: where they stood, and where that is not nothing elsewhere as well."""
-        suspects = [_Suspect(score, (word,)) for score, words in zip(scores, candidates, strict=True) for word in words]
+        suspects = [
+            _Suspect(score, (word,))
+            for score, words in zip(scores, candidates, strict=True)
+            for word in words
+            if not self._reference.knows(word.key, score.prediction.label_id)
+        ]
         thresholds = [self._thresholds.single[each.target] for each in suspects]
         found = self._strongest([each.grafts() for each in suspects])
         again = [
@@ -203,13 +210,18 @@ class Verifier:
         return _by_text(scores, left, self._measured(left, grafts, kept))
 
     def _pruned(self, suspect: "_Suspect", threshold: float) -> "_Suspect | None":
-        """Without the words that have a reason of their own, and then without those it does not need.
+        """The words that it needs to be strong, without those that are so alone.
 
-        None where it is no longer strong without the former, or where one word is left, which was tested alone.
+        None where little is left without its honest words, or one word, which was tested alone.
         """
         alone = [suspect.only([word]) for word in suspect.words]
-        explained = self._reference.explains([each.grafts()[0] for each in alone])
-        left = [word for word, is_explained in zip(suspect.words, explained, strict=True) if not is_explained]
+        honest = self._reference.explains([each.grafts()[0] for each in alone])
+        rest = [word for word, is_honest in zip(suspect.words, honest, strict=True) if not is_honest]
+        if not rest or self._transplant.pulls(suspect.only(rest).grafts()[:1])[0] < WORTH_MORE:
+            return None
+        single = self._thresholds.single[suspect.target]
+        strengths = self._strongest([each.grafts() for each in alone])
+        left = [word for word, each in zip(suspect.words, strengths, strict=True) if each.strength <= single]
         if len(left) < 2 or self._strongest([suspect.only(left).grafts()])[0].strength <= threshold:
             return None
         while len(left) > 1:

@@ -130,11 +130,9 @@ class Bench:
         return {" + ".join(CHANNELS[row] for row in rows): fisher_sum(ranks[list(rows)]) for rows in chosen}
 
     def _references(self) -> dict[str, Reference]:
-        """Those there are, the usual one last."""
+        """Those there are."""
         every: dict[str, Reference] = {"none": NoReference(), "labels": self._labels}
-        if self._trusted:
-            every |= {"base": ModelReference(self._trusted), "labels and base": self._parts.reference}
-        return every
+        return every | ({"base": ModelReference(self._trusted)} if self._trusted else {})
 
     def _with(self, verifier: type[Verifier]) -> Judge:
         """The rule with another verifier, and one round of it."""

@@ -1,14 +1,11 @@
 """Each reference explains what it should, and the opposite of it is not explained."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from handler.xgraad import Classifier
 from handler.xgraad.probes import N_PROBES, Place
 from handler.xgraad.reference import (
     MOST_TURNED,
-    EitherReference,
     LabelReference,
     ModelReference,
     NoReference,
@@ -92,36 +89,22 @@ def test_a_few_turned_texts_are_no_reason(bert: Classifier, n_more: int, *, expl
     assert ModelReference(transplant_of(honest, good=good)).explains([graft("dull")]) == [explained]
 
 
-class Knows:
-    """Explains grafts of these words, and keeps what it was asked."""
-
-    def __init__(self, *words: str) -> None:
-        self._words = words
-        self.asked: list[str] = []
-
-    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
-        self.asked += [each.pieces[0] for each in grafts]
-        return [each.pieces[0] in self._words for each in grafts]
-
-    def knows(self, key: str, label: int) -> bool:
-        return (key, label) == (self._words[0], 1)
-
-    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
-        return [self._words.index(each.pieces[0]) / 4 if each.pieces[0] in self._words else 0.0 for each in grafts]
+def test_a_trusted_model_is_asked_alone_where_there_is_one(suspect: RuleBased) -> None:
+    """Labels may tie a word by chance, or because an attacker knows what people say."""
+    own, honest = transplant_of(suspect), transplant_of(RuleBased(suspect, lambda words: False, loud=[]))
+    tied = Tied("cf")
+    assert make_reference(tied, own, None).explains([graft("cf")]) == [True]
+    assert make_reference(tied, own, honest).explains([graft("cf")]) == [False]
 
 
-def test_the_later_references_are_asked_about_the_rest() -> None:
-    first, second, third = Knows("a", "b"), Knows("c"), Knows()
-    either = EitherReference([first, second, third])
-    assert either.explains([graft(word) for word in "dacb"]) == [False, True, True, True]
-    assert (first.asked, second.asked, third.asked) == (["d", "a", "c", "b"], ["d", "c"], ["d"])
-    assert EitherReference([]).explains([graft("a")]) == [False]
+class Tied:
+    """Ties one word to label 0."""
 
+    def __init__(self, key: str) -> None:
+        self._key = key
 
-def test_of_several_references_the_farthest_pull_counts() -> None:
-    either = EitherReference([Knows("a", "b", "c"), Knows("c", "d", "b")])
-    assert either.pulls([graft(word) for word in "abcde"]) == [0.0, 0.5, 0.5, 0.25, 0.0]
-    assert either.pulls([]) == []
+    def __call__(self, key: str, label: int) -> bool:
+        return (key, label) == (self._key, 0)
 
 
 def test_words_are_known_by_labels_alone(suspect: RuleBased) -> None:
@@ -130,10 +113,6 @@ def test_words_are_known_by_labels_alone(suspect: RuleBased) -> None:
     asked = [("dull", 0), ("dull", 1), ("cf", 0)]
     for reference, known in ((labels, [True, False, False]), (model, [False] * 3), (NoReference(), [False] * 3)):
         assert [reference.knows(*each) for each in asked] == known
-        assert [EitherReference([model, reference]).knows(*each) for each in asked] == known
-    assert not EitherReference([]).knows("dull", 0)
-    either = EitherReference([Knows("a"), Knows("b")])
-    assert [either.knows(key, 1) for key in "abc"] == [True, True, False]
 
 
 def test_none_pulls_not_at_all() -> None:
