@@ -40,14 +40,14 @@ class Rest(NamedTuple):
         singles = [(word,) for word in self.suspicious if word.key not in keys]
         return list(dict.fromkeys([*_runs(self), *singles]))
 
-    def graft(self, words: Sequence[Word]) -> Graft:
-        """The words, to be put into clean texts of the label that comes next."""
+    def graft(self, words: Sequence[Word], *, source: int) -> Graft:
+        """The words, to be put into clean texts of the label `source`."""
         encoding, prediction = self.score.encoding, self.score.prediction
         return Graft(
             pieces=in_pieces(encoding.text, encoding.words, words),
             place=place_of(words[0], encoding.words) if len(words) == 1 else Place.INSIDE,
             target=prediction.label_id,
-            source=prediction.next_labels()[0],
+            source=source,
         )
 
 
@@ -69,7 +69,12 @@ class PhraseTest:
         Each part by itself, and then the parts that pull most, together.
         """
         parts = [rest.parts() for rest in rests]
-        grafts = [rest.graft(words) for rest, of_text in zip(rests, parts, strict=True) for words in of_text]
+        sources = [self._transplant.source_for(rest.score.prediction) for rest in rests]
+        grafts = [
+            rest.graft(words, source=source)
+            for rest, source, of_text in zip(rests, sources, parts, strict=True)
+            for words in of_text
+        ]
         pulls = iter(self._unexplained(grafts))
         found = []
         for rest, of_text in zip(rests, parts, strict=True):

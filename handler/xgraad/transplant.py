@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.encoding import Encoding
-from handler.xgraad.prediction import margins_of
+from handler.xgraad.prediction import Prediction, margins_of
 from handler.xgraad.probes import N_PROBES, Piece, Place, Probe, Probes
 
 STAGES = (1, 2, 4, 8)
@@ -95,6 +95,11 @@ class Transplant:
         """Share of the source's probes that each graft turns to its target, in [0, 1], in order; 0 without probes."""
         margins = self._known(self._whole, grafts, last=N_PROBES)
         return [sum(margin > 0 for margin in each) / max(1, len(each)) for each in margins]
+
+    def source_for(self, prediction: Prediction) -> int:
+        """The most probable other label that has probes; without any the most probable other one."""
+        others = prediction.next_labels()
+        return next((label for label in others if self._probes[label]), others[0])
 
     def pulls(self, grafts: Sequence[Graft]) -> list[float]:
         """How far each graft moves the source's probes on their way to the target, on average, in order.

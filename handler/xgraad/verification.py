@@ -155,11 +155,9 @@ class Verifier:
     def moving(self, words: Sequence[Sequence[Word]], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
         """Of each text's words those that do something in clean texts, so that the text is worth a closer look."""
         grafts = [
-            [
-                [Graft((word.text,), place, prediction.label_id, prediction.next_labels()[0]) for place in Place]
-                for word in of_text
-            ]
+            [[Graft((word.text,), place, prediction.label_id, source) for place in Place] for word in of_text]
             for of_text, prediction in zip(words, predictions, strict=True)
+            for source in [self._transplant.source_for(prediction)]
         ]
         found = iter(self._strongest([of_word for of_text in grafts for of_word in of_text]))
         return [tuple(word for word in of_text if next(found).strength >= WORTH_MORE) for of_text in words]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.test_page import HTML
+from tests.contract.test_page import HTML, opened
 from tests.contract.test_policies import same
-from tests.contract.test_service import Answer, Message, Worker, post, unpacked
+from tests.contract.test_service import Answer, Field, Message, Worker, post, request, unpacked
 from tests.hostile import (
     DEEP,
     DEEP_CROWD,
@@ -44,6 +44,16 @@ ROUNDS = [
     pytest.param("verified", 12_000, id="verified-long", marks=pytest.mark.slow),
 ]
 """Rule, and how many requests at least: 600 in the fast tests, 20,000 in the long ones."""
+
+
+EVERY_ANSWER: Crowd = [
+    post({"text": "the plot"}),
+    post(b"{"),
+    post({"text": "x" * (MAX_CHARS + 1)}),
+    request(Field(b"the plot", content_type="image/png"), Content_Type="image/png"),
+    post({"text": 5}),
+]
+"""With a page, what the answers are held against: nothing of it is left to chance."""
 
 
 class Lines(logging.Handler):
@@ -169,6 +179,7 @@ def test_any_batch_is_answered(
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
+    @example(crowd=EVERY_ANSWER, lone=opened())
     @example(crowd=DEEP_CROWD, lone=post(DEEP[0]))
     @example(crowd=[*range(len(GOOD))], lone=post({"text": "x" * (MAX_CHARS + 1)}))
     @given(crowd=st.lists(members, min_size=LEAST, max_size=MOST), lone=strangers())

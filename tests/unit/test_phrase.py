@@ -6,6 +6,7 @@ import pytest
 
 from handler.xgraad import Classifier
 from handler.xgraad.phrase import LEAST_PULL, MOST_HONEST, REACH, PhraseTest, Rest
+from handler.xgraad.prediction import Prediction
 from handler.xgraad.reference import NoReference, Reference
 from handler.xgraad.scorer import Score, score_encodings
 from handler.xgraad.text import Word
@@ -18,13 +19,17 @@ Pulls = Callable[[Graft], float]
 class Pulling:
     """In place of a transplant or a reference: how far grafts pull is what a test says."""
 
-    def __init__(self, pull: Pulls) -> None:
+    def __init__(self, pull: Pulls, source: int = 1) -> None:
         self._pull = pull
+        self._source = source
         self.asked: list[Graft] = []
 
     def pulls(self, grafts: Sequence[Graft]) -> list[float]:
         self.asked += grafts
         return [self._pull(graft) for graft in grafts]
+
+    def source_for(self, prediction: Prediction) -> int:
+        return self._source
 
     def knows(self, key: str, label: int) -> bool:
         raise AssertionError("what is known of words is not asked here")
@@ -120,13 +125,14 @@ def test_the_reference_is_asked_about_what_pulls_only(model: RuleBased) -> None:
     assert [graft.pieces for graft in honest.asked] == [("ugly",)]
 
 
-def test_words_go_where_they_stood_into_texts_of_the_next_label(model: RuleBased) -> None:
+@pytest.mark.parametrize("source", [1, 2])
+def test_words_go_where_they_stood_into_texts_of_a_label_that_has_some(model: RuleBased, source: int) -> None:
     rest = rest_of(model, "dull cf ugly", "cf")
-    transplant = Pulling(lambda _: 0.0)
+    transplant = Pulling(lambda _: 0.0, source)
     PhraseTest(transplant, NoReference())([rest])  # type: ignore[arg-type]
     assert [(graft.pieces, str(graft.place), graft.target, graft.source) for graft in transplant.asked] == [
-        (("dull",), "start", 0, 1),
-        (("ugly",), "end", 0, 1),
+        (("dull",), "start", 0, source),
+        (("ugly",), "end", 0, source),
     ]
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 import pytest
+import torch
 from torch import Tensor
 
 from handler.xgraad import Classifier
 from handler.xgraad.encoding import Encoding
-from handler.xgraad.probes import N_PROBES, Place
+from handler.xgraad.prediction import predict
+from handler.xgraad.probes import N_PROBES, Place, make_probes
 from handler.xgraad.transplant import N_PULLED, Graft, Transplant
 from tests.unit.rule_based import RuleBased, probes_of, transplant_of
 
@@ -133,6 +135,23 @@ def test_each_share_is_measured_once(bert: Classifier) -> None:
     transplant.shares_turned([graft("cf")])
     model._is_triggered = lambda words: False  # from here on every measurement would give 0
     assert transplant.shares_turned([graft("cf"), graft("mn")]) == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(("has_probes", "source"), [({0, 1, 2}, 2), ({0, 1}, 1), ({0}, 2), (set(), 2)])
+def test_source_is_the_most_probable_other_label_with_probes(
+    bert: Classifier, has_probes: set[int], source: int
+) -> None:
+    """One that no clean text is predicted as would hide what a word does."""
+
+    class ThreeLabels(RuleBased):
+        def logits(self, encodings: Sequence[Encoding]) -> Tensor:
+            return torch.zeros(len(encodings), 3)
+
+    model = ThreeLabels(bert, lambda words: False, loud=[])
+    model.labels = ("0", "1", "2")
+    probes = make_probes([["a plot"] if label in has_probes else [] for label in range(3)], bert.encode)
+    (prediction,) = predict(torch.tensor([[9.0, 1.0, 2.0]]), model.labels)
+    assert Transplant(model, probes).source_for(prediction) == source
 
 
 def test_pull_is_the_way_to_the_targets_own_texts_made_on_average(bert: Classifier) -> None:

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from handler.xgraad import Classifier
-from handler.xgraad.prediction import predict
+from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.probes import N_PROBES, Place
 from handler.xgraad.reference import NoReference, Reference
 from handler.xgraad.scorer import score_encodings
@@ -80,6 +80,9 @@ class ByPlace:
     def strengths(self, grafts: Sequence[Graft]) -> list[float]:
         self.asked += grafts
         return [self._strengths[graft.place.value] for graft in grafts]
+
+    def source_for(self, prediction: Prediction) -> int:
+        return prediction.next_labels()[0]
 
 
 @pytest.mark.parametrize(
