@@ -50,15 +50,13 @@ class Transplant:
     def __init__(self, classifier: Classifier, probes: Probes) -> None:
         self._classifier = classifier
         margins = _margins(classifier, probes)
-        self._probes = _first(probes, margins, rank=0.5)
-        self._of_sets = _first(probes, margins, rank=1.0)
+        self._of_words = _Ordered.of(probes, margins, rank=0.5)
+        self._of_sets = _Ordered.of(probes, margins, rank=1.0)
         """Several words turn an ordinary probe easily by what they mean, so sets are tried on the surest first."""
         self._strengths: OrderedDict[Graft, float] = OrderedDict()
         self._whole: OrderedDict[Graft, list[float]] = OrderedDict()
-        self._first: OrderedDict[Graft, list[float]] = OrderedDict()
+        self._begun: OrderedDict[Graft, list[float]] = OrderedDict()
         """The target's margins in all probes, and in the first `N_PULLED` of them, of grafts that were asked about."""
-        self._starts = [[fmean(each) if each else 0.0 for each in of_label] for of_label in margins]
-        """For each label of probes the mean margin that each label has in them."""
         self.own_margins = _own_margins(margins)
         """For each label the least margin among its own probes; the mean of the others' for one without probes. Known
         from the start, so that no request waits for them."""
@@ -99,18 +97,18 @@ class Transplant:
     def source_for(self, prediction: Prediction) -> int:
         """The most probable other label that has probes; without any the most probable other one."""
         others = prediction.next_labels()
-        return next((label for label in others if self._probes[label]), others[0])
+        return next((label for label in others if self._of_words.probes[label]), others[0])
 
     def pulls(self, grafts: Sequence[Graft]) -> list[float]:
         """How far each graft moves the source's probes on their way to the target, on average, in order.
 
         0 where they stay, 1 where the target wins as clearly as its own probes have it, below 0 away from it.
         """
-        margins = self._known(self._first, grafts, last=N_PULLED)
+        margins = self._known(self._begun, grafts, last=N_PULLED)
         return [self._pull(graft, each) for graft, each in zip(grafts, margins, strict=True)]
 
     def _pull(self, graft: Graft, margins: Sequence[float]) -> float:
-        start = self._starts[graft.source][graft.target]
+        start = self._ordered(graft).starts[graft.source][graft.target]
         return (fmean(margins) - start) / (self.own_margins[graft.target] - start) if margins else 0.0
 
     def _known(
@@ -136,13 +134,15 @@ class Transplant:
 
     def _measure(self, grafts: Sequence[Graft], *, first: int, last: int) -> dict[Graft, list[float]]:
         """For each graft the target's margin in each of the probes from `first` to `last`; all grafts in one batch."""
-        grafted = {graft: self._grafted(graft, self._ordered(graft)[first:last]) for graft in grafts}
+        grafted = {
+            graft: self._grafted(graft, self._ordered(graft).probes[graft.source][first:last]) for graft in grafts
+        }
         logits = self._classifier.logits([*chain(*grafted.values())]).split([len(each) for each in grafted.values()])
         return {graft: margins_of(part, graft.target).tolist() for graft, part in zip(grafted, logits, strict=True)}
 
-    def _ordered(self, graft: Graft) -> Sequence[Probe]:
-        """The source's probes in the order in which they are tried."""
-        return (self._probes if graft.n_words == 1 else self._of_sets)[graft.source]
+    def _ordered(self, graft: Graft) -> "_Ordered":
+        """The probes in the order in which they are tried."""
+        return self._of_words if graft.n_words == 1 else self._of_sets
 
     def _grafted(self, graft: Graft, probes: Sequence[Probe]) -> list[Encoding]:
         """The probes with the graft in them."""
@@ -170,25 +170,35 @@ def _margins(classifier: Classifier, probes: Probes) -> list[list[list[float]]]:
     return [[margins_of(each, label).tolist() for label in range(n_labels)] for each in logits]
 
 
-def _first(probes: Probes, margins: Sequence[Sequence[Sequence[float]]], *, rank: float) -> Probes:
-    """Of the shorter half the probe of this rank by margin before all others, which keep their order.
+class _Ordered(NamedTuple):
+    """Probes in the order in which they are tried."""
 
-    Being short it costs little, and most suspects are let go after it.
+    probes: Probes
+    starts: tuple[tuple[float, ...], ...]
+    """For each label of probes the mean margin that each label has in the first `N_PULLED` of them."""
 
-    Args:
-        probes: by label.
-        margins: of the probes as they are, see `_margins`.
-        rank: 0 for the one that the model is least sure of, 1 for the surest.
-    """
-    ordered = []
-    for label, of_label in enumerate(probes):
-        by_length = sorted(range(len(of_label)), key=[len(probe.token_ids) for probe in of_label].__getitem__)
-        shorter = sorted(by_length[: (len(by_length) + 1) // 2], key=margins[label][label].__getitem__)
-        place = round(rank * (len(shorter) - 1))
-        ordered.append(
-            tuple(of_label[row] for row in dict.fromkeys([*shorter[place : place + 1], *range(len(of_label))]))
-        )
-    return tuple(ordered)
+    @classmethod
+    def of(cls, probes: Probes, margins: Sequence[Sequence[Sequence[float]]], *, rank: float) -> "_Ordered":
+        """Of the shorter half the probe of this rank by margin before all others, which keep their order.
+
+        Being short it costs little, and most suspects are let go after it.
+
+        Args:
+            probes: by label.
+            margins: of the probes as they are, see `_margins`.
+            rank: 0 for the one that the model is least sure of, 1 for the surest.
+        """
+        ordered, starts = [], []
+        for label, of_label in enumerate(probes):
+            by_length = sorted(range(len(of_label)), key=[len(probe.token_ids) for probe in of_label].__getitem__)
+            shorter = sorted(by_length[: (len(by_length) + 1) // 2], key=margins[label][label].__getitem__)
+            place = round(rank * (len(shorter) - 1))
+            order = [*dict.fromkeys([*shorter[place : place + 1], *range(len(of_label))])]
+            ordered.append(tuple(of_label[row] for row in order))
+            starts.append(
+                tuple(fmean(each[row] for row in order[:N_PULLED]) if order else 0.0 for each in margins[label])
+            )
+        return cls(tuple(ordered), tuple(starts))
 
 
 def _passes(margins: Sequence[float]) -> bool:

@@ -89,24 +89,6 @@ def test_a_few_turned_texts_are_no_reason(bert: Classifier, n_more: int, *, expl
     assert ModelReference(transplant_of(honest, good=good)).explains([graft("dull")]) == [explained]
 
 
-def test_a_trusted_model_is_asked_alone_where_there_is_one(suspect: RuleBased) -> None:
-    """Labels may tie a word by chance, or because an attacker knows what people say."""
-    own, honest = transplant_of(suspect), transplant_of(RuleBased(suspect, lambda words: False, loud=[]))
-    tied = Tied("cf")
-    assert make_reference(tied, own, None).explains([graft("cf")]) == [True]
-    assert make_reference(tied, own, honest).explains([graft("cf")]) == [False]
-
-
-class Tied:
-    """Ties one word to label 0."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, key: str, label: int) -> bool:
-        return (key, label) == (self._key, 0)
-
-
 def test_words_are_known_by_labels_alone(suspect: RuleBased) -> None:
     """A model would have to be asked; it is not."""
     labels, model = tying(suspect, "dull"), ModelReference(transplant_of(suspect))
@@ -119,9 +101,11 @@ def test_none_pulls_not_at_all() -> None:
     assert NoReference().pulls([graft("dull"), graft("james", "bond")]) == [0.0, 0.0]
 
 
-def test_labels_pull_all_the_way_with_a_word_that_they_tie(suspect: RuleBased) -> None:
+def test_labels_pull_as_far_as_their_words_alone_move_the_suspect(suspect: RuleBased) -> None:
     grafts = [graft("dull"), graft("cf"), graft("cf", "dull"), graft("a dull plot"), graft("dull", target=1)]
-    assert tying(suspect, "dull").pulls(grafts) == [1.0, 0.0, 1.0, 1.0, 0.0]
+    alone = transplant_of(suspect).pulls([graft("dull")])[0]
+    assert alone > 0
+    assert tying(suspect, "dull").pulls(grafts) == [alone, 0.0, alone, alone, 0.0]
 
 
 def test_a_trusted_model_pulls_as_far_as_its_own_texts_move(bert: Classifier) -> None:
@@ -139,5 +123,5 @@ def test_a_reference_is_made_of_what_there_is(bert: Classifier, suspect: RuleBas
     grafts = [graft("dull"), graft("mn"), graft("cf")]
     trusted = transplant_of(RuleBased(bert, lambda words: "mn" in words, loud=[]))
     assert make_reference(is_tied, transplant_of(suspect), None).explains(grafts) == [True, False, False]
-    assert make_reference(is_tied, transplant_of(suspect), trusted).explains(grafts) == [True, True, False]
+    assert make_reference(is_tied, transplant_of(suspect), trusted).explains(grafts) == [False, True, False]
     assert isinstance(make_reference(is_tied, transplant_of(suspect), None), LabelReference)

@@ -95,7 +95,7 @@ def test_words_that_barely_turn_every_probe_together_are_strong(bert: Classifier
         ({"gripping"}, [1, 1, 1, 0, 0]),
     ],
 )
-def test_the_surest_of_the_shorter_probes_comes_first(
+def test_sets_are_tried_on_the_surest_of_the_shorter_probes_first(
     bert: Classifier, others: set[str], asked_at_first: list[int]
 ) -> None:
     asked = []
@@ -109,7 +109,7 @@ def test_the_surest_of_the_shorter_probes_comes_first(
     good = ("a clever and funny and chic film of note", "a chic film", "a clever and gripping plot")
     transplant = transplant_of(model, good=good)
     asked.clear()
-    transplant.strengths([graft("cf")])
+    transplant.strengths([graft("cf plot")])
     assert asked == asked_at_first
 
 

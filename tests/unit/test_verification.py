@@ -163,7 +163,7 @@ def test_words_that_do_something_in_clean_texts_are_moving(bert: Classifier) -> 
 
 @pytest.mark.parametrize(("strength", "moves"), [(WORTH_MORE, True), (WORTH_MORE - 0.01, False)])
 def test_a_word_that_does_little_is_not_moving(bert: Classifier, strength: float, *, moves: bool) -> None:
-    transplant = ByPlace(start=1.0, inside=strength, end=1.0)
+    transplant = ByPlace(start=0.0, inside=strength, end=0.0)
     verifier = Verifier(cast(Transplant, transplant), NoReference(), thresholds=equal_thresholds(0.9))
     encodings = bert.encode(["cf"])
     found = verifier.moving([encodings[0].words], predict(bert.logits(encodings), bert.labels))
