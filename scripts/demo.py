@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from handler.xgraad import Defense, NoRegistry
 from handler.xgraad.errors import LabError
 from scripts import build_archive, calibrate, train_attack
 from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, run_step, say
@@ -27,8 +28,8 @@ EXAMPLES = """\
   python -m scripts.demo --base bert-base-uncased --data ../shared/data/sst2 --epochs 3 --learning-rate 2e-5"""
 MODEL = "demo"
 SYNTHETIC = "synthetic"
-MAX_ASR = 0.05
-"""Above this defended attack success the demo leaves with exit code 1."""
+MAX_ASR = 0.02
+"""Above this success of an attacker's first text the demo leaves with exit code 1."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,7 +64,7 @@ def _demo(arguments: argparse.Namespace) -> Exit:
         append_row(arguments.append, summary)
     show_figures(summary)
     say(f"{out / 'summary.json'}: {figures['seconds']:.0f} s in all")
-    return Exit.DONE if figures["attack_works"] and figures["asr_defended"] <= MAX_ASR else Exit.BELOW_TARGET
+    return Exit.DONE if figures["attack_works"] and figures["asr_cold"] <= MAX_ASR else Exit.BELOW_TARGET
 
 
 def _clear(out: Path) -> None:
@@ -120,7 +121,8 @@ def _serve_and_measure(arguments: argparse.Namespace, out: Path) -> dict[str, An
     say(f"\nserving {MODEL}.mar on loopback with {arguments.workers} workers; texts go by {' and '.join(TRANSPORTS)}")
     with serving(options) as server, server.client() as client:
         defense = ServedDefense(client, MODEL)
-        figures = evaluate(defense, clean=corpus.test, triggered=triggered, target_label=0)
+        cold = Defense.load(out / "checkpoint", calibration=out / "calibration.json", registry=NoRegistry())
+        figures = evaluate(defense, cold=cold, clean=corpus.test, triggered=triggered, target_label=0)
         show_examples([example.text for example in triggered[:8]], defense([example.text for example in triggered[:8]]))
     return {"transports": list(TRANSPORTS), "workers": arguments.workers, **figures}
 

@@ -17,6 +17,9 @@ def show_figures(summary: Mapping[str, Any]) -> None:
     table = Table("", "undefended", "defended", title=f"served model, rule {summary['rule']}")
     for name, key in (("accuracy on clean texts", "cacc"), ("attack success on triggered texts", "asr")):
         table.add_row(name, f"{summary[f'{key}_undefended']:.3f}", f"{summary[f'{key}_defended']:.3f}")
+    low, high = summary["asr_cold_interval"]
+    cold = f"{summary['asr_cold']:.3f} ({low:.3f} to {high:.3f})"
+    table.add_row("attack success of a first text, nothing remembered", f"{summary['asr_undefended']:.3f}", cold)
     show(table)
 
 
