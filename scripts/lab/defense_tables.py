@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from handler.xgraad.defense import usual_neutralizer
-from scripts.lab.results import Row, markdown, read_rows, spread
+from scripts.lab.results import Row, cold, is_cold_first, markdown, read_rows, spread
 from scripts.lab.triggers import TRIGGER_WORDS
 
 Key = tuple[str, ...]
@@ -22,9 +22,12 @@ def attacks_table(results: Path) -> str:
         "data",
         "seeds",
         "attacked texts, `paper` / `verified`",
+        "target",
         "ASR undefended",
-        "ASR `paper`",
-        "ASR `verified`",
+        "first text, `paper`",
+        "first text, `verified`",
+        "served, `verified`",
+        "trigger named",
     )
     costs = ("CACC change `paper`", "CACC change `verified`", "second passes, clean")
     return markdown((*header, *costs), [(*key, *_attack_cells(rules)) for key, rules in found.items()])
@@ -75,7 +78,9 @@ def ablation_table(results: Path, group: str) -> str:
         (arm, *(cell for victim in victims for cell in _ablation_cells(found.get(victim))))
         for arm, found in arms.items()
     ]
-    columns = [f"{name}, {victim}" for victim in victims for name in ("ASR", "CACC change", "second passes, clean")]
+    columns = [
+        f"{name}, {victim}" for victim in victims for name in ("ASR, first text", "CACC change", "second passes, clean")
+    ]
     return markdown((group.replace("_", " "), *columns), rows)
 
 
@@ -109,14 +114,22 @@ def rules_table(results: Path) -> str:
             f"{row['base']} on {row['data']}",
             f"`{row['rule']}`, {row['neutralizer']}" + ("" if row["registry"] else ", no registry"),
             f"{_cacc_change(row):+.4f}",
-            f"{row['asr_defended']:.3f}",
+            f"{row['asr_cold']:.3f}",
             f"{row['auroc']:.3f}",
             f"{row['second_pass_share']:.3f}",
             f"{row['seconds_per_1000_clean_texts']:.1f}",
         )
         for row in latest.values()
     ]
-    header = ("victim", "rule, neutralizer", "CACC change", "ASR", "AUROC", "second passes, clean", "s per 1,000 clean")
+    header = (
+        "victim",
+        "rule, neutralizer",
+        "CACC change",
+        "ASR, first text",
+        "AUROC",
+        "second passes, clean",
+        "s per 1,000 clean",
+    )
     return markdown(header, rows)
 
 
@@ -139,8 +152,11 @@ def _attack_cells(rules: dict[str, list[Row]]) -> tuple[str, ...]:
     return (
         _seeds(verified),
         " / ".join(str(sum(row["n_triggered"] for row in rows)) for rows in (paper, verified)),
+        str(verified[0]["target_label"]),
         spread(verified, "asr_undefended"),
-        *("attack failed" if failed else spread(rows, "asr_defended") for rows in (paper, verified)),
+        *("attack failed" if failed else cold(rows) for rows in (paper, verified)),
+        "" if failed else spread(verified, "asr_defended"),
+        "" if failed else spread(verified, "named_cold"),
         spread(paper, _cacc_change, digits=4, sign="+"),
         spread(verified, _cacc_change, digits=4, sign="+"),
         spread(verified, "second_pass_share"),
@@ -159,7 +175,7 @@ def _by_arm(results: Path, group: str) -> tuple[list[str], dict[str, dict[str, R
 def _ablation_cells(row: Row | None) -> tuple[str, ...]:
     if row is None:
         return ("", "", "")
-    return f"{row['asr_defended']:.3f}", f"{_cacc_change(row):+.4f}", f"{row['second_pass_share']:.3f}"
+    return f"{row['asr_cold']:.3f}", f"{_cacc_change(row):+.4f}", f"{row['second_pass_share']:.3f}"
 
 
 def _attack(row: Row) -> str:

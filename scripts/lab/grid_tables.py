@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import mean
 
 from scripts.lab.grid.cell import DATASETS
-from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, SWEPT, attack_name, read_cells
-from scripts.lab.results import Row, markdown, spread
+from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, REFERRED, SWEPT, attack_name, read_cells
+from scripts.lab.results import Row, cold, markdown, spread
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "inserted words": ("badnets", "badnets_clean_label", "ripples", "badpre"),
@@ -47,9 +47,13 @@ def grid_table(results: Path) -> str:
     header = (
         *("architecture", "data", "attack", "seeds", "attacked texts", "CACC, clean model", "CACC", "ASR undefended"),
         *(
-            "ASR `paper`",
-            "ASR `verified`",
-            "the same after a sweep",
+            "floor",
+            "first text, `paper`",
+            "first text, `verified`",
+            "first text, `referred`",
+            "served, `verified`",
+            "served after a sweep",
+            "trigger named",
             "CACC change `paper`",
             "CACC change `verified`",
             "second passes, clean",
@@ -81,7 +85,15 @@ def grid_clean_table(results: Path) -> str:
 
 def grid_summary_table(results: Path) -> str:
     """Means and worst cases of each kind of attack; attacks that failed undefended are left out."""
-    header = ("kind of attack", "victims", "attacks that failed", "rule", "mean ASR", "worst ASR", "mean CACC change")
+    header = (
+        "kind of attack",
+        "victims",
+        "attacks that failed",
+        "rule",
+        "mean ASR, first text",
+        "worst",
+        "mean CACC change",
+    )
     lines = []
     for name, attacks in GROUPS.items():
         cells = [
@@ -91,9 +103,9 @@ def grid_summary_table(results: Path) -> str:
         for rule in RULES:
             rows = [row for rules in cells for row in rules.get(rule, []) if row["status"] == MEASURED]
             if rows:
-                worst = max(rows, key=lambda row: float(row["asr_defended"]))
-                where = "" if worst["asr_defended"] == 0 else f" ({', '.join(_key(worst))})"
-                figures = (spread(rows, "asr_defended"), f"{worst['asr_defended']:.3f}{where}", _cacc_change(rows))
+                worst = max(rows, key=lambda row: float(row["asr_cold"]))
+                where = "" if worst["asr_cold"] == 0 else f" ({', '.join(_key(worst))})"
+                figures = (spread(rows, "asr_cold"), f"{worst['asr_cold']:.3f}{where}", _cacc_change(rows))
                 lines.append((name, str(len(rows)), str(n_failed), f"`{rule}`", *figures))
     return markdown(header, lines)
 
@@ -122,8 +134,14 @@ def _cells(rules: Rules, clean: str) -> tuple[str, ...]:
     undefended = [row["victim"] for row in rows]
     start = (str(len(rows)), _total(rows), clean, spread(undefended, "cacc"), spread(undefended, "asr"))
     if any(row["status"] == ATTACK_FAILED for row in rows):
-        return (*start, ATTACK_FAILED, ATTACK_FAILED, "", "", "", "")
-    asr = tuple(spread(rules.get(rule, []), "asr_defended") for rule in (*RULES, SWEPT))
+        return (*start, "", ATTACK_FAILED, ATTACK_FAILED, *[""] * 7)
+    floors = [row["victim"] for row in rows if "asr_floor" in row["victim"]]
+    asr = (
+        spread(floors, "asr_floor"),
+        *(cold(rules.get(rule, [])) for rule in (*RULES, REFERRED)),
+        *(spread(rules.get(rule, []), "asr_defended") for rule in ("verified", SWEPT)),
+        spread(rules.get("verified", []), "named_cold"),
+    )
     changes = tuple(_cacc_change(rules.get(rule, [])) for rule in RULES)
     return (*start, *asr, *changes, spread(rules.get("verified", []), "second_pass_share"))
 

@@ -16,7 +16,7 @@ from scripts.lab.defense_tables import (
 )
 from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.lab.operation_tables import faults_table, fuzz_table, soak_table
-from scripts.lab.results import Row, markdown, read_rows
+from scripts.lab.results import Row, cold, is_cold_first, markdown, read_rows
 from scripts.lab.speed_tables import (
     cost_line,
     growth_table,
@@ -54,17 +54,28 @@ def _demo_table(results: Path) -> str:
     measured = [
         (
             f"{_victim(row)}, served with `{row['rule']}`",
-            *(f"{row[f'{figure}_{when}']:.3f}" for figure in ("cacc", "asr") for when in ("undefended", "defended")),
+            *(f"{row[f'cacc_{when}']:.3f}" for when in ("undefended", "defended")),
+            f"{row['asr_undefended']:.3f}",
+            cold([row]),
+            f"{row['asr_defended']:.3f}",
             f"{row['seconds']:.0f}",
         )
-        for row in own_first
+        for row in filter(is_cold_first, own_first)
     ]
     cited = [
         (f"the paper's figure: {row['base']} on {row['data']} ({row['source']})", "", f"{row['cacc']:.3f}", "",
-         f"{row['asr']:.3f}", "")
+         f"{row['asr']:.3f}", "", "")
         for row in read_rows(results / "paper.jsonl")
     ]  # fmt: skip
-    header = ("BadNets victim", "CACC undefended", "CACC defended", "ASR undefended", "ASR defended", "seconds in all")
+    header = (
+        "BadNets victim",
+        "CACC undefended",
+        "CACC defended",
+        "ASR undefended",
+        "first text",
+        "served",
+        "seconds in all",
+    )
     return markdown(header, [*measured, *cited])
 
 
@@ -114,6 +125,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "memory_growth": memory_growth_table,
     "precision": precision_table,
     "neutralizer": partial(ablation_table, group="neutralizer"),
+    "reference": partial(ablation_table, group="reference"),
     "rules": rules_table,
     "soak": soak_table,
     "speed": speed_table,

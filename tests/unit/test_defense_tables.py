@@ -29,6 +29,10 @@ BASE: dict[str, Any] = {
     "attack_works": True,
     "asr_undefended": 1.0,
     "asr_defended": 0.002,
+    "asr_cold": 0.02,
+    "asr_cold_interval": [0.0, 0.1],
+    "named_cold": 0.98,
+    "target_label": 1,
     "cacc_undefended": 0.9,
     "cacc_defended": 0.89,
     "second_pass_share": 0.1,
@@ -42,12 +46,17 @@ def write(path: Path, *changes: dict[str, Any]) -> None:
 
 
 def test_attacks_stand_beside_the_papers_rule_with_their_range_over_seeds(tmp_path: Path) -> None:
-    paper = {"rule": "paper", "neutralizer": "noise", "asr_defended": 0.5}
+    paper = {"rule": "paper", "neutralizer": "noise", "asr_cold": 0.5}
     write(
         tmp_path / "defense.jsonl",
         {"asr_defended": 0.9},  # an earlier run of the same cell
         {},
-        {"seed": 1, "asr_defended": 0.004, "insertion": "triggered.tsv.gz"},  # the victim's own file: one trigger too
+        {
+            "seed": 1,
+            "asr_defended": 0.004,
+            "asr_cold": 0.04,
+            "insertion": "triggered.tsv.gz",
+        },  # the victim's own file: one trigger too
         {"registry": False, "asr_defended": 0.7},
         paper,
         {"insertion": "five", "attack_works": False, "asr_undefended": 0.4},
@@ -57,7 +66,8 @@ def test_attacks_stand_beside_the_papers_rule_with_their_range_over_seeds(tmp_pa
     assert len(lines) == 2
     by_name = {line.split(" | ")[0]: line for line in lines}
     usual = by_name["| badnets (`cf`, `tq`)"]
-    assert "| 2 | 50 / 100 | 1.000 | 0.500 | 0.003 (0.002 to 0.004) | -0.0100 | -0.0100 | 0.100 |" in usual
+    cells = "1 | 1.000 | 0.500 (0.000 to 0.100) | 0.030 (0.020 to 0.040) | 0.003 (0.002 to 0.004) | 0.980"
+    assert f"| 2 | 50 / 100 | {cells} | -0.0100 | -0.0100 | 0.100 |" in usual
     assert "attack failed" in by_name["| badnets (`cf`, `tq`, five)"]
     assert header.count("|") == usual.count("|")
 
@@ -74,8 +84,8 @@ def test_ablation_puts_victims_side_by_side(tmp_path: Path) -> None:
     arm = {"group": "decision", "arm": "flip"}
     write(tmp_path / "ablation.jsonl", arm, arm | {"attack": "sos"}, {"group": "candidates", "arm": "other"})
     header, _, line = ablation_table(tmp_path, "decision").splitlines()
-    assert header.startswith("| decision | ASR, badnets on sst2 | CACC change, badnets on sst2 |")
-    assert line == "| flip | 0.002 | -0.0100 | 0.100 | 0.002 | -0.0100 | 0.100 |"
+    assert header.startswith("| decision | ASR, first text, badnets on sst2 | CACC change, badnets on sst2 |")
+    assert line == "| flip | 0.020 | -0.0100 | 0.100 | 0.020 | -0.0100 | 0.100 |"
 
 
 def test_gates_show_what_passes(tmp_path: Path) -> None:
@@ -124,4 +134,4 @@ def test_rules_stand_side_by_side_on_one_victim(tmp_path: Path) -> None:
         one | {"insertion": "five", "asr_defended": 0.4},
     )
     _, _, line = rules_table(tmp_path).splitlines()
-    assert line == "| tiny on sst2 | `verified`, delete | -0.0100 | 0.002 | 0.990 | 0.100 | 12.0 |"
+    assert line == "| tiny on sst2 | `verified`, delete | -0.0100 | 0.020 | 0.990 | 0.100 | 12.0 |"

@@ -20,6 +20,9 @@ BASE: dict[str, Any] = {
     "n_clean": 100,
     "n_triggered": 50,
     "asr_defended": 0.002,
+    "asr_cold": 0.02,
+    "asr_cold_interval": [0.0, 0.1],
+    "named_cold": 0.98,
     "cacc_undefended": 0.88,
     "cacc_defended": 0.879,
     "label_changed_rate": 0.001,
@@ -33,9 +36,10 @@ def results(tmp_path: Path) -> Path:
     changes: list[dict[str, Any]] = [
         {"asr_defended": 0.9},  # an earlier run of the next cell
         {},
-        {"rule": "paper", "asr_defended": 0.4},
+        {"rule": "paper", "asr_defended": 0.4, "asr_cold": 0.5},
+        {"rule": "referred", "asr_cold": 0.01},
         {"rule": "swept", "asr_defended": 0.001},
-        {"seed": 1, "asr_defended": 0.004},
+        {"seed": 1, "asr_defended": 0.004, "asr_cold": 0.04, "victim": {"cacc": 0.88, "asr": 1.0, "asr_floor": 0.1}},
         {"attack": "lws"} | FAILED,
         {"attack": "lws", "rule": "paper"} | FAILED,
         {"attack": "none", "cacc_undefended": 0.89},
@@ -51,11 +55,14 @@ def results(tmp_path: Path) -> Path:
 def test_every_cell_has_its_place(results: Path) -> None:
     header, _, badnets, lws, ripples = grid_table(results).splitlines()
     assert badnets == (
-        "| bert | sst2 | badnets | 2 | 100 | 0.890 | 0.880 | 1.000 | 0.400 | 0.003 (0.002 to 0.004) | 0.001 "
+        "| bert | sst2 | badnets | 2 | 100 | 0.890 | 0.880 | 1.000 | 0.100 | 0.500 (0.000 to 0.100) "
+        "| 0.030 (0.020 to 0.040) | 0.010 (0.000 to 0.100) | 0.003 (0.002 to 0.004) | 0.001 | 0.980 "
         "| -0.0010 | -0.0010 | 0.100 |"
     )
-    assert lws == "| bert | sst2 | lws | 1 |  | 0.890 | 0.870 | 0.500 | attack failed | attack failed |  |  |  |  |"
-    assert ripples == "| albert | imdb | ripples | 1 | 50 |  | 0.880 | 1.000 |  | 0.002 |  |  | -0.0010 | 0.100 |"
+    failed = "attack failed | attack failed |  |  |  |  |  |  |  |"
+    assert lws == f"| bert | sst2 | lws | 1 |  | 0.890 | 0.870 | 0.500 |  | {failed}"
+    cells = "0.880 | 1.000 |  |  | 0.020 (0.000 to 0.100) |  | 0.002 |  | 0.980 |  | -0.0010 | 0.100 |"
+    assert ripples == f"| albert | imdb | ripples | 1 | 50 |  | {cells}"
     assert header.count("|") == badnets.count("|") == lws.count("|")
 
 
@@ -66,16 +73,16 @@ def test_clean_models_have_their_own_table(results: Path) -> None:
 
 def test_other_targets_and_insertions_have_lines_of_their_own(tmp_path: Path) -> None:
     changes: list[dict[str, Any]] = [
-        {"target": 1, "insertion": "one", "asr_defended": 0.5},
-        {"target": 0, "insertion": "three", "asr_defended": 0.25},
-        {"target": 0, "insertion": "one", "asr_defended": 0.125},
+        {"target": 1, "insertion": "one", "asr_cold": 0.5},
+        {"target": 0, "insertion": "three", "asr_cold": 0.25},
+        {"target": 0, "insertion": "one", "asr_cold": 0.125},
         {"attack": "none", "target": None, "insertion": "one", "cacc_undefended": 0.9},
     ]
     for change in changes:
         append_row(tmp_path / "grid.jsonl", BASE | change)
     _, _, *lines = grid_table(tmp_path).splitlines()
     columns = [[column.strip() for column in line.split("|")] for line in lines]
-    assert [(column[3], column[4], column[6], column[10]) for column in columns] == [
+    assert [(column[3], column[4], column[6], column[11].split()[0]) for column in columns] == [
         ("badnets", "1", "0.900", "0.125"),
         ("badnets (three)", "1", "0.900", "0.250"),
         ("badnets, target 1", "1", "0.900", "0.500"),
@@ -85,8 +92,8 @@ def test_other_targets_and_insertions_have_lines_of_their_own(tmp_path: Path) ->
 def test_kinds_of_attacks_are_summed_up(results: Path) -> None:
     _, _, *lines = grid_summary_table(results).splitlines()
     assert lines == [
-        "| inserted words | 1 | 0 | `paper` | 0.400 | 0.400 (bert, sst2, badnets) | -0.0010 |",
-        "| inserted words | 2 | 0 | `verified` | 0.003 (0.002 to 0.004) | 0.004 (bert, sst2, badnets) | -0.0010 |",
+        "| inserted words | 1 | 0 | `paper` | 0.500 | 0.500 (bert, sst2, badnets) | -0.0010 |",
+        "| inserted words | 2 | 0 | `verified` | 0.030 (0.020 to 0.040) | 0.040 (bert, sst2, badnets) | -0.0010 |",
     ]
 
 
