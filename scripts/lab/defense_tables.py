@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from handler.xgraad.defense import usual_neutralizer
-from scripts.lab.results import Row, cold, is_cold_first, markdown, read_rows, spread
+from scripts.lab.results import Row, cold, markdown, read_rows, spread
 from scripts.lab.triggers import TRIGGER_WORDS
 
 Key = tuple[str, ...]
