@@ -94,7 +94,7 @@ def test_a_trusted_base_adds_its_arms(bert: Classifier, bert_folder: Path, bench
     calibration = Calibration.read(bert_folder / "calibration.json")
     with_base = bench_of(bert, calibration, trusted=Transplant(bert, calibration.probes))
     names = [[arm.name for arm in each.arms() if arm.group == "reference"] for each in (bench, with_base)]
-    assert names == [["none", "labels"], ["none", "labels", "base", "labels and base"]]
+    assert names == [["none", "labels"], ["none", "labels", "base"]]
 
 
 def test_only_the_arm_with_a_memory_has_one(bert: Classifier, bert_folder: Path) -> None:
