@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from handler.xgraad import Calibration, Classifier, NoRegistry, VerifiedOptions
+from handler.xgraad import Calibration, NoRegistry, VerifiedOptions
 from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_NEUTRALIZER
 from handler.xgraad.neutralizer import make_neutralizer
 from handler.xgraad.reference import LabelReference
-from handler.xgraad.trusted_model import folder_beside
 from handler.xgraad.verified_rule import VerifiedParts
 from scripts.lab.ablation import Bench
 from scripts.lab.attacks.replay import replay_attack
@@ -73,11 +72,8 @@ def _ablate(arguments: argparse.Namespace) -> Exit:
 def _bench(arguments: argparse.Namespace) -> Bench:
     """The rule as it is served, and its references one by one."""
     calibration = Calibration.read(arguments.calibration)
-    fitted, record = calibration.fingerprint, calibration.reference
-    classifier = Classifier.load(
-        arguments.checkpoint, device=arguments.device, max_length=fitted.max_length, precision=fitted.precision
-    )
-    trusted = record.load(folder_beside(arguments.calibration), device=arguments.device) if record else None
+    classifier = calibration.load_classifier(arguments.checkpoint, device=arguments.device)
+    trusted = calibration.load_trusted(arguments.calibration, device=arguments.device)
     parts = VerifiedParts.of(
         classifier,
         calibration,

@@ -91,6 +91,7 @@ XGRAAD: dict[str, set[str]] = {
     "verification": {"bundles", "candidates", "prediction", "probes", "reference", "scorer", "text", "transplant"},
     "trusted_model": {"classifier", "errors", "fingerprint", "probes", "transplant"},
     "calibration": {
+        "classifier",
         "errors",
         "fingerprint",
         "gate",
@@ -98,6 +99,7 @@ XGRAAD: dict[str, set[str]] = {
         "probes",
         "strict_json",
         "thresholds",
+        "transplant",
         "trusted_model",
         "verification",
         "word_set",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +95,8 @@ class DecisionAttention:
         return self.taken
 
 
+Collector = TypeVar("Collector", AttentionColumns, DecisionAttention)
+
 _active: ContextVar[AttentionColumns | None] = ContextVar("active_attention_columns", default=None)
 _decision: ContextVar[DecisionAttention | None] = ContextVar("active_decision_attention", default=None)
 
@@ -113,14 +115,8 @@ def capture_attention(own: Sequence[nn.Module], mask: Tensor) -> Iterator[Attent
         mask: of the batch, `[batch, tokens]` bool, True at real tokens.
     """
     columns = AttentionColumns(mask)
-    token = _active.set(columns)
-    hooks = [module.register_forward_hook(_read_deberta, with_kwargs=True) for module in own]
-    try:
+    with _collecting(own, _active, columns):
         yield columns
-    finally:
-        for hook in hooks:
-            hook.remove()
-        _active.reset(token)
 
 
 @contextmanager
@@ -133,14 +129,21 @@ def capture_decision(own: Sequence[nn.Module], mask: Tensor, *, n_layers: int) -
         n_layers: of the model.
     """
     decision = DecisionAttention(n_layers, mask)
-    token = _decision.set(decision)
+    with _collecting(own, _decision, decision):
+        yield decision
+
+
+@contextmanager
+def _collecting(own: Sequence[nn.Module], active: ContextVar[Collector | None], collector: Collector) -> Iterator[None]:
+    """Let attention report to a collector inside the block, the model's own as well; afterwards all is as it was."""
+    token = active.set(collector)
     hooks = [module.register_forward_hook(_read_deberta, with_kwargs=True) for module in own]
     try:
-        yield decision
+        yield
     finally:
         for hook in hooks:
             hook.remove()
-        _decision.reset(token)
+        active.reset(token)
 
 
 def attention_arguments(own: Sequence[nn.Module]) -> dict[str, bool]:

@@ -8,14 +8,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from handler.xgraad.classifier import Classifier
 from handler.xgraad.errors import CalibrationError
-from handler.xgraad.fingerprint import Fingerprint
+from handler.xgraad.fingerprint import Fingerprint, fingerprint
 from handler.xgraad.gate import GateStatistics
 from handler.xgraad.label_evidence import LabelEvidence
 from handler.xgraad.probes import Probe
 from handler.xgraad.strict_json import first_fault
 from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
-from handler.xgraad.trusted_model import TrustedModel
+from handler.xgraad.transplant import Transplant
+from handler.xgraad.trusted_model import TrustedModel, folder_beside
 from handler.xgraad.verification import VerificationThresholds
 from handler.xgraad.word_set import WordSet
 
@@ -51,6 +53,27 @@ class Calibration(BaseModel):
     """What people's labels say of them."""
     reference: TrustedModel | None = None
     """The trusted model that lies beside this file, where there is one."""
+
+    def load_classifier(self, folder: Path, *, device: str) -> Classifier:
+        """The checkpoint that this was made for, in the window and precision it was made with.
+
+        Raises:
+            CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
+            CalibrationError: this was made for something else, or its parts do not fit the model.
+        """
+        max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
+        classifier = Classifier.load(folder, device=device, max_length=max_length, precision=precision)
+        self.fingerprint.require(fingerprint(folder, max_length=max_length, precision=precision))
+        self.require_fit(n_labels=len(classifier.labels), n_tokens=classifier.model.config.vocab_size)
+        return classifier
+
+    def load_trusted(self, path: Path, *, device: str) -> Transplant | None:
+        """The trusted model beside this file, which was read from `path`; None where it has none.
+
+        Raises:
+            CheckpointError, CalibrationError: see `TrustedModel.load`.
+        """
+        return self.reference.load(folder_beside(path), device=device) if self.reference else None
 
     def require_fit(self, *, n_labels: int, n_tokens: int) -> None:
         """Refuse to go on with parts that are not of a model of so many labels and tokens: some text would fail.

@@ -9,12 +9,10 @@ from handler.xgraad.calibration import FILE_NAME, Calibration
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.errors import SettingsError
-from handler.xgraad.fingerprint import fingerprint
 from handler.xgraad.forgetting import forget_explained
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
 from handler.xgraad.registry import MemoryRegistry, Origin, TriggerRegistry
 from handler.xgraad.threshold_rule import ThresholdRule
-from handler.xgraad.trusted_model import folder_beside
 from handler.xgraad.verdict import Verdict
 from handler.xgraad.verified_rule import VerifiedOptions, VerifiedParts, VerifiedRule
 
@@ -107,10 +105,7 @@ class Defense:
         check_name("neutralizer", neutralizer, NEUTRALIZERS)
         path = Path(calibration) if calibration else folder / FILE_NAME
         fitted = Calibration.read(path)
-        max_length, precision = fitted.fingerprint.max_length, fitted.fingerprint.precision
-        classifier = Classifier.load(folder, device=device, max_length=max_length, precision=precision)
-        fitted.fingerprint.require(fingerprint(folder, max_length=max_length, precision=precision))
-        fitted.require_fit(n_labels=len(classifier.labels), n_tokens=classifier.model.config.vocab_size)
+        classifier = fitted.load_classifier(folder, device=device)
         audit = Audit.read(folder)
         neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
         registry = MemoryRegistry() if registry is None else registry  # an empty one is false
@@ -119,9 +114,13 @@ class Defense:
             registry.add(audit.for_registry(), Origin.AUDIT)
         chosen: Rule
         if rule == VerifiedRule.name:
-            trusted = fitted.reference.load(folder_beside(path), device=device) if fitted.reference else None
             parts = VerifiedParts.of(
-                classifier, fitted, trusted=trusted, neutralize=neutralize, options=options, registry=registry
+                classifier,
+                fitted,
+                trusted=fitted.load_trusted(path, device=device),
+                neutralize=neutralize,
+                options=options,
+                registry=registry,
             )
             forget_explained(registry, parts.reference, n_labels=len(classifier.labels))
             chosen = VerifiedRule(parts)

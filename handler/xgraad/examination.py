@@ -59,7 +59,7 @@ class Examination:
         max_rounds: int,
     ) -> None:
         self._classifier = classifier
-        self.verifier = verifier
+        self._verifier = verifier
         self._phrase_test = phrase_test
         self._neutralize = neutralize
         self._registry = registry
@@ -107,18 +107,16 @@ class Examination:
             scores = self._current_scores(going_on)
             going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
             worded = [score for score in scores if score.words]
-            found = self.verifier.triggers(worded, [case.new_words for case in going_on])
+            found = self._verifier.triggers(worded, [case.new_words for case in going_on])
+            verified = []
             for case, score, triggers in zip(going_on, worded, found, strict=True):
                 case.suspicious = () if triggers else in_original(case.original, case.edit, choose_candidates(score))
-            edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
-            for case, triggers in zip(going_on, found, strict=True):
                 for trigger in triggers:
                     case.take(trigger)
-            self._registry.add(
-                Trigger(frozenset(word.key for word in trigger), case.original.prediction.label_id)
-                for case, triggers in zip(going_on, found, strict=True)
-                for trigger in triggers
-            )
+                    keys = frozenset(word.key for word in trigger)
+                    verified.append(Trigger(keys, case.original.prediction.label_id))
+            self._registry.add(verified)
+            edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
             self._apply(edited)
             found_any |= bool(edited)
             going_on = [case for case in edited if case.is_open]

@@ -9,6 +9,7 @@ Fisher's sum of the three is the gate score.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -127,9 +128,9 @@ class Gate:
     def __init__(self, statistics: GateStatistics) -> None:
         self.statistics = statistics
         self._distances = [ScatterDistance(layer) for layer in statistics.layers]
-        ascending = statistics.attentions, statistics.distances, statistics.fisher
-        self._attentions, self._clean_distances, self._fisher = map(np.asarray, ascending)
-        self._margins = [np.asarray(margins) for margins in statistics.margins]
+        of_label = [np.asarray(each) for each in statistics.margins]
+        self._clean = _Clean(np.asarray(statistics.attentions), np.asarray(statistics.distances), of_label)
+        self._fisher = np.asarray(statistics.fisher)
 
     def p_values(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> Floats:
         """Conformal p-values among clean texts, `[channels, texts]`; lower = more suspicious."""
@@ -138,13 +139,7 @@ class Gate:
         states, predicted = _arrays(looks)
         distance = _standardized(_log_distances(self._distances, states, predicted), fitted)
         attention = attention_features(encodings, looks) - trend
-        return np.stack(
-            [
-                p_values(self._attentions, attention),
-                p_values(self._clean_distances, distance),
-                _margin_p_values(self._margins, margins(looks), predicted),
-            ]
-        )
+        return self._clean.p_values(attention, distance, margins(looks), predicted)
 
     def __call__(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> list[GateScore]:
         """One score per text, in order; a text without words gets 0."""
@@ -171,23 +166,16 @@ def fit_gate(encodings: Sequence[Encoding], looks: Sequence[Look]) -> GateStatis
     intercept, slope = linear_trend(lengths, raw)
     of_text = margins(looks)
     of_label = tuple(np.sort(_or_all(of_text, predicted == label)) for label in range(n_labels))
-    fisher = fisher_sum(
-        np.stack(
-            [
-                p_values(np.sort(attention), attention),
-                p_values(np.sort(distance), distance),
-                _margin_p_values(of_label, of_text, predicted),
-            ]
-        )
-    )
+    clean = _Clean(np.sort(attention), np.sort(distance), of_label)
+    fisher = fisher_sum(clean.p_values(attention, distance, of_text, predicted))
     return GateStatistics(
         layers=tuple(LayerScatter.fit(states[:, layer], predicted, n_labels) for layer in range(states.shape[1])),
         distance_mean=tuple(mean.tolist()),
         distance_std=tuple(std.tolist()),
-        distances=tuple(np.sort(distance).tolist()),
+        distances=tuple(clean.distances.tolist()),
         attention_intercept=intercept,
         attention_slope=slope,
-        attentions=tuple(np.sort(attention).tolist()),
+        attentions=tuple(clean.attentions.tolist()),
         margins=tuple(tuple(each.tolist()) for each in of_label),
         fisher=tuple(np.sort(fisher).tolist()),
     )
@@ -248,12 +236,21 @@ def fisher_sum(ranks: Floats) -> Floats:
     return np.asarray(-2 * np.log(ranks).sum(axis=0))
 
 
-def _margin_p_values(clean: Sequence[Floats], of_text: Floats, predicted: np.ndarray) -> Floats:
-    """Of each text's margin among the clean margins of its own label, `[texts]`."""
-    ranks = np.ones(len(of_text))
-    for label in np.unique(predicted):
-        ranks[predicted == label] = p_values(clean[label], of_text[predicted == label])
-    return ranks
+class _Clean(NamedTuple):
+    """The features of clean texts, each ascending."""
+
+    attentions: Floats
+    distances: Floats
+    margins: Sequence[Floats]
+    """By predicted label."""
+
+    def p_values(self, attention: Floats, distance: Floats, margin: Floats, predicted: np.ndarray) -> Floats:
+        """Of texts with these features among the clean ones, `[channels, texts]`."""
+        of_margin = np.ones(len(margin))
+        for label in np.unique(predicted):
+            rows = predicted == label
+            of_margin[rows] = p_values(self.margins[label], margin[rows])
+        return np.stack([p_values(self.attentions, attention), p_values(self.distances, distance), of_margin])
 
 
 def _or_all(values: Floats, wanted: np.ndarray) -> Floats:

@@ -50,6 +50,10 @@ class Measured(NamedTuple):
     explained: bool = False
     """Whether the reference has a reason for it; it is asked about strong ones only."""
 
+    def is_trigger(self, threshold: float) -> bool:
+        """Whether it is strong without a reason."""
+        return self.strength > threshold and not self.explained
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -123,7 +127,7 @@ class Verifier:
                     (evidence.together, self._thresholds.together),
                 )
                 for found in kind
-                if found.strength > thresholds[evidence.target] and not found.explained
+                if found.is_trigger(thresholds[evidence.target])
             )
             for evidence in self.examine(scores, new_words)
         ]
@@ -139,10 +143,7 @@ class Verifier:
         candidates = [self._candidates(score, keys) for score, keys in zip(scores, wanted_words, strict=True)]
         singles = self._singly(scores, candidates)
         is_open = [
-            not any(
-                found.strength > self._thresholds.single[score.prediction.label_id] and not found.explained
-                for found in of_text
-            )
+            not any(found.is_trigger(self._thresholds.single[score.prediction.label_id]) for found in of_text)
             for score, of_text in zip(scores, singles, strict=True)
         ]
         open_rows = [row for row, wanted in enumerate(is_open) if wanted]

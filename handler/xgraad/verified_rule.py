@@ -104,9 +104,12 @@ class VerifiedParts:
         """The same without any memory: a text's verdict depends on nothing but the text."""
         return replace(self, registry=NoRegistry())
 
-    def examination(self) -> Examination:
+    def verifier(self) -> Verifier:
+        """What tells triggers from other words."""
+        return Verifier(self.transplant, self.reference, thresholds=self.thresholds, counts=self.counts)
+
+    def examination(self, verifier: Verifier) -> Examination:
         """What looks closely at the texts behind the gate."""
-        verifier = Verifier(self.transplant, self.reference, thresholds=self.thresholds, counts=self.counts)
         return Examination(
             self.classifier,
             verifier=verifier,
@@ -118,16 +121,22 @@ class VerifiedParts:
 
 
 class VerifiedRule:
-    """Neutralizes only what turns clean texts and means nothing to the reference."""
+    """Neutralizes only what turns clean texts and means nothing to the reference.
+
+    Args:
+        parts: what it is made of.
+        verifier: another than that of the parts, for comparisons.
+    """
 
     name = "verified"
 
-    def __init__(self, parts: VerifiedParts) -> None:
+    def __init__(self, parts: VerifiedParts, verifier: Verifier | None = None) -> None:
         self.parts = parts
+        self._verifier = verifier or parts.verifier()
         self._classifier = parts.classifier
         self._gate = parts.gate
         self._screen = parts.screen
-        self.examination = parts.examination()
+        self._examination = parts.examination(self._verifier)
         self._max_fpr = parts.max_fpr
         self._registry = parts.registry
         self._options = parts.options
@@ -149,16 +158,16 @@ class VerifiedRule:
             for row, score in scores.items()
             if score.words and (suspected[row] or row in known)
         }
-        found_any = self.examination.work_on(cases.values())
+        found_any = self._examination.work_on(cases.values())
         while found_any:
             # What one text has shown may stand in others of the batch, also in those that the gate let go.
             late = self._known(encodings, predictions, besides=cases)
             scores |= self._score(encodings, [row for row in late if row not in scores])
             for row, words in late.items():
                 cases.setdefault(row, Case(scores[row])).triggers += words
-            found_any = self.examination.work_on([cases[row] for row in late])
+            found_any = self._examination.work_on([cases[row] for row in late])
         # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
-        self.examination.complete([case for case in cases.values() if case.is_open and case.triggers])
+        self._examination.complete([case for case in cases.values() if case.is_open and case.triggers])
         self._registry.flush()
         return [
             self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))
@@ -169,7 +178,7 @@ class VerifiedRule:
         """For each text its new words that turn a short clean text and move longer ones."""
         if not self._options.screen:
             return [()] * len(encodings)
-        return self.examination.verifier.moving(self._screen(encodings, predictions), predictions)
+        return self._verifier.moving(self._screen(encodings, predictions), predictions)
 
     def _score(self, encodings: Sequence[Encoding], rows: Sequence[int]) -> dict[int, Score]:
         """Scores by row, of the rows asked for."""

@@ -46,7 +46,15 @@ class Arm(NamedTuple):
     judge: Judge
 
 
-class TopWord(Verifier):
+class Variant(Verifier):
+    """A verifier made of the rule's parts."""
+
+    def __init__(self, parts: VerifiedParts) -> None:
+        super().__init__(parts.transplant, parts.reference, thresholds=parts.thresholds, counts=parts.counts)
+        self._parts = parts
+
+
+class TopWord(Variant):
     """Whatever word is on top is taken for a trigger, untested."""
 
     def triggers(
@@ -57,12 +65,8 @@ class TopWord(Verifier):
         return [((score.top_word.word,),) if score.top_word else () for score in scores]
 
 
-class FlipTested(Verifier):
+class FlipTested(Variant):
     """A trigger has to hold the label of its own text, too: without it the label falls."""
-
-    def __init__(self, parts: VerifiedParts) -> None:
-        super().__init__(parts.transplant, parts.reference, thresholds=parts.thresholds, counts=parts.counts)
-        self._parts = parts
 
     def triggers(
         self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()
@@ -100,14 +104,17 @@ class Bench:
         for counts in COUNTS:
             name = ", ".join(f"{name.removeprefix('by_')} {n}" for name, n in vars(counts).items() if n)
             yield Arm("candidates", name, usual if counts == DEFAULT_COUNTS else self.judge(counts=counts))
-        yield Arm("decision", "gate, top word removed", self._with(TopWord))
+        one_round = replace(self._parts, options=replace(self._parts.options, max_rounds=1))
+        yield Arm("decision", "gate, top word removed", self._of(VerifiedRule(one_round, TopWord(one_round))))
         yield Arm("decision", "gate, transplant test", self.judge(reference=NoReference()))
         yield Arm("decision", "gate, transplant test, reference", usual)
-        yield Arm("decision", "gate, transplant test, reference, flip test", partial(self._judge, self._flip_tested()))
-        remembering = replace(self._parts, registry=MemoryRegistry(), options=VerifiedOptions())
         yield Arm(
-            "decision", "gate, transplant test, reference, memory", partial(self._judge, VerifiedRule(remembering))
+            "decision",
+            "gate, transplant test, reference, flip test",
+            self._of(VerifiedRule(self._parts, FlipTested(self._parts))),
         )
+        remembering = replace(self._parts, registry=MemoryRegistry(), options=VerifiedOptions())
+        yield Arm("decision", "gate, transplant test, reference, memory", self._of(VerifiedRule(remembering)))
         for name in NEUTRALIZERS:
             neutralize = make_neutralizer(name, self._parts.classifier.encode, key=DEFAULT_KEY)
             judge = usual if name == DEFAULT_NEUTRALIZER else self.judge(neutralize=neutralize)
@@ -120,7 +127,7 @@ class Bench:
 
     def judge(self, **changed: Any) -> Judge:
         """The rule, cold, with some of its `VerifiedParts` changed, as a function of texts."""
-        return partial(self._judge, VerifiedRule(replace(self._parts, **changed)))
+        return self._of(VerifiedRule(replace(self._parts, **changed)))
 
     def p_values(self, texts: Sequence[str]) -> dict[str, Floats]:
         """How unusual each text is to the gate's channels, alone and combined, `[texts]`; higher = more suspicious."""
@@ -134,18 +141,8 @@ class Bench:
         every: dict[str, Reference] = {"none": NoReference(), "labels": self._labels}
         return every | ({"base": ModelReference(self._trusted)} if self._trusted else {})
 
-    def _with(self, verifier: type[Verifier]) -> Judge:
-        """The rule with another verifier, and one round of it."""
-        rule = VerifiedRule(replace(self._parts, options=replace(self._parts.options, max_rounds=1)))
-        rule.examination.verifier = verifier(
-            self._parts.transplant, self._parts.reference, thresholds=self._parts.thresholds
-        )
+    def _of(self, rule: VerifiedRule) -> Judge:
         return partial(self._judge, rule)
-
-    def _flip_tested(self) -> VerifiedRule:
-        rule = VerifiedRule(self._parts)
-        rule.examination.verifier = FlipTested(self._parts)
-        return rule
 
     def _judge(self, rule: VerifiedRule, texts: Sequence[str]) -> list[Verdict]:
         return rule.judge(self._parts.classifier.encode(texts), [False] * len(texts))

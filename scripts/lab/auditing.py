@@ -15,12 +15,11 @@ from typing import Any
 
 import torch
 
-from handler.xgraad import Calibration, Classifier, fingerprint
+from handler.xgraad import Calibration, Classifier
 from handler.xgraad.audit import MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
 from handler.xgraad.probes import Place
 from handler.xgraad.reference import Reference, make_reference
 from handler.xgraad.transplant import Graft, Transplant
-from handler.xgraad.trusted_model import folder_beside
 from scripts.lab.sweep import LabelSweep, SweptWord, sweep, whole_words
 
 N_STRONGEST = 10
@@ -108,13 +107,9 @@ def audit_checkpoint(
         CheckpointError, CalibrationError: see there.
     """
     fitted = Calibration.read(calibration)
-    max_length, served = fitted.fingerprint.max_length, fitted.fingerprint.precision
-    classifier = Classifier.load(checkpoint, device=device, max_length=max_length, precision=served)
-    fitted.fingerprint.require(fingerprint(checkpoint, max_length=max_length, precision=served))
-    fitted.require_fit(n_labels=len(classifier.labels), n_tokens=classifier.model.config.vocab_size)
+    classifier = fitted.load_classifier(checkpoint, device=device)
     screening = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
-    record = fitted.reference
-    trusted = record.load(folder_beside(calibration), device=device) if record else None
+    trusted = fitted.load_trusted(calibration, device=device)
     return audit_classifier(classifier, fitted, trusted=trusted, limit_words=limit_words, screening=screening)
 
 

@@ -24,7 +24,6 @@ from handler.xgraad.registry import MemoryRegistry
 from handler.xgraad.scorer import Score
 from handler.xgraad.threshold_rule import ThresholdRule
 from handler.xgraad.thresholds import PAPER_PERCENTILE
-from handler.xgraad.trusted_model import folder_beside
 from handler.xgraad.verdict import Verdict
 from handler.xgraad.verified_rule import VerifiedParts, VerifiedRule
 
@@ -92,7 +91,7 @@ class Models:
         self.device = torch.device(device)
         self.encode = Encoder(load_tokenizer(folder), max_length=self.calibration.fingerprint.max_length)
         self._folder = folder
-        self._reference = folder_beside(calibration)
+        self._calibration_file = calibration
 
     @cached_property
     def classifier(self) -> Classifier:
@@ -147,11 +146,11 @@ class Models:
 
     def _verified(self, passes: Callable[[int], bool]) -> Pass:
         """The whole defended call; the gate lets the positions of `passes` through."""
-        gate, record = PositionGate(self.calibration.gate, passes), self.calibration.reference
+        gate = PositionGate(self.calibration.gate, passes)
         parts = VerifiedParts.of(
             self.classifier,
             self.calibration,
-            trusted=record.load(self._reference, device=str(self.device)) if record else None,
+            trusted=self.calibration.load_trusted(self._calibration_file, device=str(self.device)),
             neutralize=self._neutralizer("verified"),
             options=VerifiedOptions(),
             registry=MemoryRegistry(),
