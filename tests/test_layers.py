@@ -88,7 +88,18 @@ XGRAAD: dict[str, set[str]] = {
     "screen": {"classifier", "encoding", "prediction", "probes", "text"},
     "thresholds": {"conformal", "scorer"},
     "bundles": {"text"},
-    "verification": {"bundles", "candidates", "prediction", "probes", "reference", "scorer", "text", "transplant"},
+    "suspect": {"bundles", "probes", "scorer", "text", "transplant"},
+    "verification": {
+        "bundles",
+        "candidates",
+        "prediction",
+        "probes",
+        "reference",
+        "scorer",
+        "suspect",
+        "text",
+        "transplant",
+    },
     "trusted_model": {"classifier", "errors", "fingerprint", "probes", "transplant"},
     "calibration": {
         "classifier",
@@ -126,7 +137,6 @@ XGRAAD: dict[str, set[str]] = {
     "threshold_rule": {"classifier", "edit", "encoding", "neutralizer", "prediction", "scorer", "verdict"},
     "phrase": {"bundles", "edit", "probes", "reference", "scorer", "text", "transplant"},
     "examination": {
-        "candidates",
         "classifier",
         "edit",
         "encoding",

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from handler.xgraad.candidates import choose_candidates
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.edit import Edit, edit_words, in_original
 from handler.xgraad.encoding import Encoding
@@ -110,7 +109,9 @@ class Examination:
             found = self._verifier.triggers(worded, [case.new_words for case in going_on])
             verified = []
             for case, score, triggers in zip(going_on, worded, found, strict=True):
-                case.suspicious = () if triggers else in_original(case.original, case.edit, choose_candidates(score))
+                case.suspicious = (
+                    () if triggers else in_original(case.original, case.edit, self._verifier.candidates(score))
+                )
                 for trigger in triggers:
                     case.take(trigger)
                     keys = frozenset(word.key for word in trigger)

@@ -39,6 +39,10 @@ class Score:
     words: tuple[WordScore, ...]
     """In text order; words past the model's window are not there."""
 
+    def spans(self) -> tuple[Word, ...]:
+        """The words themselves, in text order."""
+        return tuple(each.word for each in self.words)
+
     @property
     def top_word(self) -> WordScore | None:
         """The word with the largest attribution, the first of equals; None in a text without words."""

@@ -6,18 +6,19 @@ because others were removed with it, and none has to hold its own text's label: 
 target anyway shows itself, too.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from handler.xgraad.bundles import bundles, in_pieces
+from handler.xgraad.bundles import bundles
 from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts, choose_candidates
 from handler.xgraad.prediction import Prediction
-from handler.xgraad.probes import Place, place_of
+from handler.xgraad.probes import Place
 from handler.xgraad.reference import Reference
 from handler.xgraad.scorer import Score
+from handler.xgraad.suspect import Suspect
 from handler.xgraad.text import Word
 from handler.xgraad.transplant import Graft, Transplant
 
@@ -28,8 +29,6 @@ HIGHEST_THRESHOLD = 0.9
 tokens and hide in the calibration texts: such a word is no measure of clean ones."""
 WORTH_MORE = 0.3
 """Strength from which a word is tried at other places than its own, too, and a text for the sake of a new word."""
-N_SOURCES = 3
-"""Labels next to the predicted one whose clean texts a suspect is put into: some triggers work on one class only."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -140,7 +139,7 @@ class Verifier:
             new_words: for each text the `Word.key` of words that are to be tested whatever their scores; or nothing.
         """
         wanted_words = new_words or [()] * len(scores)
-        candidates = [self._candidates(score, keys) for score, keys in zip(scores, wanted_words, strict=True)]
+        candidates = [self.candidates(score, keys) for score, keys in zip(scores, wanted_words, strict=True)]
         singles = self._singly(scores, candidates)
         is_open = [
             not any(found.is_trigger(self._thresholds.single[score.prediction.label_id]) for found in of_text)
@@ -163,17 +162,17 @@ class Verifier:
         found = iter(self._strongest([of_word for of_text in grafts for of_word in of_text]))
         return [tuple(word for word in of_text if next(found).strength >= WORTH_MORE) for of_text in words]
 
-    def _candidates(self, score: Score, keys: Collection[str]) -> tuple[Word, ...]:
+    def candidates(self, score: Score, keys: Collection[str] = ()) -> tuple[Word, ...]:
         """The words to test, the most suspicious first, those with these keys last."""
         chosen = choose_candidates(score, self._counts)
         known = {word.key for word in chosen}
-        more = {word.key: word for word in _words(score) if word.key in keys and word.key not in known}
+        more = {word.key: word for word in score.spans() if word.key in keys and word.key not in known}
         return (*chosen, *more.values())
 
     def _singly(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """What the candidates do one at a time: where they stood, and where that is not nothing elsewhere as well."""
         suspects = [
-            _Suspect(score, (word,))
+            Suspect(score, (word,))
             for score, words in zip(scores, candidates, strict=True)
             for word in words
             if not self._reference.knows(word.key, score.prediction.label_id)
@@ -193,9 +192,9 @@ class Verifier:
     def _together(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """What is strong in one piece, or scattered, pruned to the words that it needs."""
         suspects = [
-            _Suspect(score, words)
+            Suspect(score, words)
             for score, suspicious in zip(scores, candidates, strict=True)
-            for words in bundles(_words(score), suspicious)
+            for words in bundles(score.spans(), suspicious)
         ]
         thresholds = [self._thresholds.together[each.target] for each in suspects]
         found = self._strongest([each.grafts() for each in suspects])
@@ -208,7 +207,7 @@ class Verifier:
                 kept.append(threshold)
         return _by_text(scores, left, self._measured(left, grafts, kept))
 
-    def _pruned(self, suspect: "_Suspect", threshold: float) -> "_Suspect | None":
+    def _pruned(self, suspect: Suspect, threshold: float) -> Suspect | None:
         """The words that it needs to be strong, without those that are so alone.
 
         None where little is left without its honest words, or one word, which was tested alone.
@@ -239,7 +238,7 @@ class Verifier:
         return [max((Grafted(known[graft], graft) for graft in of_one), key=_strength) for of_one in grafts]
 
     def _measured(
-        self, suspects: Sequence["_Suspect"], found: Sequence[Grafted], thresholds: Sequence[float]
+        self, suspects: Sequence[Suspect], found: Sequence[Grafted], thresholds: Sequence[float]
     ) -> list[Measured]:
         """The suspects as measured; the reference is asked about the strong ones."""
         strong = [row for row, each in enumerate(found) if each.strength > thresholds[row]]
@@ -251,45 +250,12 @@ class Verifier:
         ]
 
 
-@dataclass(frozen=True)
-class _Suspect:
-    """Words of a text, to be put into clean ones."""
-
-    score: Score
-    words: tuple[Word, ...]
-
-    @property
-    def target(self) -> int:
-        return self.score.prediction.label_id
-
-    def only(self, words: Iterable[Word]) -> "_Suspect":
-        return _Suspect(self.score, tuple(words))
-
-    def grafts(self, *, elsewhere: bool = False) -> list[Graft]:
-        """One for each source: where the words stood, or at the other places."""
-        encoding = self.score.encoding
-        pieces = in_pieces(encoding.text, _words(self.score), self.words)
-        stood = place_of(self.words[0], encoding.words)
-        if len(self.words) > 1 and stood is not Place.START:
-            stood = place_of(self.words[-1], encoding.words)
-        places = [place for place in Place if (place is not stood) == elsewhere]
-        return [
-            Graft(pieces=pieces, place=place, target=self.target, source=source)
-            for place in (places if len(pieces) == 1 else [Place.INSIDE])
-            for source in self.score.prediction.next_labels()[:N_SOURCES]
-        ]
-
-
 def _strength(grafted: Grafted) -> float:
     return grafted.strength
 
 
-def _words(score: Score) -> tuple[Word, ...]:
-    return tuple(each.word for each in score.words)
-
-
 def _by_text(
-    scores: Sequence[Score], suspects: Sequence[_Suspect], measured: Sequence[Measured]
+    scores: Sequence[Score], suspects: Sequence[Suspect], measured: Sequence[Measured]
 ) -> list[tuple[Measured, ...]]:
     of_text: dict[int, list[Measured]] = {id(score): [] for score in scores}
     for suspect, each in zip(suspects, measured, strict=True):
