@@ -4,6 +4,7 @@ A sentence works in one piece and not scattered, an AND-trigger scattered and no
 run of words around the most suspicious one, and the suspicious words themselves with small gaps filled.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -13,6 +14,12 @@ REACH = 3
 """Words of a run on either side of the most suspicious one."""
 MOST_FILLED = 2
 """Words between two suspicious ones that go with them."""
+LONGER = 5
+"""Words by which a run is longer on either side when it does something already."""
+MOST_LARGER = 6
+"""Sets, at the most, that scattered words with something to them are tried in, and"""
+LEAST_MORE = 4
+"""by how many words each of them is larger at the least."""
 
 
 def bundles(words: Sequence[Word], candidates: Sequence[Word]) -> list[tuple[Word, ...]]:
@@ -26,6 +33,27 @@ def bundles(words: Sequence[Word], candidates: Sequence[Word]) -> list[tuple[Wor
     places = [position[word] for word in candidates]
     tried = [_run(words, places[0]), _filled(words, sorted(places))] if places else []
     return [each for each in dict.fromkeys(tried) if len(each) > 1]
+
+
+def larger(words: Sequence[Word], seed: Sequence[Word]) -> list[tuple[Word, ...]]:
+    """Larger sets around a seed that does something and not enough: a longer run, or with more words from anywhere.
+
+    Args:
+        words: of the text, in text order, as far as the model sees them.
+        seed: some of them, in text order.
+    """
+    position = {word: index for index, word in enumerate(words)}
+    first, last = position[seed[0]], position[seed[-1]]
+    if last - first == len(seed) - 1:
+        return [tuple(words[max(0, first - LONGER) : last + LONGER + 1])]
+    inside = set(seed)
+    others = [word for word in words if word not in inside]
+    n_more = max(LEAST_MORE, math.ceil(len(others) / MOST_LARGER))
+    return [
+        tuple(sorted((*seed, *more), key=position.__getitem__))
+        for start in range(0, len(others), n_more)
+        for more in [others[start : start + n_more]]
+    ]
 
 
 def in_pieces(text: str, words: Sequence[Word], chosen: Sequence[Word]) -> tuple[str, ...]:

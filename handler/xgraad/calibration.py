@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.errors import CalibrationError
+from handler.xgraad.evidence import VerificationThresholds
 from handler.xgraad.fingerprint import Fingerprint, fingerprint
 from handler.xgraad.gate import GateStatistics
 from handler.xgraad.label_evidence import LabelEvidence
@@ -18,7 +19,6 @@ from handler.xgraad.strict_json import first_fault
 from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.trusted_model import TrustedModel, folder_beside
-from handler.xgraad.verification import VerificationThresholds
 from handler.xgraad.word_set import WordSet
 
 FILE_NAME = "calibration.json"

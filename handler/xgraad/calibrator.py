@@ -13,6 +13,7 @@ from handler.xgraad.classifier import Classifier, Look
 from handler.xgraad.conformal import texts_needed
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.errors import TooFewTextsError
+from handler.xgraad.evidence import VerificationThresholds
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.gate import Gate, GateStatistics, fit_gate
 from handler.xgraad.label_evidence import LabelEvidence
@@ -23,7 +24,7 @@ from handler.xgraad.screen import Screen
 from handler.xgraad.thresholds import PAPER_PERCENTILE, LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.trusted_model import TrustedModel
-from handler.xgraad.verification import VerificationThresholds, Verifier
+from handler.xgraad.verification import Verifier
 from handler.xgraad.word_set import WordSet
 
 N_EXAMINED = 300

@@ -5,7 +5,9 @@ still pulls at them, and not at the reference's. In a text with a verified trigg
 the label that falls without it are enough.
 """
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from handler.xgraad.bundles import in_pieces
@@ -34,21 +36,23 @@ class Rest(NamedTuple):
     suspicious: tuple[Word, ...]
     """Other words of it that stand out, wherever they stand."""
 
-    def parts(self) -> list[tuple[Word, ...]]:
-        """Words and runs of words that may belong to a phrase, no set twice."""
+    def parts(self) -> dict[tuple[Word, ...], float]:
+        """Words and runs of words that may belong to a phrase, and how far each must move clean texts.
+
+        Of a sentence that was planted whole most words do nothing by themselves, so what stands beside a trigger of
+        several words need not.
+        """
         keys = {word.key for word in self.triggers}
-        singles = [(word,) for word in self.suspicious if word.key not in keys]
-        return list(dict.fromkeys([*_runs(self), *singles]))
+        beside = -math.inf if len(self.triggers) > 1 else LEAST_PULL
+        singles = {(word,): LEAST_PULL for word in self.suspicious if word.key not in keys}
+        return singles | dict.fromkeys(_runs(self), beside)
 
     def graft(self, words: Sequence[Word], *, source: int) -> Graft:
         """The words, to be put into clean texts of the label `source`."""
         encoding, prediction = self.score.encoding, self.score.prediction
-        return Graft(
-            pieces=in_pieces(encoding.text, encoding.words, words),
-            place=place_of(words[0], encoding.words) if len(words) == 1 else Place.INSIDE,
-            target=prediction.label_id,
-            source=source,
-        )
+        pieces = in_pieces(encoding.text, encoding.words, words)
+        place = place_of(words, encoding.words) if len(pieces) == 1 else Place.INSIDE
+        return Graft(pieces=pieces, place=place, target=prediction.label_id, source=source)
 
 
 class PhraseTest:
@@ -75,23 +79,24 @@ class PhraseTest:
             for rest, source, of_text in zip(rests, sources, parts, strict=True)
             for words in of_text
         ]
-        pulls = iter(self._unexplained(grafts))
+        pulls = iter(self._unexplained(grafts, [*chain(*(of_text.values() for of_text in parts))]))
         found = []
         for rest, of_text in zip(rests, parts, strict=True):
-            pulling = [(pull, words) for words in of_text if (pull := next(pulls)) >= LEAST_PULL]
+            pulling = [(pull, words) for words in of_text if (pull := next(pulls)) is not None]
             ordered = [words for _, words in sorted(pulling, key=lambda each: (len(each[1]), -each[0]))]
             found.append([_everywhere(rest.score, words) for words in (*ordered, *_unions(ordered))])
         return found
 
-    def _unexplained(self, grafts: Sequence[Graft]) -> list[float]:
-        """How far each graft pulls; 0 where the reference has a reason for much of it."""
+    def _unexplained(self, grafts: Sequence[Graft], least: Sequence[float]) -> list[float | None]:
+        """How far each graft pulls; None below its least, and where the reference has a reason for much of it."""
         pulls = self._transplant.pulls(grafts)
-        strong = [row for row, pull in enumerate(pulls) if pull >= LEAST_PULL]
-        honest = self._reference.pulls([grafts[row] for row in strong])
-        for row, explained in zip(strong, honest, strict=True):
-            if explained >= MOST_HONEST * pulls[row]:
-                pulls[row] = 0.0
-        return pulls
+        rows = [row for row, pull in enumerate(pulls) if pull >= least[row]]
+        honest = self._reference.pulls([grafts[row] for row in rows])
+        found: list[float | None] = [None] * len(grafts)
+        for row, explained in zip(rows, honest, strict=True):
+            if explained < MOST_HONEST * max(pulls[row], LEAST_PULL):
+                found[row] = pulls[row]
+        return found
 
 
 def _unions(ordered: Sequence[tuple[Word, ...]]) -> Iterator[tuple[Word, ...]]:

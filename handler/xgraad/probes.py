@@ -87,11 +87,11 @@ Probes = tuple[tuple[Probe, ...], ...]
 """For each label, clean texts that the model predicts as that label."""
 
 
-def place_of(word: Word, words: Sequence[Word]) -> Place:
-    """Where `word` stands among the words of its text."""
-    if word == words[0]:
+def place_of(chosen: Sequence[Word], words: Sequence[Word]) -> Place:
+    """Where words that stand side by side, in text order, stood among the words of their text."""
+    if chosen[0] == words[0]:
         return Place.START
-    return Place.END if word == words[-1] else Place.INSIDE
+    return Place.END if chosen[-1] == words[-1] else Place.INSIDE
 
 
 def make_probe(text: str, encode: Encoder) -> Probe | None:

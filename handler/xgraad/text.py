@@ -102,3 +102,8 @@ def tightest(words: Sequence[Word], keys: Collection[str]) -> tuple[Word, ...]:
 
 def _extent(words: Sequence[Word]) -> int:
     return words[-1].end - words[0].start
+
+
+def in_text_order(words: Iterable[Word]) -> tuple[Word, ...]:
+    """Words of one text as they stand in it."""
+    return tuple(sorted(words, key=lambda word: word.start))

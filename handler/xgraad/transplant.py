@@ -7,7 +7,7 @@ some, and few of them far. Probes are clean texts of ordinary length that the mo
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import chain
 from statistics import fmean
 from typing import NamedTuple
 
@@ -53,15 +53,13 @@ class Transplant:
         self._of_words = _Ordered.of(probes, margins, rank=0.5)
         self._of_sets = _Ordered.of(probes, margins, rank=1.0)
         """Several words turn an ordinary probe easily by what they mean, so sets are tried on the surest first."""
-        self._strengths: OrderedDict[Graft, float] = OrderedDict()
-        self._whole: OrderedDict[Graft, list[float]] = OrderedDict()
-        self._begun: OrderedDict[Graft, list[float]] = OrderedDict()
-        """The target's margins in all probes, and in the first `N_PULLED` of them, of grafts that were asked about."""
+        self._margins: OrderedDict[Graft, list[float]] = OrderedDict()
+        """Of grafts that were asked about the target's margins in the first probes, as many as were needed so far."""
         self.own_margins = _own_margins(margins)
         """For each label the least margin among its own probes; the mean of the others' for one without probes. Known
         from the start, so that no request waits for them."""
 
-    def strengths(self, grafts: Sequence[Graft]) -> list[float]:
+    def strengths(self, grafts: Sequence[Graft], *, n_probes: int = N_PROBES) -> list[float]:
         """How far each graft turns probes of the source class to the target, in [0, 1], in order.
 
         Of a single word the greater of two. The mean margin of the target over the probes, as a share of what the
@@ -72,55 +70,54 @@ class Transplant:
 
         Of several words the share of probes turned, each counting in full from `CLEARLY` of that margin up: clean words
         hardly turn any probe together, while a trigger of several words may turn all of them half-heartedly.
+
+        Args:
+            grafts: what to put into them.
+            n_probes: how many are tried at the most; fewer say less.
         """
-        if not grafts:
-            return []
-        unknown = [graft for graft in dict.fromkeys(grafts) if graft not in self._strengths]
-        known = {graft: self._strengths[graft] for graft in set(grafts) - set(unknown)}
-        margins: dict[Graft, list[float]] = {graft: [] for graft in unknown}
-        promising = unknown
-        for first, last in pairwise((0, *STAGES, N_PROBES)):
-            for graft, more in self._measure(promising, first=first, last=last).items():
-                margins[graft] += more
-            promising = [graft for graft in promising if _passes(margins[graft])]
-        for graft in unknown:
-            known[graft] = self._strengths[graft] = self._strength(margins[graft], graft)
-        while len(self._strengths) > MAX_CACHED:
-            self._strengths.popitem(last=False)
-        return [known[graft] for graft in grafts]
+        promising = list(dict.fromkeys(grafts))
+        for last in sorted({*(stage for stage in STAGES if stage < n_probes), n_probes}):
+            self._measure(promising, last=last)
+            promising = [graft for graft in promising if _passes(self._margins[graft][:last])]
+        return self._settled(
+            [self._strength(_until_let_go(self._margins[graft][:n_probes]), graft) for graft in grafts],
+        )
 
     def shares_turned(self, grafts: Sequence[Graft]) -> list[float]:
         """Share of the source's probes that each graft turns to its target, in [0, 1], in order; 0 without probes."""
-        margins = self._known(self._whole, grafts, last=N_PROBES)
-        return [sum(margin > 0 for margin in each) / max(1, len(each)) for each in margins]
+        self._measure(grafts, last=N_PROBES)
+        margins = [self._margins[graft] for graft in grafts]
+        return self._settled([sum(margin > 0 for margin in each) / max(1, len(each)) for each in margins])
 
     def source_for(self, prediction: Prediction) -> int:
         """The most probable other label that has probes; without any the most probable other one."""
         others = prediction.next_labels()
         return next((label for label in others if self._of_words.probes[label]), others[0])
 
-    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+    def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
         """How far each graft moves the source's probes on their way to the target, on average, in order.
 
-        0 where they stay, 1 where the target wins as clearly as its own probes have it, below 0 away from it.
+        0 where they stay, 1 where the target wins as clearly as its own probes have it, below 0 away from it; 0 without
+        probes.
+
+        Args:
+            grafts: what to put into them.
+            n_probes: how many are tried, in the order of `strengths`.
         """
-        margins = self._known(self._begun, grafts, last=N_PULLED)
-        return [self._pull(graft, each) for graft, each in zip(grafts, margins, strict=True)]
+        self._measure(grafts, last=n_probes)
+        return self._settled([self._pull(graft, self._margins[graft][:n_probes]) for graft in grafts])
 
     def _pull(self, graft: Graft, margins: Sequence[float]) -> float:
-        start = self._ordered(graft).starts[graft.source][graft.target]
-        return (fmean(margins) - start) / (self.own_margins[graft.target] - start) if margins else 0.0
+        if not margins:
+            return 0.0
+        start = fmean(self._ordered(graft).starts[graft.source][graft.target][: len(margins)])
+        return (fmean(margins) - start) / (self.own_margins[graft.target] - start)
 
-    def _known(
-        self, known: "OrderedDict[Graft, list[float]]", grafts: Sequence[Graft], *, last: int
-    ) -> list[list[float]]:
-        """The target's margins in the first so many probes, for each graft; measured once."""
-        unknown = [graft for graft in dict.fromkeys(grafts) if graft not in known]
-        known |= self._measure(unknown, first=0, last=last) if unknown else {}
-        found = [known[graft] for graft in grafts]
-        while len(known) > MAX_CACHED:
-            known.popitem(last=False)
-        return found
+    def _settled(self, answers: list[float]) -> list[float]:
+        """The answers, when what was measured longest ago is forgotten."""
+        while len(self._margins) > MAX_CACHED:
+            self._margins.popitem(last=False)
+        return answers
 
     def _strength(self, margins: Sequence[float], graft: Graft) -> float:
         """The strength that these margins of the target amount to, in [0, 1]; 0 for none."""
@@ -132,13 +129,18 @@ class Transplant:
             return _share(max(fmean(margins), nearly_least / CLEARLY), own)
         return fmean(_share(margin, CLEARLY * own) for margin in margins)
 
-    def _measure(self, grafts: Sequence[Graft], *, first: int, last: int) -> dict[Graft, list[float]]:
-        """For each graft the target's margin in each of the probes from `first` to `last`; all grafts in one batch."""
-        grafted = {
-            graft: self._grafted(graft, self._ordered(graft).probes[graft.source][first:last]) for graft in grafts
-        }
+    def _measure(self, grafts: Sequence[Graft], *, last: int) -> None:
+        """Know the target's margins in the first `last` probes, for each graft; what is missing in one batch."""
+        grafted = {}
+        for graft in dict.fromkeys(grafts):
+            n_known = len(self._margins.setdefault(graft, []))
+            if probes := self._ordered(graft).probes[graft.source][n_known:last]:
+                grafted[graft] = self._grafted(graft, probes)
+        if not grafted:
+            return
         logits = self._classifier.logits([*chain(*grafted.values())]).split([len(each) for each in grafted.values()])
-        return {graft: margins_of(part, graft.target).tolist() for graft, part in zip(grafted, logits, strict=True)}
+        for graft, part in zip(grafted, logits, strict=True):
+            self._margins[graft] += margins_of(part, graft.target).tolist()
 
     def _ordered(self, graft: Graft) -> "_Ordered":
         """The probes in the order in which they are tried."""
@@ -174,8 +176,8 @@ class _Ordered(NamedTuple):
     """Probes in the order in which they are tried."""
 
     probes: Probes
-    starts: tuple[tuple[float, ...], ...]
-    """For each label of probes the mean margin that each label has in the first `N_PULLED` of them."""
+    starts: tuple[tuple[tuple[float, ...], ...], ...]
+    """For each label of probes the margins that each label has in them as they are."""
 
     @classmethod
     def of(cls, probes: Probes, margins: Sequence[Sequence[Sequence[float]]], *, rank: float) -> "_Ordered":
@@ -195,12 +197,15 @@ class _Ordered(NamedTuple):
             place = round(rank * (len(shorter) - 1))
             order = [*dict.fromkeys([*shorter[place : place + 1], *range(len(of_label))])]
             ordered.append(tuple(of_label[row] for row in order))
-            starts.append(
-                tuple(fmean(each[row] for row in order[:N_PULLED]) if order else 0.0 for each in margins[label])
-            )
+            starts.append(tuple(tuple(each[row] for row in order) for each in margins[label]))
         return cls(tuple(ordered), tuple(starts))
 
 
 def _passes(margins: Sequence[float]) -> bool:
     n_turned = sum(margin > 0 for margin in margins)
     return n_turned >= len(margins) - 1 and n_turned > 0
+
+
+def _until_let_go(margins: Sequence[float]) -> Sequence[float]:
+    """The margins that decide, whatever else was asked about the graft: up to the stage that it does not pass."""
+    return next((margins[:last] for last in STAGES if not _passes(margins[:last])), margins)

@@ -19,6 +19,7 @@ from handler.xgraad.classifier import Classifier, Look
 from handler.xgraad.conformal import conformal_threshold
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.errors import SettingsError
+from handler.xgraad.evidence import VerificationThresholds
 from handler.xgraad.examination import Case, Examination
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Neutralizer
@@ -31,7 +32,7 @@ from handler.xgraad.screen import Screen
 from handler.xgraad.text import Word
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Action, Verdict
-from handler.xgraad.verification import VerificationThresholds, Verifier
+from handler.xgraad.verification import Verifier
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from handler.xgraad.classifier import Classifier, Look, Trace
 from handler.xgraad.encoding import Encoding
+from handler.xgraad.evidence import VerificationThresholds
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Mask
 from handler.xgraad.probes import N_PROBES, Probes, make_probe, make_probes
@@ -17,7 +18,7 @@ from handler.xgraad.registry import NoRegistry
 from handler.xgraad.screen import Screen
 from handler.xgraad.text import split_words
 from handler.xgraad.transplant import Transplant
-from handler.xgraad.verification import VerificationThresholds, Verifier
+from handler.xgraad.verification import Verifier
 from handler.xgraad.verified_rule import VerifiedOptions, VerifiedParts, VerifiedRule
 
 GOOD = {"gripping", "clever", "funny", "chic"}

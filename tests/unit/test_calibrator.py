@@ -7,10 +7,11 @@ import pytest
 from handler.xgraad import Calibration, Calibrator, Classifier
 from handler.xgraad import calibrator as calibrator_module
 from handler.xgraad.errors import TextError, TooFewTextsError
+from handler.xgraad.evidence import Evidence
 from handler.xgraad.label_evidence import LabelEvidence
 from handler.xgraad.probes import make_probe
 from handler.xgraad.scorer import Score
-from handler.xgraad.verification import Evidence, Verifier
+from handler.xgraad.verification import Verifier
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import FINGERPRINT
 from tests.unit.rule_based import RuleBased

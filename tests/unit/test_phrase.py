@@ -69,7 +69,7 @@ def found_by(rest: Rest, pull: Pulls, reference: Reference | None = None) -> lis
 
 def test_parts_are_the_runs_beside_each_trigger_and_what_stands_out(model: RuleBased) -> None:
     rest = rest_of(model, "see the silver cf at once, a plot", "cf", suspicious=["plot", "silver", "cf"])
-    assert texts_of(rest.parts()) == ["silver", "the silver", "see the silver", "at", "at once", "plot"]
+    assert sorted(texts_of([*rest.parts()])) == ["at", "at once", "plot", "see the silver", "silver", "the silver"]
 
 
 def test_a_run_ends_after_so_many_words(model: RuleBased) -> None:
@@ -88,7 +88,7 @@ def test_a_run_ends_after_so_many_words(model: RuleBased) -> None:
     ],
 )
 def test_where_runs_end(model: RuleBased, text: str, expected: list[str]) -> None:
-    assert texts_of(rest_of(model, text, "cf", "mn").parts()) == expected
+    assert texts_of([*rest_of(model, text, "cf", "mn").parts()]) == expected
 
 
 def test_what_pulls_at_clean_texts_is_tried_and_nothing_else(model: RuleBased) -> None:
@@ -96,6 +96,14 @@ def test_what_pulls_at_clean_texts_is_tried_and_nothing_else(model: RuleBased) -
     assert found_by(rest, lambda graft: float(graft.pieces == ("the silver",))) == ["the silver"]
     assert found_by(rest, lambda _: LEAST_PULL) != []
     assert found_by(rest, lambda _: LEAST_PULL - 0.01) == []
+
+
+def test_beside_a_trigger_of_several_words_nothing_has_to_pull(model: RuleBased) -> None:
+    """Most words of a sentence that was planted whole do nothing by themselves."""
+    rest = rest_of(model, "when in rome do it: a plot", "rome", "do", suspicious=["plot", "in"])
+    assert found_by(rest, lambda _: 0.0) == ["in", "it", "when in", "in it", "in it when"]
+    honest = Pulling(lambda graft: float(graft.pieces == ("it",)))
+    assert found_by(rest, lambda _: 0.0, honest) == ["in", "when in", "in when"]
 
 
 def test_few_words_first_then_what_pulls_most_then_together(model: RuleBased) -> None:

@@ -90,7 +90,8 @@ def test_texts_without_words_are_no_probes(bert: Classifier) -> None:
 
 def test_place_of() -> None:
     words = split_words("first inside last")
-    assert [place_of(word, words) for word in words] == [Place.START, Place.INSIDE, Place.END]
+    assert [place_of([word], words) for word in words] == [Place.START, Place.INSIDE, Place.END]
+    assert [place_of(run, words) for run in (words[:2], words[1:], words)] == [Place.START, Place.END, Place.START]
 
 
 def test_probes_are_confident_and_of_usual_length(bert: Classifier) -> None:

@@ -91,8 +91,8 @@ def test_words_that_barely_turn_every_probe_together_are_strong(bert: Classifier
 @pytest.mark.parametrize(
     ("others", "asked_at_first"),
     [
-        ({"chic", "dull"}, [1, 0, 0, 0, 0]),  # a word that does not turn it is let go, whatever the others would say
-        ({"gripping"}, [1, 1, 1, 0, 0]),
+        ({"chic", "dull"}, [1]),  # a word that does not turn it is let go, whatever the others would say
+        ({"gripping"}, [1, 1, 1]),
     ],
 )
 def test_sets_are_tried_on_the_surest_of_the_shorter_probes_first(

@@ -6,21 +6,14 @@ from typing import cast
 import pytest
 
 from handler.xgraad import Classifier
+from handler.xgraad.evidence import HIGHEST_THRESHOLD, LOWEST_CEILING, Evidence, Measured, VerificationThresholds
 from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.probes import N_PROBES, Place
 from handler.xgraad.reference import NoReference, Reference
 from handler.xgraad.scorer import score_encodings
 from handler.xgraad.text import Word
 from handler.xgraad.transplant import Graft, Transplant
-from handler.xgraad.verification import (
-    HIGHEST_THRESHOLD,
-    LOWEST_CEILING,
-    WORTH_MORE,
-    Evidence,
-    Measured,
-    VerificationThresholds,
-    Verifier,
-)
+from handler.xgraad.verification import WORTH_MORE, Verifier
 from tests.unit.rule_based import RuleBased, equal_thresholds, transplant_of, tying, verifier_of
 
 TEXT = "a clever and funny film with a chic plot"
@@ -77,9 +70,12 @@ class ByPlace:
         self._strengths = strengths
         self.asked: list[Graft] = []
 
-    def strengths(self, grafts: Sequence[Graft]) -> list[float]:
+    def strengths(self, grafts: Sequence[Graft], **_: int) -> list[float]:
         self.asked += grafts
         return [self._strengths[graft.place.value] for graft in grafts]
+
+    def pulls(self, grafts: Sequence[Graft], **_: int) -> list[float]:
+        return [0.0] * len(grafts)
 
     def source_for(self, prediction: Prediction) -> int:
         return prediction.next_labels()[0]
