@@ -24,6 +24,7 @@ def log_loaded(defense: Defense, *, model: str, seconds: float) -> None:
         device=str(defense.classifier.device),
         weights=defense.calibration.fingerprint.weights,
         n_triggers=len(defense.registry),
+        untested_label_ids=list(defense.calibration.untested) if defense.tests else None,
         seconds=round(seconds, 3),
     )
 

@@ -17,6 +17,7 @@ DEFENSE = {
     "rule": "verified",
     "flagged": True,
     "verified": True,
+    "tested": True,
     "action": "neutralized",
     "anomaly_score": 5.0,
     "gate_score": 3.0,
