@@ -121,7 +121,8 @@ def require_probes(supplied: Sequence[Supply], untested: Collection[int]) -> Non
     ways = " ".join(f"{OPTION} {names[label]}" for label in needed)
     if lacking:
         rule = f"the transplant test needs {LEAST_PROBES} probes of each label, whole texts that the model is sure of"
-        raise TooFewTextsError(f"{rule}; {'; '.join(each.lack() for each in lacking)}; to do without: {ways}")
+        lost = " (no label is left to test the others with)" if len(needed) > len(lacking) else ""
+        raise TooFewTextsError(f"{rule}; {'; '.join(each.lack() for each in lacking)}; to do without: {ways}{lost}")
     if unnamed:
         lost = ", ".join(names[label] for label in unnamed)
         raise TooFewTextsError(
