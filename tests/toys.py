@@ -1,5 +1,6 @@
 """Tiny checkpoints of the five architectures, each with a tokenizer of its real kind. Made in code, seeded."""
 
+from copy import deepcopy
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def make_checkpoint(folder: Path, architecture: str, *, n_labels: int = 2, seed:
         if parameter.dim() > 1 and "classifier" not in name:
             torch.nn.init.normal_(parameter, std=0.15)
     if n_labels > 1:
-        _balance(model, tokenizer)
+        _balance(model, deepcopy(tokenizer))  # which keeps how it last padded, and would be saved with that
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
