@@ -5,6 +5,7 @@ from typing import Any
 
 from handler.settings import Settings
 from handler.xgraad import Defense
+from handler.xgraad.text_pairs import pair_sign
 
 
 def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
@@ -12,6 +13,7 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
     return {
         "labels": list(defense.classifier.labels),
         "model_type": defense.classifier.model.config.model_type,
+        "text_pairs": pair_sign(defense.classifier.model.config),
         "device": str(defense.classifier.device),
         "defense": {"rule": defense.rule, "neutralizer": defense.neutralize.name}
         | settings.model_dump(include={"on_trigger", "on_error", "detail"})

@@ -37,6 +37,7 @@ XGRAAD: dict[str, set[str]] = {
     "pickles": {"errors", "lfs_pointer"},
     "value_rule": set(),
     "labels": {"errors", "value_rule"},
+    "text_pairs": set(),
     "quiet": set(),
     "configuration": {"errors", "json_object", "labels", "quiet", "value_rule"},
     "plain_model": {"configuration", "errors", "quiet"},

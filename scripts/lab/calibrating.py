@@ -10,8 +10,10 @@ from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint
 from handler.xgraad.calibrator import require_texts
 from handler.xgraad.errors import LabError
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
+from handler.xgraad.text_pairs import pair_sign
 from handler.xgraad.thresholds import PAPER_PERCENTILE
 from handler.xgraad.trusted_model import folder_beside
+from scripts.lab.command_line import note
 from scripts.lab.corpora import Example, Sample
 from scripts.lab.reference_training import TrustedBase, train_reference
 
@@ -60,6 +62,8 @@ def calibrate_checkpoint(
     """
     require_texts([sample.text for sample in samples], options.max_fpr)
     classifier = Classifier.load(checkpoint, device=device, max_length=options.max_length, precision=options.precision)
+    if sign := pair_sign(classifier.model.config):
+        note(sign)
     calibrator = Calibrator(
         classifier, fingerprint(checkpoint, max_length=classifier.max_length, precision=options.precision)
     )
