@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -12,6 +13,7 @@ import pytest
 from handler.settings import Detail
 from handler.xgraad import Calibration, Classifier, Defense
 from scripts import build_archive, calibrate, verify_archive
+from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import Exit
 from tests.conftest import CLEAN_TEXTS
 from tests.contract.test_metrics import events, make_worker, measured
@@ -140,6 +142,17 @@ def test_archive_and_its_check_say_so(
         assert (f"NOT TESTED: '{NAME}'" in capsys.readouterr().out) == is_told
         assert verify_archive.main([str(tmp_path / f"{name}.mar")]) == Exit.DONE
         assert (f"NOT TESTED: '{NAME}'" in capsys.readouterr().out) == is_told
+
+
+def test_the_sweep_says_so(calibrated: Path, bert_folder: Path) -> None:
+    """No trigger found for a label says nothing where none could be."""
+    rare, usual = (
+        audit_checkpoint(folder, folder / "calibration.json", limit_words=5) for folder in (calibrated, bert_folder)
+    )
+    assert (rare.summary()["untested"], usual.summary()["untested"]) == ([NAME], [])
+    calm = replace(rare, audit=rare.audit.model_copy(update={"triggers": ()}))
+    assert calm.sentence().endswith(f"; not tested for {NAME}: the calibration has too few texts")
+    assert "not tested" not in replace(usual, audit=calm.audit).sentence()
 
 
 def test_the_python_api_says_so(calibrated: Path, texts: list[list[str]]) -> None:
