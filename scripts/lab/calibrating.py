@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
@@ -79,11 +80,11 @@ def calibrate_checkpoint(
     if trusted:
         if not examples:
             raise LabError(f"--trusted-base needs a label for each of the {len(samples)} texts; see --label-column")
-        held_out = calibrator.held_out()
+        probes, held_out = set(chain(*calibrator.probe_rows())), calibrator.held_out()
         reference = train_reference(
             trusted,
             [example for row, example in enumerate(examples) if row not in held_out],
-            [example for row, example in enumerate(examples) if row in held_out],
+            [example for row, example in enumerate(examples) if row in probes],
             n_labels=len(classifier.labels),
             max_length=classifier.max_length,
             device=device,
