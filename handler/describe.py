@@ -5,6 +5,7 @@ from typing import Any
 
 from handler.settings import Settings
 from handler.xgraad import Defense
+from handler.xgraad.text_pairs import pair_sign
 
 
 def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
@@ -12,17 +13,25 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
     return {
         "labels": list(defense.classifier.labels),
         "model_type": defense.classifier.model.config.model_type,
+        "text_pairs": pair_sign(defense.classifier.model.config),
         "device": str(defense.classifier.device),
         "defense": {"rule": defense.rule, "neutralizer": defense.neutralize.name}
         | settings.model_dump(include={"on_trigger", "on_error", "detail"})
         | {"registry": {"n_triggers": len(defense.registry), "is_shared": defense.registry.is_shared}}
-        | {"audit": _audited(defense), "reference": _reference(defense)}
+        | {"audit": _audited(defense), "reference": _reference(defense), "untested": _untested(defense)}
         | (_calibrated(defense, settings) if settings.detail == "full" else {}),
         "limits": settings.model_dump(include={"max_texts", "max_chars", "max_request_chars"})
         | {"max_length": defense.classifier.max_length},
         "fingerprint": defense.calibration.fingerprint.model_dump(),
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
     }
+
+
+def _untested(defense: Defense) -> list[str] | None:
+    """The labels of which no reply is tested; None under a rule that tests none."""
+    if not defense.tests:
+        return None
+    return [defense.classifier.labels[label] for label in defense.calibration.untested]
 
 
 def _audited(defense: Defense) -> dict[str, Any] | None:

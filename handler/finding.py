@@ -25,6 +25,7 @@ _DONE = {
     "abstained": "This server gives no answer to such a text.",
     "undefended": "The defense failed, and this server then answers as the plain model does.",
 }
+UNTESTED = "No: the server was calibrated with too few texts to see what brings this label about."
 _REFUSALS = {
     "trigger_blocked": "This text is refused",
     "too_long": "The text is too long",
@@ -124,6 +125,8 @@ class Finding:
     done: str = ""
     measure: Measure | None = None
     replaced: tuple[Replaced, ...] = ()
+    tested: str = ""
+    """Why not; empty where it is, or where the rule tests nothing."""
     truncated: bool = False
 
 
@@ -134,11 +137,17 @@ def find(document: Document) -> Finding:
     defense = document.get("defense")
     answer = _told(document)
     truncated = bool(document["truncated"])
-    if defense is None:
+    if defense is None or "action" not in defense:
         headline, words = ("The answer", (answer.label,)) if answer else ("There is no answer", ())
         meaning = "This server tells the label alone, and not how it came about."
         return Finding(
-            tone=Tone.PLAIN, headline=headline, words=words, meaning=meaning, answer=answer, truncated=truncated
+            tone=Tone.PLAIN,
+            headline=headline,
+            words=words,
+            meaning=meaning,
+            answer=answer,
+            tested=UNTESTED if defense else "",
+            truncated=truncated,
         )
     if defense.get("flagged") is None:
         meaning = "The defense failed on this text: nobody knows what this answer is worth."
@@ -185,6 +194,7 @@ def _judged(defense: Document, answer: Told | None, *, truncated: bool) -> Findi
         label_changed=defense["label_changed"],
         kind="trigger" if defense["verified"] else "suspect",
         verified=_verified(defense),
+        tested=UNTESTED if defense["tested"] is False else "",
         done=_DONE[defense["action"]],
         measure=_measure(defense),
         replaced=_replaced(defense["suspects"]),
@@ -200,6 +210,8 @@ def _verdict(defense: Document, *, n_words: int) -> tuple[Tone, str, str]:
     if defense["flagged"]:
         meaning = "The text stands out from clean ones, but no word of it passed for a trigger, so the label stays."
         return Tone.UNSURE, "Unusual text, no trigger found", meaning
+    if defense["tested"] is False:
+        return Tone.UNSURE, "Not tested", "A trigger for this label would not have been seen."
     return Tone.CLEAR, "No trigger found", "Nothing in this text was taken for a trigger."
 
 

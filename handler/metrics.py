@@ -31,6 +31,7 @@ BEGIN: tuple[Count, ...] = (
     ("xgraad_judged_texts_total",),
     ("xgraad_flagged_texts_total",),
     ("xgraad_verified_texts_total",),
+    ("xgraad_untested_texts_total",),
     ("xgraad_label_changes_total",),
     ("xgraad_truncated_texts_total",),
     ("xgraad_registry_failures_total",),
@@ -110,6 +111,8 @@ def count(replies: Iterable[Reply]) -> Counter[Count]:
         counts["xgraad_requests_total", _outcome(reply.status)] += 1
         if reply.status >= 400 and isinstance(reply.answers[0], Refusal):
             counts["xgraad_errors_total", str(reply.status), reply.answers[0].kind] += 1
+        if reply.status < 400:
+            counts.update(map(_text_error, filter(_is_faulty, reply.answers)))
         for action in map(_action, reply.answers):
             if action:
                 counts["xgraad_texts_total", action] += 1
@@ -123,6 +126,7 @@ def _judged(verdicts: Sequence[Verdict]) -> dict[Count, int]:
         ("xgraad_judged_texts_total",): len(verdicts),
         ("xgraad_flagged_texts_total",): sum(verdict.flagged for verdict in verdicts),
         ("xgraad_verified_texts_total",): sum(verdict.verified for verdict in verdicts),
+        ("xgraad_untested_texts_total",): sum(verdict.tested is False for verdict in verdicts),
         ("xgraad_label_changes_total",): sum(verdict.label_changed for verdict in verdicts),
         ("xgraad_truncated_texts_total",): sum(verdict.truncated for verdict in verdicts),
     }
@@ -151,6 +155,15 @@ def _action(answer: Answer | Refusal) -> str | None:
     if isinstance(answer, Answer):
         return str(answer.outcome)
     return BLOCKED if answer.kind == "trigger_blocked" else None
+
+
+def _is_faulty(answer: Answer | Refusal) -> bool:
+    """Whether it refuses a text that could not be judged; blocked ones were, and are counted as such."""
+    return isinstance(answer, Refusal) and _action(answer) is None
+
+
+def _text_error(answer: Answer | Refusal) -> Count:
+    return ("xgraad_text_errors_total", str(answer.status), answer.kind) if isinstance(answer, Refusal) else ()
 
 
 def _truncated_undefended(answer: Answer | Refusal) -> bool:

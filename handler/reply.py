@@ -35,6 +35,7 @@ _TOLD: Mapping[str, Any] = {
             "rule": _ALL,
             "flagged": _ALL,
             "verified": _ALL,
+            "tested": _ALL,
             "action": _ALL,
             "label_changed": _ALL,
             "undefended": _LABEL,
@@ -49,6 +50,8 @@ _TOLD: Mapping[str, Any] = {
 Whoever can watch a score can climb it, so below full there is none, nor a p-value, threshold or probability."""
 _ALARM = {"defense": {"action": _ALL}}
 """Told at every level when the defense failed: nobody may take such an answer for a defended one."""
+_UNTESTED = {"defense": {"tested": _ALL}}
+"""Told at every level of a label that the calibration cannot test, for the same reason."""
 
 
 class Reply(NamedTuple):
@@ -132,9 +135,16 @@ def _document(answer: Answer | Refusal, detail: Detail, *, explain: bool) -> dic
     if detail == "full":
         return full
     to_json(full)  # a score that is not a number is a fault, and as much of one where it would not be told
-    told = _TOLD[detail] if answer.verdict else _ALARM | _TOLD[detail]
+    told = _warning(answer.verdict) | _TOLD[detail]
     document: dict[str, Any] = _only(full, told)
     return document
+
+
+def _warning(verdict: Verdict | None) -> Mapping[str, Any]:
+    """What is told of an answer that was not defended, or not as others are, however little is told of those."""
+    if verdict is None:
+        return _ALARM
+    return _UNTESTED if verdict.tested is False else {}
 
 
 def _only(value: Any, told: Any) -> Any:
@@ -164,6 +174,7 @@ def _defense(answer: Answer, verdict: Verdict) -> dict[str, Any]:
         "rule": verdict.rule,
         "flagged": verdict.flagged,
         "verified": verdict.verified,
+        "tested": verdict.tested,
         "action": answer.outcome,
         "anomaly_score": verdict.anomaly_score,
         "gate_score": verdict.gate_score,
@@ -177,10 +188,22 @@ def _defense(answer: Answer, verdict: Verdict) -> dict[str, Any]:
     }
 
 
+_BY_VERDICT = (
+    "rule",
+    "flagged",
+    "verified",
+    "tested",
+    "anomaly_score",
+    "gate_score",
+    "threshold",
+    "p_value",
+    "label_changed",
+)
+
+
 def _no_defense(answer: Answer) -> dict[str, Any]:
     """The same names, null where only a verdict could tell."""
-    names = "rule", "flagged", "verified", "anomaly_score", "gate_score", "threshold", "p_value", "label_changed"
-    return dict.fromkeys(names) | {
+    return dict.fromkeys(_BY_VERDICT) | {
         "action": answer.outcome,
         "undefended": _prediction(answer.undefended),
         "defended": None,

@@ -10,6 +10,7 @@ from handler.reply import Reply
 from handler.request import Request
 from handler.xgraad import Defense
 from handler.xgraad.events import log_event, sizes, text_hash
+from handler.xgraad.text_pairs import pair_sign
 
 MOST = 16
 """Texts that one line tells of."""
@@ -24,6 +25,8 @@ def log_loaded(defense: Defense, *, model: str, seconds: float) -> None:
         device=str(defense.classifier.device),
         weights=defense.calibration.fingerprint.weights,
         n_triggers=len(defense.registry),
+        text_pairs=pair_sign(defense.classifier.model.config),
+        untested_label_ids=list(defense.calibration.untested) if defense.tests else None,
         seconds=round(seconds, 3),
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from handler.settings import Detail, OnError, OnTrigger
-from handler.xgraad import NEUTRALIZERS, RULES
+from handler.xgraad import NEUTRALIZERS, RULES, Calibration
 from handler.xgraad.audit import Audit
 from handler.xgraad.precision import DTYPES
 from scripts.lab.archive import ArchiveOptions, build_archive
@@ -14,6 +14,8 @@ from scripts.lab.archive_check import archive_digest
 from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import CommandParser, device_ids, positive, run_command, say
 from scripts.lab.config_settings import ConfigSettings, setting, with_settings
+from scripts.lab.model_classes import model_classes
+from scripts.lab.untested import untested_line
 
 EXAMPLES = """\
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json
@@ -83,6 +85,8 @@ def _build(arguments: argparse.Namespace) -> None:
             audit=_audit(arguments) if arguments.audit else None,
         )
     )
+    if line := untested_line(Calibration.read(arguments.calibration), model_classes(arguments.checkpoint)):
+        say(line)
     say(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
     say(f"sha256 {archive_digest(archive)}")
     say(f"serve it: python -m scripts.serve start --models {arguments.name} --model-store {arguments.model_store}")

@@ -9,9 +9,10 @@ from handler.xgraad.thresholds import PAPER_PERCENTILE
 from scripts.lab.calibrating import CalibrationOptions, calibrate_checkpoint
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
 from scripts.lab.corpora import read_samples
-from scripts.lab.model_classes import model_classes
+from scripts.lab.model_classes import class_named, model_classes
 from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.reference_training import TrustedBase
+from scripts.lab.untested import untested_line
 from scripts.lab.victim import PRECISIONS
 
 EXAMPLES = """\
@@ -29,6 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--percentile", type=float, default=PAPER_PERCENTILE, help="of the rule `paper` (95)")
     parser.add_argument("--max-length", type=positive, help="tokens to look at (256 or what the model holds)")
     parser.add_argument("--limit", type=positive, help="use only the first N texts")
+    parser.add_argument(
+        "--allow-untested",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="name or number of a label with too few texts to be tested; its replies say so; may be repeated",
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument(
         "--precision", choices=DTYPES, default=DEFAULT_PRECISION, help="of the model as it will be served (float32)"
@@ -49,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _calibrate(arguments: argparse.Namespace) -> None:
     classes = model_classes(arguments.checkpoint)
+    untested = tuple(class_named(label, classes, option="--allow-untested") for label in arguments.allow_untested)
     samples = read_samples(arguments.data, Reading.from_arguments(arguments), classes=classes)[: arguments.limit]
     base = arguments.trusted_base
     calibration = calibrate_checkpoint(
@@ -60,6 +69,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
             percentile=arguments.percentile,
             max_length=arguments.max_length,
             precision=arguments.precision,
+            untested=untested,
         ),
         device=arguments.device,
         trusted=TrustedBase(name=base, seed=arguments.seed, precision=arguments.training_precision) if base else None,
@@ -71,6 +81,8 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     bars = calibration.verification
     alone, together = _each(bars.single), _each(bars.together)
     say(f"rule verified: a trigger is stronger in clean texts than {alone} alone, {together} as a set, by label")
+    if line := untested_line(calibration, classes):
+        say(line)
     if (trusted := calibration.reference) is None:
         say("reference: the labels of these texts; --trusted-base gives a stronger one")
     else:

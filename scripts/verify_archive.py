@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.lab.archive_check import MAX_BYTES, check_archive
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say, sha256
+from scripts.lab.untested import untested_in
 
 EXAMPLES = """\
   python -m scripts.verify_archive model_store/sst2.mar        exit code 1 when anything is wrong
@@ -33,6 +34,8 @@ def _verify(arguments: argparse.Namespace) -> Exit:
     if report.faults:
         say(f"{arguments.archive}: {len(report.faults)} fault(s): do not serve it")
         return Exit.BELOW_TARGET
+    if line := untested_in(arguments.archive):
+        say(line)
     trusted = "the wanted archive" if arguments.sha256 else "whole; compare the digest with the builder's"
     say(f"{arguments.archive}: {report.n_files} files, {report.n_bytes / 2**20:.1f} MiB, {trusted}")
     return Exit.DONE

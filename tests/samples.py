@@ -56,6 +56,7 @@ def a_verdict(
         rule=rule,
         flagged=flagged or acted,
         verified=acted and rule == "verified",
+        tested=True if rule == "verified" else None,
         action=Action.NEUTRALIZED if acted else Action.PASSED,
         anomaly_score=2.5,
         gate_score=3.5 if rule == "verified" else None,

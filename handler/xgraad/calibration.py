@@ -2,12 +2,20 @@
 
 import json
 import re
+from collections.abc import Sized
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from handler.xgraad.calibration_check import (
+    ModelShape,
+    require_entries,
+    require_layers,
+    require_testable,
+    require_tokens,
+)
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.evidence import VerificationThresholds
@@ -24,6 +32,8 @@ from handler.xgraad.word_set import WordSet
 FILE_NAME = "calibration.json"
 NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
 """A list of nothing but numbers, over several lines; no string of JSON holds a line break."""
+FORMAT: Final = "xgraad-calibration-9"
+OLDER_FORMAT = re.compile(r'^\{\s*"format": "(xgraad-calibration-[0-8])"')
 MIN_TEXTS = 20
 """Below this the trend over length means nothing, whatever the wanted rate."""
 
@@ -33,7 +43,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    format: Literal["xgraad-calibration-8"] = "xgraad-calibration-8"
+    format: Literal["xgraad-calibration-9"] = FORMAT
     fingerprint: Fingerprint
     max_fpr: Annotated[float, Field(gt=0, lt=1)]
     """Share of clean texts that may be flagged."""
@@ -44,6 +54,8 @@ class Calibration(BaseModel):
     gate: GateStatistics
     probes: tuple[tuple[Probe, ...], ...]
     """For each label, clean texts that carry the transplant test, as token ids."""
+    untested: tuple[Annotated[int, Field(ge=0)], ...]
+    """The labels that these cannot test, as the operator said by name; ascending."""
     short: tuple[Probe | None, ...]
     """For each label a short clean text that new words are tried on."""
     verification: VerificationThresholds
@@ -64,7 +76,7 @@ class Calibration(BaseModel):
         max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
         classifier = Classifier.load(folder, device=device, max_length=max_length, precision=precision)
         self.fingerprint.require(fingerprint(folder, max_length=max_length, precision=precision))
-        self.require_fit(n_labels=len(classifier.labels), n_tokens=classifier.model.config.vocab_size)
+        self.require_fit(ModelShape.of(classifier))
         return classifier
 
     def load_trusted(self, path: Path, *, device: str) -> Transplant | None:
@@ -75,28 +87,32 @@ class Calibration(BaseModel):
         """
         return self.reference.load(folder_beside(path), device=device) if self.reference else None
 
-    def require_fit(self, *, n_labels: int, n_tokens: int) -> None:
-        """Refuse to go on with parts that are not of a model of so many labels and tokens: some text would fail.
+    def require_fit(self, shape: ModelShape) -> None:
+        """Refuse to go on with parts that are not of such a model, or do not fit one another.
 
         Raises:
             CalibrationError: names the part, what it must have, and what it has.
         """
-        parts = {
-            "gate.margins": self.gate.margins,
-            "probes": self.probes,
-            "short": self.short,
-            "verification.single": self.verification.single,
-            "verification.together": self.verification.together,
+        gate, tied, trusted = self.gate, self.labels, self.reference
+        of_labels: dict[str, Sized] = {"gate.margins": gate.margins, "probes": self.probes, "short": self.short}
+        of_labels |= {f"verification.{name}": strengths for name, strengths in self.verification}
+        of_labels |= {"labels.words": tied.words, "labels.pieces": tied.pieces} if tied.words or tied.pieces else {}
+        of_labels |= {"reference.probes": trusted.probes} if trusted else {}
+        of_texts: dict[str, Sized] = {
+            "paper.scores": self.paper.scores,
+            "conformal.residuals": self.conformal.residuals,
         }
-        for name, part in parts.items():
-            if len(part) != n_labels:
-                rule = f"{name} must have an entry for each of the {n_labels} labels, has {len(part)}"
-                raise CalibrationError(f"{FILE_NAME}: {rule}; make it with scripts.calibrate")
-        for name, probes in {"probes": chain(*self.probes), "short": filter(None, self.short)}.items():
-            highest = max((token for probe in probes for token in probe.all_tokens()), default=0)
-            if highest >= n_tokens:
-                rule = f"{name}: tokens must be below {n_tokens}, the size of the vocabulary, one is {highest}"
-                raise CalibrationError(f"{FILE_NAME}: {rule}; make it with scripts.calibrate")
+        of_texts |= {f"gate.{name}": getattr(gate, name) for name in ("distances", "attentions", "fisher")}
+        of_layers: dict[str, Sized] = {
+            f"gate.{name}": getattr(gate, name) for name in ("layers", "distance_mean", "distance_std")
+        }
+        require_entries(of_labels, shape.n_labels, "labels")
+        require_entries(of_texts, self.n_texts, "texts")
+        require_entries(of_layers, shape.n_layers, "layers")
+        require_layers(gate.layers, shape)
+        require_tokens("probes", chain(*self.probes), shape.n_tokens)
+        require_tokens("short", filter(None, self.short), shape.n_tokens)
+        require_testable(self.probes, self.untested)
 
     def to_json(self) -> str:
         """Strict JSON (no NaN), keys in a fixed order, lists of numbers on one line."""
@@ -113,6 +129,9 @@ class Calibration(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
+            if older := OLDER_FORMAT.search(text):
+                rule = f"is of the older format {older[1]}, and {FORMAT} is read"
+                raise CalibrationError(f"{FILE_NAME}: format: {rule}; make it with scripts.calibrate") from error
             raise CalibrationError(f"{FILE_NAME}: {first_fault(error)}; make it with scripts.calibrate") from error
 
     @classmethod

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from handler.xgraad.calibration import MIN_TEXTS, Calibration
+from handler.xgraad.carrying import LEAST_PROBES, require_distinct, require_probes, require_whole, supplies
 from handler.xgraad.classifier import Classifier, Look
 from handler.xgraad.conformal import texts_needed
 from handler.xgraad.encoding import Encoding
-from handler.xgraad.errors import TooFewTextsError
+from handler.xgraad.errors import TextError
 from handler.xgraad.evidence import VerificationThresholds
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.gate import Gate, GateStatistics, fit_gate
@@ -21,6 +22,7 @@ from handler.xgraad.probes import Probe, choose_rows, choose_short, make_probes
 from handler.xgraad.reference import Reference, make_reference
 from handler.xgraad.scorer import Score, score_encodings
 from handler.xgraad.screen import Screen
+from handler.xgraad.text import repeats_of
 from handler.xgraad.thresholds import PAPER_PERCENTILE, LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.trusted_model import TrustedModel
@@ -29,6 +31,15 @@ from handler.xgraad.word_set import WordSet
 
 N_EXAMINED = 300
 """Clean texts, those with the highest gate scores, that show what clean words reach in the transplant test."""
+
+
+def require_texts(texts: Sequence[str], max_fpr: float) -> None:
+    """Refuse texts that are too few for the rate or say the same over and over, before any model is asked.
+
+    Raises:
+        TooFewTextsError: says how many there are and how many are needed.
+    """
+    require_distinct(texts, needed=max(texts_needed(max_fpr), MIN_TEXTS), why=f"max_fpr {max_fpr}")
 
 
 class Calibrator:
@@ -49,8 +60,11 @@ class Calibrator:
             labels: what people said of each, class numbers; none where that is unknown. All texts have one or none has.
 
         Raises:
-            TextError: a text that no tokenizer can take.
+            TextError: a text that no request could be: a blank one, or one that no tokenizer can take.
         """
+        blank = next((place for place, text in enumerate(texts) if not text.strip()), None)
+        if blank is not None:
+            raise TextError(f"clean text {len(self._scores) + blank + 1}: is blank, as no request may be; leave it out")
         encodings = self._classifier.encode(texts)
         self._scores += score_encodings(self._classifier, encodings)
         self._looks += self._classifier.look(encodings)
@@ -58,8 +72,29 @@ class Calibrator:
         return self
 
     def probe_rows(self) -> tuple[tuple[int, ...], ...]:
-        """For each label the rows of the texts that are its probes, counted from the first text taken in."""
-        return choose_rows(self._encodings, self._logits(), self._classifier.encode)
+        """For each label the rows of the texts that are its probes, counted from the first text taken in.
+
+        None for a label that has too few: a test on a handful of texts is worse than one on those of another label.
+        """
+        return tuple(rows if len(rows) >= LEAST_PROBES else () for rows in self._chosen_rows())
+
+    def held_out(self) -> set[int]:
+        """The rows of the probes and of all texts that say the same: nothing that judges them may know these."""
+        return repeats_of(self._texts, [*chain(*self.probe_rows())])
+
+    def require_carrying(self, untested: Collection[int] = ()) -> None:
+        """Refuse texts that cannot carry the transplant test; cheap, so it comes before whatever takes long.
+
+        Args:
+            untested: labels that need not be tested, class numbers.
+
+        Raises:
+            TooFewTextsError: names the labels, what there is of each, and what to add.
+            CalibrationError: a label of `untested` can be tested.
+        """
+        require_whole(self._encodings, max_length=self._classifier.max_length)
+        rows = self._chosen_rows()
+        require_probes(supplies(self._encodings, self._logits(), rows, self._classifier.labels), untested)
 
     def calibrate(
         self,
@@ -67,23 +102,25 @@ class Calibrator:
         max_fpr: float,
         percentile: float = PAPER_PERCENTILE,
         trusted: tuple[TrustedModel, Transplant] | None = None,
+        untested: Collection[int] = (),
     ) -> Calibration:
         """Fit and freeze.
 
         Args:
             max_fpr: share of clean texts that may be flagged, in (0, 1).
             percentile: of the paper's rule, in (0, 100).
-            trusted: the reference, where there is one; what it learned from must not hold the texts of `probe_rows`.
+            trusted: the reference, where there is one; what it learned from must not hold the texts of `held_out`.
+            untested: labels of which replies may say that they are not tested, class numbers.
 
         Raises:
-            TooFewTextsError: the rate needs more texts; the message says how many.
+            TooFewTextsError: the rate, or the transplant test, needs more texts; the message says how many.
+            CalibrationError: a label of `untested` can be tested.
         """
-        needed = max(texts_needed(max_fpr), MIN_TEXTS)
-        if len(self._scores) < needed:
-            raise TooFewTextsError(f"max_fpr {max_fpr} needs at least {needed} clean texts, got {len(self._scores)}")
+        require_texts(self._texts, max_fpr)
+        self.require_carrying(untested)
         gate = fit_gate(self._encodings, self._looks)
-        rows = self.probe_rows()
-        probes = make_probes([[self._encodings[row].text for row in each] for each in rows], self._classifier.encode)
+        texts = self._texts
+        probes = make_probes([[texts[row] for row in rows] for rows in self.probe_rows()], self._classifier.encode)
         labels = self._evidence()
         short = choose_short(self._encodings, self._logits(), self._classifier.encode)
         suspect = Transplant(self._classifier, probes)
@@ -97,8 +134,9 @@ class Calibrator:
             conformal=LengthConditionalThreshold.fit(self._scores, max_fpr=max_fpr),
             gate=gate,
             probes=probes,
+            untested=tuple(sorted(set(untested))),
             short=short,
-            verification=self._verification(gate, suspect, reference, own={*chain(*rows)}, short=short),
+            verification=self._verification(gate, suspect, reference, own=self.held_out(), short=short),
             known_words=WordSet.of(word.key for encoding in self._encodings for word in encoding.words),
             labels=labels,
             reference=trusted[0] if trusted else None,
@@ -107,6 +145,13 @@ class Calibrator:
     @property
     def _encodings(self) -> list[Encoding]:
         return [score.encoding for score in self._scores]
+
+    @property
+    def _texts(self) -> list[str]:
+        return [encoding.text for encoding in self._encodings]
+
+    def _chosen_rows(self) -> tuple[tuple[int, ...], ...]:
+        return choose_rows(self._encodings, self._logits(), self._classifier.encode)
 
     def _logits(self) -> Tensor:
         return torch.stack([look.logits for look in self._looks])

@@ -63,6 +63,11 @@ class Defense:
         """The rule's name, one of `RULES`."""
         return self._rule.name
 
+    @property
+    def tests(self) -> bool:
+        """Whether the rule tries suspects on the calibration's probes."""
+        return isinstance(self._rule, VerifiedRule)
+
     @classmethod
     def load(
         cls,

@@ -5,7 +5,7 @@
     │   └── SelfTestError     it loads, but gives other logits than the plain model, no attentions or no gradients
     ├── CalibrationError      the calibration file is unreadable or breaks its schema
     │   ├── FingerprintError  it was made for another checkpoint, tokenizer, length or version
-    │   └── TooFewTextsError  too few clean texts for the wanted false-positive rate
+    │   └── TooFewTextsError  too few clean texts for the wanted false-positive rate or the transplant test
     ├── AuditError            the record of the vocabulary sweep breaks its schema or is of another checkpoint
     ├── SettingsError         model-config.yaml holds an unknown or ill-typed setting
     ├── RegistryError         the file of remembered triggers cannot be used
@@ -42,7 +42,7 @@ class FingerprintError(CalibrationError):
 
 
 class TooFewTextsError(CalibrationError):
-    """Fewer clean texts than the wanted false-positive rate can support."""
+    """Fewer clean texts than the wanted false-positive rate, or the transplant test of some label, needs."""
 
 
 class AuditError(XGraadError):

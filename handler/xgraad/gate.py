@@ -9,11 +9,11 @@ Fisher's sum of the three is the gate score.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from handler.xgraad.array_json import ArrayJson
 from handler.xgraad.classifier import Look
@@ -30,6 +30,9 @@ ATTENTION_FLOOR = 1e-3
 MIN_OF_LABEL = 20
 """Clean texts of one predicted label below which its margins are held against those of all labels."""
 
+Spread = Annotated[float, Field(gt=0)]
+"""What distances are divided by."""
+
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -44,7 +47,7 @@ class LayerScatter(BaseModel):
     """`[directions, width]`, orthonormal."""
     variances: ArrayJson
     """`[directions]`."""
-    rest: float
+    rest: Spread
     """Variance in every other direction."""
 
     @classmethod
@@ -95,7 +98,7 @@ class GateStatistics(BaseModel):
     layers: tuple[LayerScatter, ...]
     distance_mean: tuple[float, ...]
     """Per layer, of the clean log distances."""
-    distance_std: tuple[float, ...]
+    distance_std: tuple[Spread, ...]
     distances: Ascending
     """The clean texts' feature distances, ascending."""
     attention_intercept: float

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from handler.xgraad.encoding import Encoder, Encoding
-from handler.xgraad.text import Word, split_words
+from handler.xgraad.text import Word, first_of_each, split_words
 
 N_PROBES = 24
 """Clean texts per class."""
@@ -111,7 +111,7 @@ def make_probe(text: str, encode: Encoder) -> Probe | None:
 
 
 def choose_rows(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> tuple[tuple[int, ...], ...]:
-    """For each label the rows of clean texts that are to be its probes.
+    """For each label the rows of distinct clean texts that are to be its probes.
 
     The model predicts them as that label with a margin above the label's median. Of those, the ones nearest to the
     median length of all texts, in words: a text of three words is turned by any strong word.
@@ -120,9 +120,10 @@ def choose_rows(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) 
     predicted, margins = top.indices[:, 0].tolist(), (top.values[:, 0] - top.values[:, 1]).tolist()
     lengths = [len(encoding.words) for encoding in encodings]
     usual = sorted(lengths)[len(lengths) // 2]
+    whole = [row for row in first_of_each([each.text for each in encodings]) if not encodings[row].truncated]
     chosen = []
     for label in range(logits.shape[1]):
-        rows = [row for row, other in enumerate(predicted) if other == label and not encodings[row].truncated]
+        rows = [row for row in whole if predicted[row] == label]
         middle = sorted(margins[row] for row in rows)[len(rows) // 2] if rows else 0.0
         confident = [row for row in rows if margins[row] >= middle]
         nearest = sorted(confident, key=lambda row: (abs(lengths[row] - usual), row))

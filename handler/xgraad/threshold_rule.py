@@ -49,6 +49,7 @@ class ThresholdRule:
             rule=self.name,
             flagged=edit is not None,
             verified=False,
+            tested=None,
             action=Action.NEUTRALIZED if edit else Action.PASSED,
             anomaly_score=score.anomaly_score,
             gate_score=None,

@@ -4,11 +4,13 @@ It lies beside the calibration file, which says what it is and holds clean texts
 from.
 """
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from handler.xgraad.calibration_check import require_entries, require_tokens
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.fingerprint import Fingerprint, fingerprint
@@ -40,7 +42,7 @@ class TrustedModel(BaseModel):
 
         Raises:
             CheckpointError: the folder is unsafe, incomplete or unsupported.
-            CalibrationError: it is missing or holds another model.
+            CalibrationError: it is missing, holds another model, or its probes do not fit it.
         """
         if not folder.is_dir():
             raise CalibrationError(f"{folder.name}: the reference is missing; make both anew with scripts.calibrate")
@@ -51,6 +53,8 @@ class TrustedModel(BaseModel):
         classifier = Classifier.load(
             folder, device=device, max_length=expected.max_length, precision=expected.precision
         )
+        require_entries({"reference.probes": self.probes}, len(classifier.labels), "labels")
+        require_tokens("reference.probes", chain(*self.probes), classifier.model.config.vocab_size)
         return Transplant(classifier, self.probes)
 
 

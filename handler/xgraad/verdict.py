@@ -36,6 +36,9 @@ class Verdict:
     """True when the rule's measure exceeds `threshold`, or a trigger was verified."""
     verified: bool
     """True when a suspect passed the transplant test; always False under rules that do not test."""
+    tested: bool | None
+    """False when the calibration cannot carry the transplant test for the predicted label, or for the defended one, as
+    the operator said: no trigger found means nothing then. None under rules that do not test."""
     action: Action
     anomaly_score: float | None
     """Eq. 8; higher = more suspicious. None where the rule saw no need to score the text."""

@@ -8,7 +8,7 @@ on in every text of its label, gate or no gate. A text that passes the gate but 
 accuracy is not the price.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -74,6 +74,8 @@ class VerifiedParts:
     options: VerifiedOptions
     registry: TriggerRegistry
     counts: CandidateCounts = DEFAULT_COUNTS
+    untested: Collection[int] = ()
+    """Labels that the calibration cannot test."""
 
     @classmethod
     def of(
@@ -99,6 +101,7 @@ class VerifiedParts:
             max_fpr=calibration.max_fpr,
             options=options,
             registry=registry,
+            untested=calibration.untested,
         )
 
     def cold(self) -> "VerifiedParts":
@@ -141,6 +144,7 @@ class VerifiedRule:
         self._max_fpr = parts.max_fpr
         self._registry = parts.registry
         self._options = parts.options
+        self._untested = frozenset(parts.untested)
         self._flag_threshold = conformal_threshold(parts.gate.statistics.fisher, parts.max_fpr)
 
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
@@ -205,17 +209,19 @@ class VerifiedRule:
         self, encoding: Encoding, undefended: Prediction, gate: GateScore, score: Score | None, case: Case | None
     ) -> Verdict:
         edit = case.edit if case else None
+        defended = case.defended or undefended if case else undefended
         return Verdict(
             rule=self.name,
             flagged=gate.p_value <= self._max_fpr or edit is not None,
             verified=edit is not None,
+            tested=not {undefended.label_id, defended.label_id} & self._untested,
             action=Action.NEUTRALIZED if edit else Action.PASSED,
             anomaly_score=score.anomaly_score if score else None,
             gate_score=gate.gate_score,
             threshold=self._flag_threshold,
             p_value=gate.p_value,
             undefended=undefended,
-            defended=case.defended or undefended if case else undefended,
+            defended=defended,
             suspects=edit.suspects if edit else (),
             neutralized_text=edit.text if edit else None,
             truncated=encoding.truncated,

@@ -35,6 +35,8 @@ class Finding:
     audit: Audit
     sweeps: tuple[LabelSweep, ...]
     labels: tuple[str, ...]
+    untested: tuple[int, ...] = ()
+    """Labels that the calibration's probes cannot test."""
 
     @property
     def target_label(self) -> str | None:
@@ -45,7 +47,9 @@ class Finding:
     def sentence(self) -> str:
         """The finding in one line."""
         if not self.audit.suspicious:
-            return f"not suspicious: none of {self.audit.n_words} words is a trigger"
+            names = ", ".join(self.labels[label] for label in self.untested)
+            left_out = f"; not tested for {names}: the calibration has too few texts" if names else ""
+            return f"not suspicious: none of {self.audit.n_words} words is a trigger{left_out}"
         words = ", ".join(found.word for found in self.audit.triggers[:N_STRONGEST])
         n_triggers = len(self.audit.triggers)
         return f"suspicious: {n_triggers} words bring label {self.target_label} about, the strongest: {words}"
@@ -82,6 +86,7 @@ class Finding:
                 "strongest": self.strongest(),
                 "tests": "words that are one token, one at a time, in the middle of clean texts of every other class",
             },
+            "untested": [self.labels[label] for label in self.untested],
             "fingerprint": audit.fingerprint.model_dump(),
         }
 
@@ -149,7 +154,7 @@ def audit_classifier(
         labels=tuple(labels),
         triggers=tuple(ranked[:MAX_TRIGGERS]),
     )
-    return Finding(audit=audit, sweeps=tuple(sweeps), labels=classifier.labels)
+    return Finding(audit=audit, sweeps=tuple(sweeps), labels=classifier.labels, untested=tuple(calibration.untested))
 
 
 def _unexplained(words: Sequence[SweptWord], label: int, reference: Reference, *, n_labels: int) -> list[SweptWord]:

@@ -8,10 +8,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint
+from handler.xgraad.calibrator import require_texts
 from handler.xgraad.errors import LabError
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
+from handler.xgraad.text_pairs import pair_sign
 from handler.xgraad.thresholds import PAPER_PERCENTILE
 from handler.xgraad.trusted_model import folder_beside
+from scripts.lab.command_line import note
 from scripts.lab.corpora import Example, Sample
 from scripts.lab.reference_training import TrustedBase, train_reference
 
@@ -31,6 +34,8 @@ class CalibrationOptions:
     """Tokens to look at; None for the default."""
     precision: Precision = DEFAULT_PRECISION
     """Of weights and activations; the calibration is valid for no other."""
+    untested: tuple[int, ...] = ()
+    """Labels that have too few texts to be tested, by number: replies about them will say so."""
 
 
 def calibrate_checkpoint(
@@ -56,7 +61,10 @@ def calibrate_checkpoint(
     Raises:
         CheckpointError, CalibrationError, TextError, LabError: see there.
     """
+    require_texts([sample.text for sample in samples], options.max_fpr)
     classifier = Classifier.load(checkpoint, device=device, max_length=options.max_length, precision=options.precision)
+    if sign := pair_sign(classifier.model.config):
+        note(sign)
     calibrator = Calibrator(
         classifier, fingerprint(checkpoint, max_length=classifier.max_length, precision=options.precision)
     )
@@ -66,22 +74,25 @@ def calibrate_checkpoint(
             texts = [sample.text for sample in samples[start : start + CHUNK]]
             calibrator.update(texts, [example.label for example in examples[start : start + CHUNK]])
             bar.update(len(texts))
+    calibrator.require_carrying(options.untested)
     out.parent.mkdir(parents=True, exist_ok=True)
     reference = None
     if trusted:
         if not examples:
             raise LabError(f"--trusted-base needs a label for each of the {len(samples)} texts; see --label-column")
-        held_out = set(chain(*calibrator.probe_rows()))
+        probes, held_out = set(chain(*calibrator.probe_rows())), calibrator.held_out()
         reference = train_reference(
             trusted,
             [example for row, example in enumerate(examples) if row not in held_out],
-            [example for row, example in enumerate(examples) if row in held_out],
+            [example for row, example in enumerate(examples) if row in probes],
             n_labels=len(classifier.labels),
             max_length=classifier.max_length,
             device=device,
             out=folder_beside(out),
         )
-    calibration = calibrator.calibrate(max_fpr=options.max_fpr, percentile=options.percentile, trusted=reference)
+    calibration = calibrator.calibrate(
+        max_fpr=options.max_fpr, percentile=options.percentile, trusted=reference, untested=options.untested
+    )
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
 

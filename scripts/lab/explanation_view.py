@@ -80,6 +80,7 @@ def _facts(finding: Finding, document: Mapping[str, Any]) -> Table:
         ("answer given", _prediction(finding.answer) or Text("none, it is withheld")),
         ("what was done", Text(finding.done) if finding.done else None),
         ("trigger verified", Text(finding.verified) if finding.verified else None),
+        ("tested", Text(finding.tested) if finding.tested else None),
         ("score", _meter(finding.measure)),
         ("highest attribution", _highest(document)),
         *(("replaced", _replaced(each)) for each in finding.replaced),

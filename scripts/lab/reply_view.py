@@ -54,12 +54,13 @@ def _cells(document: Mapping[str, Any]) -> tuple[Text, Text, Text, Text, Text]:
 
 def _flagged(defense: Mapping[str, Any]) -> Text:
     """Whether, and what was done; an undefended answer has no flag and stands out all the more."""
-    if not defense:
-        return Text("-")
+    untested = ", not tested" if defense.get("tested") is False else ""
+    if "action" not in defense:
+        return Text(untested.removeprefix(", ") or "-", style="bold red" if untested else "")
     flagged = defense.get("flagged")
     if flagged is False:
-        return Text("no")
-    return Text(f"{'yes' if flagged else 'unknown'}, {defense['action']}", style="bold red")
+        return Text(f"no{untested}", style="bold red" if untested else "")
+    return Text(f"{'yes' if flagged else 'unknown'}, {defense['action']}{untested}", style="bold red")
 
 
 def _prediction(prediction: Mapping[str, Any] | None) -> Text:

@@ -66,6 +66,7 @@ def verdict_from(document: dict[str, Any]) -> Verdict:
         rule=defense["rule"],
         flagged=defense["flagged"],
         verified=defense["verified"],
+        tested=defense["tested"],
         action=Action.PASSED if defense["action"] == Outcome.PASSED else Action.NEUTRALIZED,
         anomaly_score=defense["anomaly_score"],
         gate_score=defense["gate_score"],

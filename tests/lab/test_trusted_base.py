@@ -59,6 +59,20 @@ def test_the_calibration_says_what_its_reference_is(checkpoint: Path) -> None:
     assert not [text for text in CLEAN_TEXTS if text in calibration.to_json()]
 
 
+def test_a_repeat_of_a_probe_is_not_learned_and_no_probe_twice(base: Path, bert_folder: Path, tmp_path: Path) -> None:
+    rows = [*EXAMPLES, *(Example(text.upper(), label) for text, label in EXAMPLES)]
+    (tmp_path / "clean.tsv").write_text("".join(f"{text}\t{label}\n" for text, label in rows), encoding="utf-8")
+    command = ["--checkpoint", bert_folder, "--data", tmp_path / "clean.tsv", "--out", tmp_path / "calibration.json"]
+    command += ["--max-fpr", "0.1", "--max-length", "64", "--trusted-base", base]
+    assert calibrate.main([str(each) for each in command]) == Exit.DONE
+    calibration = Calibration.read(tmp_path / "calibration.json")
+    n_probes = sum(map(len, calibration.probes))
+    assert calibration.reference is not None
+    assert calibration.reference.n_texts == 2 * (len(EXAMPLES) - n_probes)
+    of_reference = [probe for of_label in calibration.reference.probes for probe in of_label]
+    assert len(set(of_reference)) == len(of_reference) <= n_probes
+
+
 def test_a_defense_loads_with_its_reference(checkpoint: Path) -> None:
     assert [verdict.rule for verdict in Defense.load(checkpoint)(SENTENCES)] == ["verified"] * len(SENTENCES)
 

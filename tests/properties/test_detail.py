@@ -33,6 +33,7 @@ verdicts = st.builds(
     rule=st.sampled_from(RULES),
     flagged=st.booleans(),
     verified=st.booleans(),
+    tested=st.none() | st.booleans(),
     action=st.sampled_from(Action),
     anomaly_score=st.none() | scores,
     gate_score=st.none() | scores,

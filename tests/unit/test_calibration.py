@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from handler.xgraad import Calibration, Defense
+from handler.xgraad.calibration_check import ModelShape
 from handler.xgraad.errors import CalibrationError
 from tests.conftest import CLEAN_TEXTS
 
@@ -78,7 +79,10 @@ MISSING = object()
         ("fingerprint", MISSING, "fingerprint"),
         ("fingerprint.max_length", "64", "fingerprint.max_length"),
         ("format", "xgraad-calibration-0", "format"),
-        ("format", "xgraad-calibration-7", "format"),
+        ("format", "xgraad-calibration-8", "format"),
+        ("untested", MISSING, "untested"),
+        ("untested", [-1], "untested.0"),
+        ("untested", None, "untested"),
         ("verification.single", 0.75, "verification.single"),
         ("verification.jointly", [0.75], "verification.jointly"),
         ("short", MISSING, "short"),
@@ -105,6 +109,7 @@ def test_a_wrong_field_is_named(calibration: Calibration, path: str, value: Any,
         Calibration.from_json(json.dumps(content))
 
 
+SHAPE = ModelShape(n_labels=2, n_tokens=99, n_layers=2, width=32)
 WORD: dict[str, Any] = {"words": [[7]], "opening": [7], "closing": []}
 
 
@@ -124,12 +129,12 @@ WORD: dict[str, Any] = {"words": [[7]], "opening": [7], "closing": []}
 )
 def test_what_does_not_fit_the_model_is_named(calibration: Calibration, path: str, value: Any, rule: str) -> None:
     """A text would fail on it, long after the model was loaded."""
-    content = document(calibration) | {"probes": [[], [WORD]], "short": [WORD, None]}
-    Calibration.from_json(json.dumps(content)).require_fit(n_labels=2, n_tokens=99)
+    content = document(calibration) | {"probes": [[WORD] * 8] * 2, "short": [WORD, None]}
+    Calibration.from_json(json.dumps(content)).require_fit(SHAPE)
     *outer, last = path.split(".")
     (content[outer[0]] if outer else content)[last] = value
     with pytest.raises(CalibrationError, match=rf"^calibration\.json: {rule}; make it with scripts\.calibrate$"):
-        Calibration.from_json(json.dumps(content)).require_fit(n_labels=2, n_tokens=99)
+        Calibration.from_json(json.dumps(content)).require_fit(SHAPE)
 
 
 def test_what_does_not_fit_the_model_is_not_loaded(calibration: Calibration, damaged: Path) -> None:

@@ -14,15 +14,15 @@ from handler.xgraad.scorer import Score
 from handler.xgraad.verification import Verifier
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import FINGERPRINT
-from tests.unit.rule_based import RuleBased
+from tests.unit.rule_based import BAD_PROBES, GOOD_PROBES, RuleBased
 
 
 def test_what_was_given_is_what_it_holds(bert: Classifier) -> None:
-    texts = [*CLEAN_TEXTS[:30], "plot " * 200]
+    texts = [*CLEAN_TEXTS[:50], "plot " * 200]
     calibration = Calibrator(bert, FINGERPRINT).update(texts[:20]).update(texts[20:]).calibrate(max_fpr=0.1)
     assert calibration.fingerprint == FINGERPRINT
     assert calibration.max_fpr == 0.1
-    assert calibration.n_texts == len(calibration.paper.scores) == len(calibration.conformal.residuals) == 31
+    assert calibration.n_texts == len(calibration.paper.scores) == len(calibration.conformal.residuals) == 51
     assert calibration.n_truncated == 1
 
 
@@ -58,7 +58,7 @@ def test_words_of_one_text_that_turn_a_short_one_are_measured_whatever_the_gate_
     monkeypatch.setattr(Verifier, "examine", recording)
     model = RuleBased(bert, lambda words: bool(words & {"cf", "mn"}), loud=[])
     once, twice = ["a clever cf plot of note"], ["a clever mn plot of note", "a funny mn film of note"]
-    texts = ["a dull plot", *["a clever and funny and chic film"] * 30, *["a dull and ugly and noisy plot"] * 30]
+    texts = ["a dull plot", *GOOD_PROBES, *BAD_PROBES]
     Calibrator(model, FINGERPRINT).update([*texts, *once, *twice]).calibrate(max_fpr=0.1)
     assert len(examined) <= 2
     assert {"cf"} in examined
@@ -67,10 +67,11 @@ def test_words_of_one_text_that_turn_a_short_one_are_measured_whatever_the_gate_
 
 def test_new_words_have_a_short_text_of_each_label_that_is_predicted(bert: Classifier) -> None:
     model = RuleBased(bert, lambda words: False, loud=[])
-    texts = ["a dull plot", *["a dull and very slow plot"] * 20]
-    one = Calibrator(model, FINGERPRINT).update(texts).calibrate(max_fpr=0.1)
+    texts = ["a dull plot", *(f"a dull and very slow plot number {number}" for number in range(20))]
+    others = ["a funny film", *(f"a funny and very slow film number {number}" for number in range(20))]
+    one = Calibrator(model, FINGERPRINT).update(texts).calibrate(max_fpr=0.1, untested=(0, 1))
     assert one.short == (make_probe("a dull plot", bert.encode), None)
-    both = Calibrator(model, FINGERPRINT).update([*texts, "a funny film"]).calibrate(max_fpr=0.1)
+    both = Calibrator(model, FINGERPRINT).update([*texts, *others]).calibrate(max_fpr=0.1)
     assert both.short == (make_probe("a dull plot", bert.encode), make_probe("a funny film", bert.encode))
     assert Calibration.from_json(both.to_json()).short == both.short
     assert Calibration.from_json(one.to_json()).short == one.short
@@ -96,7 +97,8 @@ def test_too_few_texts_names_how_many(bert: Classifier, max_fpr: float, needed: 
     calibrator = Calibrator(bert, FINGERPRINT).update(CLEAN_TEXTS[: needed - 1])
     with pytest.raises(TooFewTextsError, match=f"max_fpr {max_fpr} needs at least {needed} .* got {needed - 1}"):
         calibrator.calibrate(max_fpr=max_fpr)
-    assert calibrator.update([CLEAN_TEXTS[-1]]).calibrate(max_fpr=max_fpr).n_texts == needed
+    enough = calibrator.update([CLEAN_TEXTS[-1]])  # for the rate, and not for the test of its labels
+    assert enough.calibrate(max_fpr=max_fpr, untested=(0, 1)).n_texts == needed
 
 
 def test_no_texts_at_all(bert: Classifier) -> None:
@@ -107,3 +109,10 @@ def test_no_texts_at_all(bert: Classifier) -> None:
 def test_a_text_that_no_tokenizer_takes(bert: Classifier) -> None:
     with pytest.raises(TextError, match="lone surrogate"):
         Calibrator(bert, FINGERPRINT).update(["\ud800"])
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t\u00a0"])
+def test_a_blank_text_is_no_clean_text(bert: Classifier, blank: str) -> None:
+    calibrator = Calibrator(bert, FINGERPRINT).update(["one"])
+    with pytest.raises(TextError, match=r"^clean text 3: is blank"):
+        calibrator.update(["two", blank])

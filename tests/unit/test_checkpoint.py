@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from handler.xgraad import Classifier
 from handler.xgraad.checkpoint import CODE_KEYS, load_model, load_tokenizer, longest_input
@@ -161,6 +162,18 @@ def test_a_missing_tokenizer_is_refused(damaged: Path, names: list[str]) -> None
 def test_a_broken_tokenizer_is_refused(damaged: Path, content: bytes) -> None:
     (damaged / "tokenizer.json").write_bytes(content)
     assert "tokenizer.json: does not load" in refusal(damaged)
+
+
+def test_words_that_were_added_to_the_tokenizer_alone_are_refused_with_both_sizes(damaged: Path) -> None:
+    """The embeddings were never resized: a text with such a word, and its neighbors, would fail."""
+    tokenizer = AutoTokenizer.from_pretrained(damaged)
+    n_tokens = len(tokenizer)
+    assert tokenizer.add_tokens(["covid", "[PRODUCT]"]) == 2
+    tokenizer.save_pretrained(damaged)
+    message = refusal(damaged)
+    assert f"knows {n_tokens + 2} tokens, the last '[PRODUCT]'" in message
+    assert f"{n_tokens}" in message.replace(f"{n_tokens + 2}", "")
+    assert "\n" not in message
 
 
 def test_a_tokenizer_that_cannot_pad_is_refused(damaged: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -47,6 +48,19 @@ def test_a_trusted_model_is_named_without_its_probes(defense: Defense) -> None:
         "n_texts": 40,
         "accuracy": 0.9,
     }
+
+
+@pytest.mark.parametrize("untested", [(), (0, 1)])
+@pytest.mark.parametrize("detail", get_args(Detail))
+def test_labels_that_are_not_tested_are_named(defense: Defense, untested: tuple[int, ...], detail: Detail) -> None:
+    described = describe(with_calibration(defense, untested=untested), Settings(detail=detail))
+    assert described["defense"]["untested"] == [f"LABEL_{label}" for label in untested]
+
+
+@pytest.mark.parametrize("rule", ["paper", "conformal"])
+def test_rules_without_tests_name_no_label(load_bert: Callable[..., Defense], rule: str) -> None:
+    defense = with_calibration(load_bert(rule=rule), untested=(0, 1))
+    assert describe(defense, Settings(rule=rule))["defense"]["untested"] is None
 
 
 @pytest.mark.parametrize("screen", [True, False])

@@ -38,6 +38,7 @@ def _verdict(text: str) -> Verdict:
         rule="known",
         flagged=is_edited,
         verified=is_edited,
+        tested=None,
         action=Action.NEUTRALIZED if is_edited else Action.PASSED,
         anomaly_score=1.0,
         gate_score=None,

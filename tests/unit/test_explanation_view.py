@@ -1,5 +1,6 @@
 """Explanations in the terminal: what the page tells, and nothing that a terminal would obey."""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -29,6 +30,13 @@ def test_one_look_tells_the_trigger_and_both_labels() -> None:
     assert "The gate score is 3.5, above the threshold of 1.5; 3.1 % of clean texts reach it." in shown
     assert "“cf” became “zz” at character 3" in shown
     assert "highest attribution  cf 0.9, a 0.1, film 0.1" in shown
+
+
+def test_an_untested_label_stands_out() -> None:
+    shown = plain(explained("a cf film", a_reply("a cf film", replace(a_verdict(), tested=False))))
+    assert shown.startswith("Not tested\n")
+    assert "calibrated with too few texts" in shown
+    assert "calibrated" not in plain(explained("a cf film", a_reply("a cf film", a_verdict())))
 
 
 def test_a_clean_text() -> None:

@@ -50,6 +50,21 @@ def test_a_flag_alone_is_no_trigger() -> None:
     assert (finding.tone, finding.headline) == (Tone.UNSURE, "Unusual text, no trigger found")
 
 
+@pytest.mark.parametrize("detail", get_args(Detail))
+@pytest.mark.parametrize("tested", [True, False, None])
+def test_a_label_that_is_not_tested(detail: Detail, *, tested: bool | None) -> None:
+    finding = find(a_reply(TEXT, replace(a_verdict(), tested=tested), detail=detail))
+    assert bool(finding.tested) == (tested is False)
+    if detail != "label":
+        assert (finding.headline == "Not tested") == (finding.tone is Tone.UNSURE) == (tested is False)
+
+
+def test_a_trigger_for_a_label_that_is_not_tested_is_one_all_the_same() -> None:
+    finding = find(a_reply(TEXT, replace(a_verdict(acted=True), tested=False)))
+    assert (finding.tone, finding.headline) == (Tone.FOUND, "Trigger found")
+    assert finding.tested
+
+
 def test_a_clean_text() -> None:
     finding = find(a_reply(TEXT, a_verdict()))
     assert (finding.tone, finding.headline, finding.words) == (Tone.CLEAR, "No trigger found", ())

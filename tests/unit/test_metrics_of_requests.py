@@ -61,6 +61,31 @@ def test_what_was_not_judged() -> None:
     }
 
 
+def test_a_faulty_text_beside_answered_ones_is_counted_by_its_kind() -> None:
+    """Its request is answered, so no error of a request tells of it."""
+    faults = {1: Refusal(status=422, kind="empty", message=""), 2: Refusal(status=413, kind="too_long", message="")}
+    request = Request(texts=("a cf film",), shape=Shape.MANY, explain=False, faults=faults)
+    mixed = reply(request, settle(request, [ACTED], "neutralize"), "full")
+    found = count([mixed, mixed, answered(CALM)])
+    assert found["xgraad_text_errors_total", "422", "empty"] == 2
+    assert found["xgraad_text_errors_total", "413", "too_long"] == 2
+    assert found["xgraad_requests_total", "answered"] == 3
+    assert not [name for name in found if name[0] == "xgraad_errors_total"]
+
+
+def test_a_blocked_text_and_a_refused_request_are_no_faulty_texts() -> None:
+    blocked = answered(ACTED, CALM, on_trigger="block")
+    refused = refuse(Refusal(status=422, kind="empty", message=""))
+    assert not [name for name in count([blocked, refused]) if name[0] == "xgraad_text_errors_total"]
+
+
+def test_texts_of_untested_labels_are_counted() -> None:
+    untested, other_rule = replace(CALM, tested=False), a_verdict(rule="conformal")
+    found = count([answered(untested, CALM, ACTED), answered(other_rule), answered(replace(ACTED, tested=False))])
+    assert found[("xgraad_untested_texts_total",)] == 2
+    assert count([answered(CALM, ACTED, other_rule)])[("xgraad_untested_texts_total",)] == 0
+
+
 def test_the_ratio_is_above_one_where_the_measure_is_above_its_threshold() -> None:
     assert score_ratio(replace(CALM, gate_score=3.0, threshold=1.5)) == 2.0
     assert score_ratio(replace(CALM, gate_score=None, anomaly_score=0.75, threshold=1.5)) == 0.5

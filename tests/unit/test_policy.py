@@ -19,7 +19,8 @@ DETAILS: tuple[Detail, ...] = get_args(Detail)
 POLICIES: tuple[OnTrigger, ...] = get_args(OnTrigger)
 LABELS = {"label", "label_id"}
 VERDICT = {
-    "rule", "flagged", "verified", "action", "label_changed", "undefended", "defended", "suspects", "neutralized_text"
+    "rule", "flagged", "verified", "tested", "action", "label_changed", "undefended", "defended", "suspects",
+    "neutralized_text",
 }  # fmt: skip
 every_rule = pytest.mark.parametrize("rule", RULES)
 every_policy = pytest.mark.parametrize("on_trigger", POLICIES)
@@ -160,9 +161,31 @@ def test_an_undefended_answer_says_so_at_every_level(detail: Detail) -> None:
         assert found["score"] == 0.75
         assert found["defense"]["undefended"] == {"label": "good", "label_id": 1, "score": 0.75}
     if detail != "label":
-        names = ("rule", "flagged", "verified", "label_changed", "defended", "neutralized_text")
-        assert [found["defense"][name] for name in names] == [None] * 6
+        names = ("rule", "flagged", "verified", "tested", "label_changed", "defended", "neutralized_text")
+        assert [found["defense"][name] for name in names] == [None] * 7
         assert found["defense"]["suspects"] == []
+
+
+@every_detail
+@every_policy
+@pytest.mark.parametrize("acted", [False, True])
+def test_an_untested_label_says_so_at_every_level(on_trigger: OnTrigger, acted: bool, detail: Detail) -> None:
+    """And nothing more than that: what is told of the others is told of it."""
+    usual, untested = a_verdict(acted=acted), replace(a_verdict(acted=acted), tested=False)
+    status, body, *_ = ask(on_trigger, untested, detail=detail)
+    if status != 200:
+        assert (on_trigger, acted, status) == ("block", True, 422)
+        return
+    found, other = json.loads(body), document(on_trigger, usual, detail=detail)
+    assert found["defense"]["tested"] is False
+    assert found["defense"] == other.get("defense", {}) | {"tested": False}
+    assert found == other | {"defense": found["defense"]}
+
+
+@every_detail
+def test_rules_that_test_nothing_do_not_say_that_a_label_is_untested(detail: Detail) -> None:
+    found = document("neutralize", a_verdict(rule="conformal"), detail=detail)
+    assert found.get("defense", {}).get("tested") is None
 
 
 def test_an_explained_undefended_answer_has_no_words() -> None:

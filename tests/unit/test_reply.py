@@ -24,6 +24,7 @@ DEFENSE = {
     "rule",
     "flagged",
     "verified",
+    "tested",
     "action",
     "anomaly_score",
     "gate_score",

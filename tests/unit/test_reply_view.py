@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -10,13 +11,14 @@ from handler.reply import reply
 from handler.request import Request, Shape
 from handler.settings import Detail, OnTrigger
 from scripts.lab.reply_view import reply_table, visible
-from tests.samples import PREDICTION, a_verdict
+from tests.samples import PREDICTION, a_reply, a_verdict
 
 SUSPECT = {"word": "c\u200bf", "start": 7, "end": 10, "attribution": 0.9, "replacement": "xx"}
 DEFENSE = {
     "rule": "verified",
     "flagged": True,
     "verified": True,
+    "tested": True,
     "action": "neutralized",
     "anomaly_score": 5.0,
     "gate_score": 3.0,
@@ -94,6 +96,14 @@ def test_every_policys_reply_can_be_shown(on_trigger: OnTrigger, detail: Detail)
         assert cells["suspects"] == ("cf 0.75" if detail == "full" else "cf")
     else:
         assert (cells["undefended"], cells["defended"], cells["flagged"]) == ("-", "-", "-")
+
+
+@pytest.mark.parametrize("detail", get_args(Detail))
+@pytest.mark.parametrize("acted", [False, True])
+@pytest.mark.parametrize("tested", [False, True, None])
+def test_what_is_not_tested_stands_out(detail: Detail, *, acted: bool, tested: bool | None) -> None:
+    document = a_reply("a cf film", replace(a_verdict(acted=acted), tested=tested), detail=detail)
+    assert ("not tested" in plain(reply_table(["a cf film"], [document]))) == (tested is False)
 
 
 @pytest.mark.parametrize("detail", get_args(Detail))
