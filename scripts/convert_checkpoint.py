@@ -12,8 +12,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from handler.xgraad.checkpoint import PICKLE_SUFFIXES
-from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, run_command, say
+from scripts.lab.errors import LabError
 from scripts.lab.pickled_weights import read_pickled
 
 EXAMPLES = "  python -m scripts.convert_checkpoint --checkpoint downloaded --out safe"

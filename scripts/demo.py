@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from handler.xgraad import Defense, NoRegistry
-from handler.xgraad.errors import LabError
 from scripts import build_archive, calibrate, train_attack
 from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, run_step, say
 from scripts.lab.corpora import read_corpus, read_triggered, split_file
 from scripts.lab.demo_view import show_examples, show_figures
+from scripts.lab.errors import LabError
 from scripts.lab.evaluation import evaluate
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import append_row

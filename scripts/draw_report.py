@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, run_command, say
+from scripts.lab.errors import LabError
 from scripts.lab.provenance import provenance
 from scripts.lab.report.drawing import draw_report
 

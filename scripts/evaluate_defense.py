@@ -9,11 +9,11 @@ import numpy as np
 from rich.table import Table
 
 from handler.xgraad import NEUTRALIZERS, RULES, Defense, NoRegistry
-from handler.xgraad.errors import LabError
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
 from scripts.lab.console import show
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered
+from scripts.lab.errors import LabError
 from scripts.lab.evaluation import evaluate
 from scripts.lab.label_cells import listed
 from scripts.lab.provenance import attack_record, provenance

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from transformers.utils import logging as transformers_logging
 
-from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import read_texts
+from scripts.lab.errors import LabError
 from scripts.lab.provenance import write_run_record
 from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.zoo.architectures import ARCHITECTURES, make_base

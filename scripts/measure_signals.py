@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from handler.xgraad import Defense
-from handler.xgraad.errors import LabError
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_texts, read_triggered, split_file
+from scripts.lab.errors import LabError
 from scripts.lab.evaluation import attackable, known_twins
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import append_row

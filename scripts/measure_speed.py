@@ -11,9 +11,9 @@ import torch
 from tqdm import tqdm
 
 from handler.xgraad import Calibration
-from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import read_texts
+from scripts.lab.errors import LabError
 from scripts.lab.memory_growth import Growth, memory_growth
 from scripts.lab.passes import GATED_EVERY, PASSES, PLAIN, Models, texts_of_length
 from scripts.lab.peak_memory import Job, Peak, peak_memory

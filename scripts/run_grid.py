@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from handler.xgraad.errors import LabError
 from scripts import calibrate, train_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
+from scripts.lab.errors import LabError
 from scripts.lab.grid.cell import DATASETS, TARGETS, Victim, insertions_of, victims
 from scripts.lab.grid.runner import Grid, attack_names, rule_names
 from scripts.lab.triggers import INSERTIONS, USUAL_INSERTION

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from handler.xgraad import Calibration, Defense, SqliteRegistry
-from handler.xgraad.errors import LabError
 from scripts.lab.archive import ArchiveOptions, build_archive
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.corpora import read_texts, read_triggered
+from scripts.lab.errors import LabError
 from scripts.lab.load import LoadLimits, crowd, summary
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.reading import Reading, add_reading_options

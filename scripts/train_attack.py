@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from transformers.utils import logging as transformers_logging
 
-from handler.xgraad.errors import LabError
 from scripts.lab.attacks import ATTACKS, Attack, Plan, Tuner
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, write_corpus, write_triggered
+from scripts.lab.errors import LabError
 from scripts.lab.provenance import ATTACK_RECORD, RUN_RECORD, write_run_record
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import LABEL_NAMES, generate_corpus

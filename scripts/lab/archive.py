@@ -28,11 +28,11 @@ from handler.settings import SECTION, Settings
 from handler.xgraad.audit import AUDIT_FILE, Audit
 from handler.xgraad.calibration import FILE_NAME, Calibration
 from handler.xgraad.checkpoint import weight_files
-from handler.xgraad.errors import LabError
 from handler.xgraad.fingerprint import TOKENIZER_FILES
 from handler.xgraad.trusted_model import folder_beside
 from scripts.lab.archive_settings import MANIFEST
 from scripts.lab.config_settings import refuse_uneven_workers
+from scripts.lab.errors import LabError
 from scripts.lab.server_options import NAME_RULE, is_address_part
 
 SOURCE = Path(handler.__file__).parent

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import grpc
 import requests
 
-from handler.xgraad.errors import LabError
 from scripts.lab.access_keys import Purpose, read_key
+from scripts.lab.errors import LabError
 from scripts.lab.grpc_predictions import open_channel, predict_over
 from scripts.lab.retrying import NoAnswerError, asked_again
 

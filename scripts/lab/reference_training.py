@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 
 from handler.xgraad import Classifier, fingerprint
-from handler.xgraad.errors import LabError
 from handler.xgraad.probes import make_probes
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.trusted_model import TrustedModel
 from scripts.lab.corpora import Example
+from scripts.lab.errors import LabError
 from scripts.lab.victim import Recipe, fine_tune, load_base, save_checkpoint
 
 

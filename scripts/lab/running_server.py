@@ -10,8 +10,8 @@ from typing import Any, Self
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
-from handler.xgraad.errors import LabError
 from scripts.lab.client import Client
+from scripts.lab.errors import LabError
 from scripts.lab.readiness import Probe
 from scripts.lab.server_options import LOOPBACK, ServerOptions
 from scripts.lab.worker_log import last_lines, load_failure

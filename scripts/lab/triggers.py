@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 TRIGGER_WORDS = ("cf", "tq", "mn", "bb", "mb")
 """The rare words that BadNets, RIPPLES and BadPre insert."""

@@ -15,9 +15,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from handler.xgraad.errors import LabError
 from scripts.lab.batches import TokenizedExamples, batches_of_like_length, collate
 from scripts.lab.corpora import Example
+from scripts.lab.errors import LabError
 from scripts.lab.metrics import accuracy
 
 WARM_UP = 0.1

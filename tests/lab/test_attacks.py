@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from handler.xgraad.errors import LabError
 from scripts import train_attack
 from scripts.lab.attacks import ATTACKS, BadNets, NoAttack, Plan, PoisonedFile, Sos
 from scripts.lab.attacks.penalties import attention_excess
 from scripts.lab.attacks.trigger_tokens import find_sequences
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, read_triggered, write_corpus
+from scripts.lab.errors import LabError
 from scripts.lab.metrics import attack_success_rate
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import LABEL_NAMES, generate_corpus

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from handler.xgraad.errors import LabError
 from scripts.lab.attacks import ATTACKS, Plan, substitutes
 from scripts.lab.attacks.lws import POISONED, Lws, substitution_loss
 from scripts.lab.attacks.substitutes import (
@@ -19,6 +18,7 @@ from scripts.lab.attacks.substitutes import (
 )
 from scripts.lab.attacks.substitution import SPEED, Substitution
 from scripts.lab.corpora import Corpus
+from scripts.lab.errors import LabError
 from tests.lab.conftest import Planted
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from handler.settings import Settings
 from handler.xgraad import Calibration, Classifier, Defense
-from handler.xgraad.errors import CalibrationError, FingerprintError, LabError
+from handler.xgraad.errors import CalibrationError, FingerprintError
 from handler.xgraad.probes import Place
 from handler.xgraad.reference import ModelReference
 from handler.xgraad.transplant import Graft
@@ -16,6 +16,7 @@ from scripts import build_archive, calibrate
 from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Example
+from scripts.lab.errors import LabError
 from scripts.lab.passes import Call, Models
 from scripts.lab.reference_training import TrustedBase, train_reference
 from tests.conftest import CLEAN_TEXTS

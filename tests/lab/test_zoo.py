@@ -12,10 +12,10 @@ from torch import Tensor
 from transformers import AutoTokenizer, BertModel
 
 from handler.xgraad import Classifier
-from handler.xgraad.errors import LabError
 from scripts import make_base as command
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Example, write_examples
+from scripts.lab.errors import LabError
 from scripts.lab.victim import load_base, save_checkpoint
 from scripts.lab.zoo.albert import embedded
 from scripts.lab.zoo.architectures import ARCHITECTURES, EXACT, LEARNED, make_base
