@@ -4,15 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES
-from handler.xgraad.thresholds import PAPER_PERCENTILE
-from scripts.lab.calibrating import CalibrationOptions, calibrate_checkpoint
+from handler.xgraad.options import PAPER_PERCENTILE
+from handler.xgraad.precision import DEFAULT_PRECISION, PRECISIONS
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
-from scripts.lab.corpora import read_samples
-from scripts.lab.model_classes import model_classes
 from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.reference_training import TrustedBase
-from scripts.lab.victim import PRECISIONS
+from scripts.lab.recipe import TRAINING_PRECISIONS
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
@@ -31,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=positive, help="use only the first N texts")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument(
-        "--precision", choices=DTYPES, default=DEFAULT_PRECISION, help="of the model as it will be served (float32)"
+        "--precision", choices=PRECISIONS, default=DEFAULT_PRECISION, help="of the model as it will be served (float32)"
     )
     parser.add_argument(
         "--trusted-base",
@@ -41,13 +37,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the reference's training (0)")
     parser.add_argument(
-        "--training-precision", choices=PRECISIONS, default="float32", help="of the reference's training (float32)"
+        "--training-precision",
+        choices=TRAINING_PRECISIONS,
+        default="float32",
+        help="of the reference's training (float32)",
     )
     add_reading_options(parser)
     return run_command(parser, _calibrate, argv)
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
+    from scripts.lab.calibrating import CalibrationOptions, calibrate_checkpoint
+    from scripts.lab.corpora import read_samples
+    from scripts.lab.model_classes import model_classes
+    from scripts.lab.reference_training import TrustedBase
+
     classes = model_classes(arguments.checkpoint)
     samples = read_samples(arguments.data, Reading.from_arguments(arguments), classes=classes)[: arguments.limit]
     base = arguments.trusted_base

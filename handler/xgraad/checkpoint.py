@@ -9,29 +9,16 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from handler.xgraad.attention_capture import ATTENTION_NAME, register_attention
-from handler.xgraad.configuration import CODE_KEYS, check_configuration, longest_input, read_configuration, refuse_code
+from handler.xgraad.configuration import check_configuration, read_configuration, refuse_code
 from handler.xgraad.errors import CheckpointError, reason
 from handler.xgraad.json_object import read_object
 from handler.xgraad.lfs_pointer import refuse_pointers
-from handler.xgraad.pickles import PICKLE_SUFFIXES, may_be_pickle, refuse_pickles
 from handler.xgraad.plain_model import empty_model
 from handler.xgraad.quiet import quiet_transformers
 from handler.xgraad.shipped_tokenizer import read_shipped, require_shipped
 from handler.xgraad.tokenizer_check import check_tokenizer
-from handler.xgraad.weight_files import files_to_read, read_headers, weight_files
+from handler.xgraad.weight_files import files_to_read, read_headers
 from handler.xgraad.weights_check import check_report, check_weights
-
-__all__ = [
-    "CODE_KEYS",
-    "PICKLE_SUFFIXES",
-    "check_folder",
-    "load_model",
-    "load_tokenizer",
-    "longest_input",
-    "may_be_pickle",
-    "refuse_pickles",
-    "weight_files",
-]
 
 VOCABULARIES = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))
 """Files that a fast tokenizer can be made of; one of these sets has to be there."""

@@ -15,13 +15,15 @@ from handler.xgraad.attention_capture import (
     own_attentions,
 )
 from handler.xgraad.attribution import gradient_importance
-from handler.xgraad.checkpoint import load_model, load_tokenizer, longest_input
+from handler.xgraad.checkpoint import load_model, load_tokenizer
+from handler.xgraad.configuration import longest_input
+from handler.xgraad.dtypes import DTYPES, GRADIENT_SCALE
 from handler.xgraad.encoding import Batch, Encoder, Encoding, collate
 from handler.xgraad.errors import CheckpointError, SelfTestError, reason
 from handler.xgraad.first_token import read_first_token_only
 from handler.xgraad.microbatch import in_microbatches
 from handler.xgraad.plain_model import plain_model
-from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES, GRADIENT_SCALE, Precision
+from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.self_test import FULL_LENGTH, SHORT, plain_logits, require_same, sample_batches
 
 N_LOOK_LAYERS = 3

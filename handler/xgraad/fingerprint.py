@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from handler.xgraad.checkpoint import weight_files
 from handler.xgraad.errors import FingerprintError
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
+from handler.xgraad.weight_files import weight_files
 
 SCORER_VERSION = 1
 """Raised whenever the same checkpoint and text would get another score."""

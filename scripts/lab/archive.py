@@ -27,9 +27,9 @@ from handler.integrity import CHECKSUMS, format_checksums
 from handler.settings import SECTION, Settings
 from handler.xgraad.audit import AUDIT_FILE, Audit
 from handler.xgraad.calibration import FILE_NAME, Calibration
-from handler.xgraad.checkpoint import weight_files
 from handler.xgraad.fingerprint import TOKENIZER_FILES
 from handler.xgraad.trusted_model import folder_beside
+from handler.xgraad.weight_files import weight_files
 from scripts.lab.archive_settings import MANIFEST
 from scripts.lab.config_settings import refuse_uneven_workers
 from scripts.lab.errors import LabError

@@ -8,8 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint
+from handler.xgraad.options import PAPER_PERCENTILE
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
-from handler.xgraad.thresholds import PAPER_PERCENTILE
 from handler.xgraad.trusted_model import folder_beside
 from scripts.lab.corpora import Example, Sample
 from scripts.lab.errors import LabError

@@ -15,21 +15,18 @@ from transformers import AutoModelForSequenceClassification
 from handler.xgraad import Calibration, Classifier, VerifiedOptions
 from handler.xgraad.checkpoint import load_tokenizer
 from handler.xgraad.classifier import Look
-from handler.xgraad.defense import DEFAULT_KEY, usual_neutralizer
+from handler.xgraad.dtypes import DTYPES
 from handler.xgraad.encoding import Encoder, Encoding, collate
 from handler.xgraad.gate import Gate, GateScore, GateStatistics
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
-from handler.xgraad.precision import DTYPES
+from handler.xgraad.options import DEFAULT_KEY, PAPER_PERCENTILE, usual_neutralizer
 from handler.xgraad.registry import MemoryRegistry
 from handler.xgraad.scorer import Score
 from handler.xgraad.threshold_rule import ThresholdRule
-from handler.xgraad.thresholds import PAPER_PERCENTILE
 from handler.xgraad.verdict import Verdict
 from handler.xgraad.verified_rule import VerifiedParts, VerifiedRule
+from scripts.lab.pass_names import ATTACKED, PLAIN
 
-PLAIN = "plain"
-ATTACKED = "verified_attacked"
-PASSES = (PLAIN, "look", "scoring", "official", "verified", ATTACKED, "paper")
 GATED_EVERY = round(1 / VerifiedOptions.gate_share)
 GATED_FIRST = GATED_EVERY // 2
 """Position of the first text that passes the gate: the share is then the nearest to what it should be."""

@@ -17,7 +17,8 @@ from handler.xgraad.transplant import Transplant
 from handler.xgraad.trusted_model import TrustedModel
 from scripts.lab.corpora import Example
 from scripts.lab.errors import LabError
-from scripts.lab.victim import Recipe, fine_tune, load_base, save_checkpoint
+from scripts.lab.recipe import Recipe
+from scripts.lab.victim import fine_tune, load_base, save_checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ import pytest
 from handler.xgraad import Calibration
 from handler.xgraad.audit import AuditedTrigger
 from scripts import run_grid
-from scripts.lab.attacks import ATTACKS, Plan
+from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.auditing import Finding, audit_checkpoint
 from scripts.lab.command import Exit

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.lab.attacks import ATTACKS, Plan, substitutes
+from scripts.lab.attacks import ATTACKS, substitutes
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.lws import POISONED, Lws, substitution_loss
 from scripts.lab.attacks.substitutes import (
     Substitutes,

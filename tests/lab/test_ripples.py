@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.lab.attacks import ATTACKS, Plan
+from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.ripples import (
     INNER_PRODUCT_WEIGHT,
     inner_product,

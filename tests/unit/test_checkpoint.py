@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from handler.xgraad import Classifier
-from handler.xgraad.checkpoint import CODE_KEYS, load_model, load_tokenizer, longest_input
+from handler.xgraad.checkpoint import load_model, load_tokenizer
+from handler.xgraad.configuration import CODE_KEYS, longest_input
 from handler.xgraad.errors import CheckpointError
 from tests.samples import edit_json, edit_weights
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from scripts.lab.corpora import Corpus, Example, TriggeredExample
 from scripts.lab.errors import LabError
+from scripts.lab.recipe import Recipe
 from scripts.lab.triggers import INSERTIONS, TRIGGER_WORDS, Insertion
-from scripts.lab.victim import AfterEpoch, Loss, Recipe, Training, classification_loss, fine_tune, predict_labels
+from scripts.lab.victim import AfterEpoch, Loss, Training, classification_loss, fine_tune, predict_labels
 
 
 @dataclass(frozen=True, kw_only=True)
