@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from handler.xgraad.architectures import architecture_of, vocabularies
 from handler.xgraad.attention_capture import ATTENTION_NAME, register_attention
 from handler.xgraad.configuration import check_configuration, read_configuration, refuse_code
 from handler.xgraad.errors import CheckpointError, reason
@@ -20,9 +21,9 @@ from handler.xgraad.tokenizer_check import check_tokenizer
 from handler.xgraad.weight_files import files_to_read, read_headers
 from handler.xgraad.weights_check import check_report, check_weights
 
-VOCABULARIES = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))
-"""Files that a fast tokenizer can be made of; one of these sets has to be there."""
 READ_SUFFIXES = (".json", ".model", ".safetensors", ".txt")
+UNREADABLE = ".model"
+"""Tables of pieces: reading them takes packages that serving lacks."""
 
 
 def check_folder(folder: Path) -> None:
@@ -51,7 +52,7 @@ def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype = torch
     check_folder(folder)
     register_attention()
     config = read_configuration(folder)
-    own_attention = config.model_type == "deberta"
+    has_own_attention = architecture_of(config).own_attention is not None
     check_weights(read_headers(folder, config.model_type), empty_model(folder))
     try:
         with quiet_transformers():
@@ -62,7 +63,7 @@ def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype = torch
                 trust_remote_code=False,
                 use_safetensors=True,
                 dtype=dtype,
-                attn_implementation="eager" if own_attention else ATTENTION_NAME,
+                attn_implementation="eager" if has_own_attention else ATTENTION_NAME,
                 output_loading_info=True,
                 ignore_mismatched_sizes=False,
             )
@@ -98,11 +99,13 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def _check_vocabulary(folder: Path) -> None:
-    if any(all((folder / name).is_file() for name in names) for names in VOCABULARIES):
+    there = [names for names in vocabularies() if all((folder / name).is_file() for name in names)]
+    pieces = [names[0] for names in there if names[0].endswith(UNREADABLE)]
+    if len(there) > len(pieces):
         return
-    if (folder / "spiece.model").is_file():
+    if pieces:
         raise CheckpointError(
-            "spiece.model: stands alone, and reading it takes packages that serving lacks; where sentencepiece is "
+            f"{pieces[0]}: stands alone, and reading it takes packages that serving lacks; where sentencepiece is "
             "installed, AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) adds tokenizer.json"
         )
     raise CheckpointError("tokenizer.json: missing; save the checkpoint with a fast tokenizer")

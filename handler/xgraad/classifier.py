@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from handler.xgraad.architectures import architecture_of
 from handler.xgraad.attention_capture import (
     attention_arguments,
     capture_attention,
@@ -68,6 +69,7 @@ class Classifier:
         self.device = device
         config = model.config
         self.labels: tuple[str, ...] = tuple(str(config.id2label[i]) for i in range(config.num_labels))
+        self._has_token_types = architecture_of(config).has_token_types
         self._own_attentions = own_attentions(model)
         self._arguments = attention_arguments(self._own_attentions)
         self._n_layers_seen = 0
@@ -177,9 +179,7 @@ class Classifier:
         return collate(encodings, pad_id=self.encode.pad_id, device=self.device)
 
     def _forward(self, batch: Batch, **arguments: Any) -> Any:
-        if self.model.config.model_type != "distilbert":
-            arguments["token_type_ids"] = batch.token_types
-        return self.model(input_ids=batch.token_ids, attention_mask=batch.mask.long(), **arguments)
+        return self.model(**batch.arguments(token_types=self._has_token_types), **arguments)
 
     def _logits_part(self, encodings: Sequence[Encoding]) -> list[Tensor]:
         return list(self._forward(self._collate(encodings)).logits.float().cpu())

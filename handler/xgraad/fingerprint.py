@@ -6,23 +6,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from handler.xgraad.architectures import tokenizer_files
 from handler.xgraad.errors import FingerprintError
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.weight_files import weight_files
 
 SCORER_VERSION = 1
 """Raised whenever the same checkpoint and text would get another score."""
-
-TOKENIZER_FILES = (
-    "added_tokens.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-)
 
 
 class Fingerprint(BaseModel):
@@ -64,11 +54,10 @@ class Fingerprint(BaseModel):
 
 def fingerprint(folder: Path, *, max_length: int, precision: Precision = DEFAULT_PRECISION) -> Fingerprint:
     """The fingerprint of the checkpoint in `folder`, read from its files, at this window and precision."""
-    tokenizer_files = [folder / name for name in TOKENIZER_FILES if (folder / name).exists()]
     return Fingerprint(
         weights=hash_weights(folder),
         config=_hash_files([folder / "config.json"]),
-        tokenizer=_hash_files(tokenizer_files),
+        tokenizer=_hash_files([folder / name for name in tokenizer_files() if (folder / name).exists()]),
         max_length=max_length,
         precision=precision,
         scorer=SCORER_VERSION,

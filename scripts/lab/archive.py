@@ -25,9 +25,9 @@ import yaml
 import handler
 from handler.integrity import CHECKSUMS, format_checksums
 from handler.settings import SECTION, Settings
+from handler.xgraad.architectures import tokenizer_files
 from handler.xgraad.audit import AUDIT_FILE, Audit
 from handler.xgraad.calibration import FILE_NAME, Calibration
-from handler.xgraad.fingerprint import TOKENIZER_FILES
 from handler.xgraad.trusted_model import folder_beside
 from handler.xgraad.weight_files import weight_files
 from scripts.lab.archive_settings import MANIFEST
@@ -108,7 +108,7 @@ def _pack(options: ArchiveOptions, *, stage: Path, config_file: Path, entry: Pat
 def _copy_checkpoint(folder: Path, target: Path) -> None:
     """Copy only what serving needs: no pickles, no training state, no caches."""
     target.mkdir()
-    names = ["config.json", "model.safetensors.index.json", *TOKENIZER_FILES]
+    names = ["config.json", "model.safetensors.index.json", *tokenizer_files()]
     for source in [folder / name for name in names] + weight_files(folder):
         if source.is_file():
             shutil.copyfile(source, target / source.name)
