@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.errors import CalibrationError
-from handler.xgraad.fingerprint import Fingerprint, fingerprint
+from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.gate import GateStatistics
 from handler.xgraad.label_evidence import LabelEvidence
 from handler.xgraad.probes import Probe
@@ -62,8 +63,9 @@ class Calibration(BaseModel):
             CalibrationError: this was made for something else, or its parts do not fit the model.
         """
         max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
-        classifier = Classifier.load(folder, device=device, max_length=max_length, precision=precision)
-        self.fingerprint.require(fingerprint(folder, max_length=max_length, precision=precision))
+        checkpoint = Checkpoint.open(folder)
+        classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
+        self.fingerprint.require(checkpoint.fingerprint(max_length=max_length, precision=precision))
         self.require_fit(n_labels=len(classifier.labels), n_tokens=classifier.model.config.vocab_size)
         return classifier
 

@@ -16,14 +16,12 @@ from handler.xgraad.attention_capture import (
     own_attentions,
 )
 from handler.xgraad.attribution import gradient_importance
-from handler.xgraad.checkpoint import load_model, load_tokenizer
-from handler.xgraad.configuration import longest_input
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.dtypes import DTYPES, GRADIENT_SCALE
 from handler.xgraad.encoding import Batch, Encoder, Encoding, collate
 from handler.xgraad.errors import CheckpointError, SelfTestError, reason
 from handler.xgraad.first_token import read_first_token_only
 from handler.xgraad.microbatch import in_microbatches
-from handler.xgraad.plain_model import plain_model
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.self_test import FULL_LENGTH, SHORT, plain_logits, require_same, sample_batches
 
@@ -95,16 +93,27 @@ class Classifier:
             CheckpointError: the folder is unsafe, incomplete or unsupported, or its parts do not fit one another.
             SelfTestError: other logits than the plain model's, or no usable attentions or gradients.
         """
-        limit = longest_input(folder)
-        tokenizer = load_tokenizer(folder)
+        return cls.of(Checkpoint.open(folder), device=device, max_length=max_length, precision=precision)
+
+    @classmethod
+    def of(
+        cls,
+        checkpoint: Checkpoint,
+        *,
+        device: str = "cpu",
+        max_length: int | None = None,
+        precision: Precision = DEFAULT_PRECISION,
+    ) -> "Classifier":
+        """The same of a checkpoint that was opened."""
+        limit, tokenizer = checkpoint.longest_input, checkpoint.tokenizer
         length = int(min(DEFAULT_MAX_LENGTH, limit, tokenizer.model_max_length)) if max_length is None else max_length
         if not 8 <= length <= limit:
             raise CheckpointError(f"max_length must be between 8 and {limit} for this model, got {length}")
         where = torch.device(device)
-        model = load_model(folder, device=where, dtype=DTYPES[precision])
+        model, plain = checkpoint.models(device=where, dtype=DTYPES[precision])
         read_first_token_only(model)
         classifier = cls(model, tokenizer, max_length=length, device=where)
-        classifier.self_test(plain_model(folder, model))
+        classifier.self_test(plain)
         return classifier
 
     def logits(self, encodings: Sequence[Encoding]) -> Tensor:

@@ -178,13 +178,12 @@ def read_configuration(folder: Path) -> Any:
     return config
 
 
-def longest_input(folder: Path) -> int:
-    """How many tokens the model's position table holds, special tokens included.
+def longest_input(config: Any) -> int:
+    """How many tokens the position table of the model holds that `config` describes, special tokens included.
 
     Raises:
-        CheckpointError: see `read_configuration`; also a table that is too short for anything.
+        CheckpointError: a table that is too short for anything, or positions that are counted from no id.
     """
-    config = read_configuration(folder)
     architecture = architecture_of(config)
     if architecture.counts_from_padding and config.pad_token_id is None:
         raise CheckpointError("config.json: pad_token_id is null, but positions are counted from it; name the id")

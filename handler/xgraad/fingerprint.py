@@ -3,6 +3,7 @@
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -52,12 +53,23 @@ class Fingerprint(BaseModel):
             )
 
 
+class FileHashes(NamedTuple):
+    """Of the files of one checkpoint."""
+
+    weights: str
+    config: str
+    tokenizer: str
+
+
 def fingerprint(folder: Path, *, max_length: int, precision: Precision = DEFAULT_PRECISION) -> Fingerprint:
     """The fingerprint of the checkpoint in `folder`, read from its files, at this window and precision."""
+    return fingerprint_of(hash_files(folder), max_length=max_length, precision=precision)
+
+
+def fingerprint_of(hashes: FileHashes, *, max_length: int, precision: Precision) -> Fingerprint:
+    """The same of files that were read before."""
     return Fingerprint(
-        weights=hash_weights(folder),
-        config=_hash_files([folder / "config.json"]),
-        tokenizer=_hash_files([folder / name for name in tokenizer_files() if (folder / name).exists()]),
+        **hashes._asdict(),
         max_length=max_length,
         precision=precision,
         scorer=SCORER_VERSION,
@@ -66,12 +78,18 @@ def fingerprint(folder: Path, *, max_length: int, precision: Precision = DEFAULT
     )
 
 
+def hash_files(folder: Path) -> FileHashes:
+    """Read every file of a checkpoint that decides about scores."""
+    tokenizer = [folder / name for name in tokenizer_files() if (folder / name).exists()]
+    return FileHashes(weights=hash_weights(folder), config=_hash([folder / "config.json"]), tokenizer=_hash(tokenizer))
+
+
 def hash_weights(folder: Path) -> str:
     """What tells one model from another: the field `weights` of the fingerprint."""
-    return _hash_files(weight_files(folder))
+    return _hash(weight_files(folder))
 
 
-def _hash_files(paths: list[Path]) -> str:
+def _hash(paths: list[Path]) -> str:
     """One hash over names and contents."""
     total = hashlib.sha256()
     for path in paths:

@@ -9,9 +9,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.errors import CalibrationError
-from handler.xgraad.fingerprint import Fingerprint, fingerprint
+from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.probes import Probe
 from handler.xgraad.transplant import Transplant
 
@@ -44,13 +45,10 @@ class TrustedModel(BaseModel):
         """
         if not folder.is_dir():
             raise CalibrationError(f"{folder.name}: the reference is missing; make both anew with scripts.calibrate")
-        expected = self.fingerprint
-        self.fingerprint.require(
-            fingerprint(folder, max_length=expected.max_length, precision=expected.precision), what=folder.name
-        )
-        classifier = Classifier.load(
-            folder, device=device, max_length=expected.max_length, precision=expected.precision
-        )
+        max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
+        checkpoint = Checkpoint.open(folder)
+        self.fingerprint.require(checkpoint.fingerprint(max_length=max_length, precision=precision), what=folder.name)
+        classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
         return Transplant(classifier, self.probes)
 
 

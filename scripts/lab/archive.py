@@ -76,8 +76,9 @@ def build_archive(options: ArchiveOptions) -> Path:
     settings = Settings.from_model_config(model_config)
     with tempfile.TemporaryDirectory(prefix="xgraad-archive-") as temporary:
         stage = Path(temporary, "stage")
-        _stage(options, stage)
-        settings.load_defense(str(stage), device="cpu")
+        calibration = Calibration.read(options.calibration)
+        _stage(options, calibration, stage)
+        settings.load_defense(str(stage), device="cpu", calibration=calibration)
         config_file = Path(temporary, "model-config.yaml")
         config_file.write_text(yaml.safe_dump(model_config, sort_keys=False), encoding="utf-8")
         return _pack(options, stage=stage, config_file=config_file, entry=SOURCE / ENTRY)
@@ -114,11 +115,11 @@ def _copy_checkpoint(folder: Path, target: Path) -> None:
             shutil.copyfile(source, target / source.name)
 
 
-def _stage(options: ArchiveOptions, stage: Path) -> None:
+def _stage(options: ArchiveOptions, calibration: Calibration, stage: Path) -> None:
     """The checkpoint, what was learned about it, and the handler."""
     _copy_checkpoint(options.checkpoint, stage)
     shutil.copyfile(options.calibration, stage / FILE_NAME)
-    if Calibration.read(options.calibration).reference:
+    if calibration.reference:
         _copy_checkpoint(folder_beside(options.calibration), folder_beside(stage / FILE_NAME))
     if options.audit:
         (stage / AUDIT_FILE).write_text(options.audit.to_json(), encoding="utf-8")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint
+from handler.xgraad import Calibration, Calibrator, Classifier
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.options import PAPER_PERCENTILE
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.trusted_model import folder_beside
@@ -56,9 +57,10 @@ def calibrate_checkpoint(
     Raises:
         CheckpointError, CalibrationError, TextError, LabError: see there.
     """
-    classifier = Classifier.load(checkpoint, device=device, max_length=options.max_length, precision=options.precision)
+    opened = Checkpoint.open(checkpoint)
+    classifier = Classifier.of(opened, device=device, max_length=options.max_length, precision=options.precision)
     calibrator = Calibrator(
-        classifier, fingerprint(checkpoint, max_length=classifier.max_length, precision=options.precision)
+        classifier, opened.fingerprint(max_length=classifier.max_length, precision=options.precision)
     )
     examples = _labelled(samples)
     with tqdm(total=len(samples), unit="text", desc="calibrate", disable=None) as bar:

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from handler.xgraad import Calibration, Classifier, VerifiedOptions
-from handler.xgraad.checkpoint import load_tokenizer
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.classifier import Look
 from handler.xgraad.dtypes import DTYPES
 from handler.xgraad.encoding import Encoder, Encoding, collate
@@ -85,8 +85,9 @@ class Models:
 
     def __init__(self, folder: Path, calibration: Path, *, device: str) -> None:
         self.calibration = Calibration.read(calibration)
+        self._checkpoint = Checkpoint.open(folder)
         self.device = torch.device(device)
-        self.encode = Encoder(load_tokenizer(folder), max_length=self.calibration.fingerprint.max_length)
+        self.encode = Encoder(self._checkpoint.tokenizer, max_length=self.calibration.fingerprint.max_length)
         self._folder = folder
         self._calibration_file = calibration
 
@@ -94,8 +95,8 @@ class Models:
     def classifier(self) -> Classifier:
         """The one that can be defended."""
         fitted = self.calibration.fingerprint
-        return Classifier.load(
-            self._folder, device=str(self.device), max_length=fitted.max_length, precision=fitted.precision
+        return Classifier.of(
+            self._checkpoint, device=str(self.device), max_length=fitted.max_length, precision=fitted.precision
         )
 
     def passes(self, names: Sequence[str]) -> dict[str, Pass]:
