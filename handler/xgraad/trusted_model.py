@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.classifier import Classifier
-from handler.xgraad.errors import CalibrationError
+from handler.xgraad.errors import CalibrationError, CheckpointError
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.probes import Probe
 from handler.xgraad.transplant import Transplant
@@ -46,9 +46,14 @@ class TrustedModel(BaseModel):
         if not folder.is_dir():
             raise CalibrationError(f"{folder.name}: the reference is missing; make both anew with scripts.calibrate")
         max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
-        checkpoint = Checkpoint.open(folder)
-        self.fingerprint.require(checkpoint.fingerprint(max_length=max_length, precision=precision), what=folder.name)
-        classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
+        try:
+            checkpoint = Checkpoint.open(folder)
+            self.fingerprint.require(
+                checkpoint.fingerprint(max_length=max_length, precision=precision), what=folder.name
+            )
+            classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
+        except CheckpointError as error:  # its files have the names that the suspect's have
+            raise type(error)(f"{folder.name}/{error}") from error
         return Transplant(classifier, self.probes)
 
 

@@ -172,7 +172,7 @@ def test_an_archive_without_one_is_refused(own: Path, tmp_path: Path, capsys: py
     command += ["--calibration", own / "calibration.json"]
     assert build_archive.main([str(each) for each in command]) == Exit.ERROR
     told = capsys.readouterr().err
-    assert "reference" in told
+    assert "calibration.reference/config.json: missing" in told
     assert "Traceback" not in told
 
 
