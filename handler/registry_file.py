@@ -4,27 +4,27 @@ import os
 import re
 from pathlib import Path
 
+from handler import xgraad
 from handler.settings import SECTION, Settings
-from handler.xgraad import Calibration, NoRegistry, SqliteRegistry
-from handler.xgraad.calibration import FILE_NAME
 from handler.xgraad.errors import CalibrationError, RegistryError, SettingsError
-from handler.xgraad.registry import TriggerRegistry
+from handler.xgraad.registry import NoRegistry, TriggerRegistry
+from handler.xgraad.sqlite_registry import SqliteRegistry
 
 WEIGHTS = re.compile(r"[0-9a-f]{64}")
 
 
-def open_registry(settings: Settings, folder: Path) -> TriggerRegistry:
-    """The registry of the model directory `folder`, as the settings want it; the default place is made if need be.
+def open_registry(settings: Settings, calibration: "xgraad.Calibration") -> TriggerRegistry:
+    """The registry of the model that was calibrated, as the settings want it; the default place is made if need be.
 
     Raises:
-        CalibrationError: the calibration cannot be read; it tells which weights these are.
+        CalibrationError: the calibration does not tell which weights these are.
         SettingsError: the file cannot be made or used.
     """
     if not settings.registry or settings.rule != "verified":
         return NoRegistry()
-    weights = Calibration.read(folder / FILE_NAME).fingerprint.weights
+    weights = calibration.fingerprint.weights
     if not WEIGHTS.fullmatch(weights):
-        raise CalibrationError(f"{FILE_NAME}: fingerprint.weights must be 64 hexadecimal digits")
+        raise CalibrationError("calibration.json: fingerprint.weights must be 64 hexadecimal digits")
     try:
         path = Path(settings.registry_file) if settings.registry_file else make_default_file(weights)
         return SqliteRegistry(path, checkpoint=weights)

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from handler.xgraad import RULES, Defense, VerifiedOptions
-from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_OPTIONS, DEFAULT_RULE, check_name
+from handler import xgraad
 from handler.xgraad.errors import SettingsError
+from handler.xgraad.options import DEFAULT_KEY, DEFAULT_OPTIONS, DEFAULT_RULE, RULES, VerifiedOptions, check_name
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.registry import TriggerRegistry
 
@@ -83,17 +83,25 @@ class Settings(BaseModel):
         check_name(f"model-config.yaml: {SECTION}.rule", settings.rule, RULES)
         return settings
 
-    def load_defense(self, folder: str, *, device: str, registry: TriggerRegistry | None = None) -> Defense:
-        """The defense of the model directory `folder`, set up as they say; `registry` is that of `Defense.load`.
+    def load_defense(
+        self,
+        folder: str,
+        *,
+        device: str,
+        calibration: "xgraad.Calibration | None" = None,
+        registry: TriggerRegistry | None = None,
+    ) -> "xgraad.Defense":
+        """The defense of the model directory `folder`, set up as they say; for the others see `Defense.load`.
 
         Raises:
             CheckpointError, CalibrationError, AuditError, SettingsError: see `Defense.load`.
             FingerprintError: the calibration was made with another precision.
         """
-        defense = Defense.load(
+        defense = xgraad.Defense.load(
             folder,
             device,
             self.rule,
+            calibration=calibration,
             neutralizer=self.neutralizer,
             key=self.noise_key.encode(),
             options=VerifiedOptions(gate_share=self.gate_share, screen=self.screen, score_all=self.score_all),

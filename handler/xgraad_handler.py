@@ -32,8 +32,10 @@ try:
     from handler.stopwatch import Stopwatch
     from handler.threads import share_cores
     from handler.visit import asked, shown
-    from handler.xgraad.checkpoint import refuse_pickles
+    from handler.xgraad.calibration import Calibration
     from handler.xgraad.errors import XGraadError
+    from handler.xgraad.fingerprint import CALIBRATION_FILE
+    from handler.xgraad.pickle_refusal import refuse_pickles
 except ImportError as error:
     raise RuntimeError(f"the handler cannot be imported: {error}; install requirements.txt for the server") from error
 except RuntimeError:
@@ -121,14 +123,18 @@ class XGraadHandler:
 
     def _load(self, context: Any) -> None:
         properties = context.system_properties
-        refuse_pickles(Path(properties["model_dir"]))
+        folder = Path(properties["model_dir"])
+        refuse_pickles(folder)
         gpu_id = properties.get("gpu_id")
         device = f"cuda:{gpu_id}" if gpu_id is not None and torch.cuda.is_available() else "cpu"
         if device == "cpu":
             share_cores(context.model_yaml_config)
         self.settings = Settings.from_model_config(context.model_yaml_config)
-        registry = open_registry(self.settings, Path(properties["model_dir"]))
-        self.defense = self.settings.load_defense(properties["model_dir"], device=device, registry=registry)
+        calibration = Calibration.read(folder / CALIBRATION_FILE)
+        registry = open_registry(self.settings, calibration)
+        self.defense = self.settings.load_defense(
+            str(folder), device=device, calibration=calibration, registry=registry
+        )
         self.defense.classifier.warm_up()
 
 

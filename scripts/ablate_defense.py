@@ -3,24 +3,17 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from handler.xgraad import Calibration, NoRegistry, VerifiedOptions
-from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_NEUTRALIZER
-from handler.xgraad.neutralizer import make_neutralizer
-from handler.xgraad.reference import LabelReference
-from handler.xgraad.verified_rule import VerifiedParts
-from scripts.lab.ablation import Bench
-from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, split_file
-from scripts.lab.evaluation import Judge, evaluate
-from scripts.lab.metrics import auroc, true_positive_rate_at
 from scripts.lab.model_classes import model_classes
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import append_row
+
+if TYPE_CHECKING:
+    from scripts.lab.ablation import Bench
+    from scripts.lab.evaluation import Judge
 
 EXAMPLES = """\
   python -m scripts.ablate_defense --checkpoint build/victim --calibration build/victim/calibration.json \\
@@ -47,6 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ablate(arguments: argparse.Namespace) -> Exit:
+    import numpy as np
+
+    from scripts.lab.attacks.replay import replay_attack
+    from scripts.lab.evaluation import evaluate
+
     bench = _bench(arguments)
     record = attack_record(arguments.checkpoint)
     clean = read_examples(split_file(arguments.data, "test"), classes=model_classes(arguments.checkpoint))
@@ -69,8 +67,15 @@ def _ablate(arguments: argparse.Namespace) -> Exit:
     return Exit.DONE
 
 
-def _bench(arguments: argparse.Namespace) -> Bench:
+def _bench(arguments: argparse.Namespace) -> "Bench":
     """The rule as it is served, and its references one by one."""
+    from handler.xgraad import Calibration, NoRegistry, VerifiedOptions
+    from handler.xgraad.neutralizer import make_neutralizer
+    from handler.xgraad.options import DEFAULT_KEY, DEFAULT_NEUTRALIZER
+    from handler.xgraad.reference import LabelReference
+    from handler.xgraad.verified_rule import VerifiedParts
+    from scripts.lab.ablation import Bench
+
     calibration = Calibration.read(arguments.calibration)
     classifier = calibration.load_classifier(arguments.checkpoint, device=arguments.device)
     trusted = calibration.load_trusted(arguments.calibration, device=arguments.device)
@@ -86,9 +91,11 @@ def _bench(arguments: argparse.Namespace) -> Bench:
 
 
 def _gate_rows(
-    bench: Bench, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
+    bench: "Bench", clean: Sequence[Example], triggered: Sequence[TriggeredExample]
 ) -> list[dict[str, object]]:
     """For each choice of channels the share of attacked texts that pass where a given share of clean ones does."""
+    from scripts.lab.metrics import auroc, true_positive_rate_at
+
     of_clean = bench.p_values([example.text for example in clean])
     of_triggered = bench.p_values([example.text for example in triggered])
     return [

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from scripts.lab.command import CommandParser, Exit, run_command, say
 from scripts.lab.dependencies import find, java_packages, python_packages, read_advisories
-from scripts.lab.grpc_predictions import server_jar
 from scripts.lab.provenance import provenance
 from scripts.lab.results import append_row
 
@@ -35,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _audit(arguments: argparse.Namespace) -> Exit:
+    from scripts.lab.grpc_predictions import server_jar
+
     packages = python_packages(arguments.requirements) | java_packages(server_jar())
     sources = {path.name: read_advisories(path) for path in arguments.advisories}
     findings = find(packages, [document for documents in sources.values() for document in documents])

@@ -4,16 +4,19 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
-from scripts.lab.auditing import Finding, audit_checkpoint
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.console import show
 from scripts.lab.provenance import attack_record, provenance
+from scripts.lab.recipe import TRAINING_PRECISIONS
 from scripts.lab.results import write_result
-from scripts.lab.victim import PRECISIONS
+
+if TYPE_CHECKING:
+    from scripts.lab.auditing import Finding
 
 EXAMPLES = """\
   python -m scripts.audit_model --checkpoint build/victim --calibration calibration.json --json audit.json
@@ -29,12 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="file for the finding and its evidence")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the finding to")
     parser.add_argument("--limit-words", type=positive, help="test only the first N words of the vocabulary")
-    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the screening (float32)")
+    parser.add_argument(
+        "--precision", choices=TRAINING_PRECISIONS, default="float32", help="of the screening (float32)"
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     return run_command(parser, _audit, argv)
 
 
 def _audit(arguments: argparse.Namespace) -> Exit:
+    from scripts.lab.auditing import audit_checkpoint
+
     start = time.perf_counter()
     finding = audit_checkpoint(
         arguments.checkpoint,
@@ -53,7 +60,7 @@ def _audit(arguments: argparse.Namespace) -> Exit:
     return Exit.BELOW_TARGET if finding.audit.suspicious else Exit.DONE
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: "Finding") -> None:
     """The strongest words for each label, those that are triggers marked, and the finding in one line."""
     table = Table("label", "word", "probes turned", "margin", "needed", "trigger", title="strongest words")
     for row in finding.strongest():

@@ -3,19 +3,16 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from handler.settings import Detail, OnError, OnTrigger
-from handler.xgraad import NEUTRALIZERS, RULES, Calibration
-from handler.xgraad.audit import Audit
-from handler.xgraad.precision import DTYPES
-from scripts.lab.archive import ArchiveOptions, build_archive
-from scripts.lab.archive_check import archive_digest
-from scripts.lab.auditing import audit_checkpoint
+from handler.xgraad import NEUTRALIZERS, RULES
+from handler.xgraad.precision import PRECISIONS
 from scripts.lab.command import CommandParser, device_ids, positive, run_command, say
 from scripts.lab.config_settings import ConfigSettings, setting, with_settings
-from scripts.lab.model_classes import model_classes
-from scripts.lab.untested import untested_line
+
+if TYPE_CHECKING:
+    from handler.xgraad.audit import Audit
 
 EXAMPLES = """\
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json
@@ -51,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--audit", action="store_true", help="sweep the vocabulary first (minutes); workers know the triggers found"
     )
     parser.add_argument("--registry-file", metavar="PATH", help="where workers remember triggers (the user's state)")
-    parser.add_argument("--precision", choices=DTYPES, help="of the model, as it was calibrated (float32)")
+    parser.add_argument("--precision", choices=PRECISIONS, help="of the model, as it was calibrated (float32)")
     _add_policies(parser)
     parser.add_argument(
         "--set", type=setting, action="append", default=[], metavar="NAME=VALUE", help="any other of model-config.yaml"
@@ -72,6 +69,12 @@ def _add_policies(parser: CommandParser) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> None:
+    from handler.xgraad import Calibration
+    from scripts.lab.archive import ArchiveOptions, build_archive
+    from scripts.lab.archive_check import archive_digest
+    from scripts.lab.model_classes import model_classes
+    from scripts.lab.untested import untested_line
+
     settings = with_settings(ConfigSettings(_server(arguments), _defense(arguments)), arguments.set)
     archive = build_archive(
         ArchiveOptions(
@@ -85,7 +88,7 @@ def _build(arguments: argparse.Namespace) -> None:
             audit=_audit(arguments) if arguments.audit else None,
         )
     )
-    if line := untested_line(Calibration.read(arguments.calibration), model_classes(arguments.checkpoint)):
+    if line := untested_line(Calibration.read(arguments.calibration).untested, model_classes(arguments.checkpoint)):
         say(line)
     say(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
     say(f"sha256 {archive_digest(archive)}")
@@ -106,8 +109,10 @@ def _defense(arguments: argparse.Namespace) -> dict[str, Any]:
     )
 
 
-def _audit(arguments: argparse.Namespace) -> Audit:
+def _audit(arguments: argparse.Namespace) -> "Audit":
     """Sweep the vocabulary and say what came of it."""
+    from scripts.lab.auditing import audit_checkpoint
+
     finding = audit_checkpoint(arguments.checkpoint, arguments.calibration)
     say(finding.sentence())
     return finding.audit

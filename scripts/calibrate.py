@@ -4,16 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES
-from handler.xgraad.thresholds import PAPER_PERCENTILE
-from scripts.lab.calibrating import CalibrationOptions, calibrate_checkpoint
+from handler.xgraad.options import PAPER_PERCENTILE
+from handler.xgraad.precision import DEFAULT_PRECISION, PRECISIONS
 from scripts.lab.command import CommandParser, positive, rate, run_command, say
-from scripts.lab.corpora import read_samples
-from scripts.lab.model_classes import class_named, model_classes
 from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.reference_training import TrustedBase
-from scripts.lab.untested import untested_line
-from scripts.lab.victim import PRECISIONS
+from scripts.lab.recipe import TRAINING_PRECISIONS
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
@@ -39,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument(
-        "--precision", choices=DTYPES, default=DEFAULT_PRECISION, help="of the model as it will be served (float32)"
+        "--precision", choices=PRECISIONS, default=DEFAULT_PRECISION, help="of the model as it will be served (float32)"
     )
     parser.add_argument(
         "--trusted-base",
@@ -49,13 +44,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the reference's training (0)")
     parser.add_argument(
-        "--training-precision", choices=PRECISIONS, default="float32", help="of the reference's training (float32)"
+        "--training-precision",
+        choices=TRAINING_PRECISIONS,
+        default="float32",
+        help="of the reference's training (float32)",
     )
     add_reading_options(parser)
     return run_command(parser, _calibrate, argv)
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
+    from scripts.lab.calibrating import CalibrationOptions, calibrate_checkpoint
+    from scripts.lab.corpora import read_samples
+    from scripts.lab.model_classes import class_named, model_classes
+    from scripts.lab.reference_training import TrustedBase
+    from scripts.lab.untested import untested_line
+
     classes = model_classes(arguments.checkpoint)
     untested = tuple(class_named(label, classes, option="--allow-untested") for label in arguments.allow_untested)
     samples = read_samples(arguments.data, Reading.from_arguments(arguments), classes=classes)[: arguments.limit]
@@ -81,7 +85,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     bars = calibration.verification
     alone, together = _each(bars.single), _each(bars.together)
     say(f"rule verified: a trigger is stronger in clean texts than {alone} alone, {together} as a set, by label")
-    if line := untested_line(calibration, classes):
+    if line := untested_line(calibration.untested, classes):
         say(line)
     if (trusted := calibration.reference) is None:
         say("reference: the labels of these texts; --trusted-base gives a stronger one")

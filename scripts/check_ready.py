@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.lab.client import Client
 from scripts.lab.command_line import CommandParser, Exit, say
 from scripts.lab.readiness import CANARY, Probe
 from scripts.lab.terminal import any_terminal
@@ -25,14 +26,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> Exit:
-    probe = Probe(
-        inference=arguments.inference.rstrip("/"),
-        management=arguments.management.rstrip("/"),
+    with Client(
+        inference=arguments.inference,
+        management=arguments.management,
         key_file=arguments.key_file if arguments.key_file and arguments.key_file.is_file() else None,
         timeout_s=arguments.timeout,
-        logs=arguments.logs,
-    )
-    reasons = alive(probe) if arguments.alive else probe.not_ready(arguments.models, canary=arguments.canary)
+    ) as client:
+        probe = Probe(client=client, logs=arguments.logs)
+        reasons = alive(probe) if arguments.alive else probe.not_ready(arguments.models, canary=arguments.canary)
     for reason in reasons:
         say(f"not ready: {reason}")
     if reasons:

@@ -9,12 +9,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors.torch import save_file
-
-from handler.xgraad.checkpoint import PICKLE_SUFFIXES
-from handler.xgraad.errors import LabError
+from handler.xgraad.pickles import PICKLE_SUFFIXES
 from scripts.lab.command import CommandParser, run_command, say
-from scripts.lab.pickled_weights import read_pickled
+from scripts.lab.errors import LabError
 
 EXAMPLES = "  python -m scripts.convert_checkpoint --checkpoint downloaded --out safe"
 
@@ -28,6 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _convert(arguments: argparse.Namespace) -> None:
+    from safetensors.torch import save_file
+
+    from scripts.lab.pickled_weights import read_pickled
+
     if arguments.out.exists():
         raise LabError(f"--out {arguments.out}: exists already; name a new folder")
     weights = read_pickled(arguments.checkpoint)

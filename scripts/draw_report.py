@@ -4,10 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, run_command, say
+from scripts.lab.errors import LabError
 from scripts.lab.provenance import provenance
-from scripts.lab.report.drawing import draw_report
 
 EXAMPLES = """\
   python -m scripts.draw_report                       # results/ to build/report/report.html
@@ -23,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _draw(arguments: argparse.Namespace) -> None:
+    from scripts.lab.report.drawing import draw_report
+
     if not arguments.results.is_dir():
         raise LabError(f"--results {arguments.results}: must be a folder of JSON lines")
     page = draw_report(arguments.results, arguments.out, origin=provenance())

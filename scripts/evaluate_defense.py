@@ -5,16 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from rich.table import Table
-
-from handler.xgraad import NEUTRALIZERS, RULES, Defense, NoRegistry
-from handler.xgraad.errors import LabError
-from scripts.lab.attacks.replay import replay_attack
+from handler.xgraad import NEUTRALIZERS, RULES
 from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
-from scripts.lab.console import show
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered
-from scripts.lab.evaluation import evaluate
+from scripts.lab.errors import LabError
 from scripts.lab.label_cells import listed
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.reading import Reading, add_reading_options
@@ -64,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> Exit:
+    from handler.xgraad import Defense, NoRegistry
+    from scripts.lab.evaluation import evaluate
+
     defense = Defense.load(
         arguments.checkpoint,
         arguments.device,
@@ -99,6 +96,10 @@ def _triggered(
     arguments: argparse.Namespace, origin: dict[str, Any], clean: Sequence[Example], classes: Sequence[str]
 ) -> Sequence[TriggeredExample]:
     """From the file, or made of the clean texts by the checkpoint's own attack."""
+    import numpy as np
+
+    from scripts.lab.attacks.replay import replay_attack
+
     if arguments.triggered:
         triggered = read_triggered(arguments.triggered, Reading.from_arguments(arguments), classes=classes)
         return triggered[: arguments.limit][: arguments.max_triggered]
@@ -116,6 +117,10 @@ def _target(arguments: argparse.Namespace, origin: dict[str, Any], classes: Sequ
 
 
 def _show(result: dict[str, object]) -> None:
+    from rich.table import Table
+
+    from scripts.lab.console import show
+
     table = Table("figure", "value", title=f"rule {result['rule']}")
     for name, value in result.items():
         if isinstance(value, int | float | str) and name != "rule":

@@ -6,19 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from scripts.lab.archive import ArchiveOptions, build_archive, build_undefended_archive
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.corpora import read_texts
-from scripts.lab.load import Load, LoadLimits, put_load
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import markdown, write_result
-from scripts.lab.server import serving
 from scripts.lab.server_options import Ports, ServerOptions, archives_named
+
+if TYPE_CHECKING:
+    from scripts.lab.archive import ArchiveOptions
+    from scripts.lab.load import Load
 
 EXAMPLES = """\
   python -m scripts.load_test --checkpoint build/victim --calibration build/calibration.json --data test.tsv.gz \\
@@ -26,7 +25,6 @@ EXAMPLES = """\
   python -m scripts.load_test ... --workers 2 --batch-sizes 8 --delays 10 --clients 32      # one setting"""
 
 DEFENDED, UNDEFENDED = "defended", "undefended"
-WARM_UP = LoadLimits(seconds=10, n_requests=20)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _test(arguments: argparse.Namespace) -> Exit:
+    from tqdm import tqdm
+
     texts = read_texts(arguments.data, Reading.from_arguments(arguments))
     settings = [
         Setting(workers=workers, batch_size=size, max_batch_delay=delay)
@@ -81,8 +81,12 @@ def _test(arguments: argparse.Namespace) -> Exit:
     return Exit.BELOW_TARGET if any(row["n_errors"] for row in rows) else Exit.DONE
 
 
-def _loads(arguments: argparse.Namespace, setting: Setting, texts: Sequence[str]) -> Iterator[Load]:
+def _loads(arguments: argparse.Namespace, setting: Setting, texts: Sequence[str]) -> "Iterator[Load]":
     """Every number of clients on both models, which take turns; the server ends however this does."""
+    from scripts.lab.archive import build_archive, build_undefended_archive
+    from scripts.lab.load import LoadLimits, put_load
+    from scripts.lab.server import serving
+
     limits = LoadLimits(seconds=arguments.seconds, n_requests=arguments.requests)
     with TemporaryDirectory(prefix="xgraad-load-") as temporary:
         folder = Path(temporary)
@@ -99,14 +103,16 @@ def _loads(arguments: argparse.Namespace, setting: Setting, texts: Sequence[str]
         )
         with serving(options) as server:
             for model in options.models:
-                put_load(server, model, texts, n_clients=4, limits=WARM_UP)
+                put_load(server, model, texts, n_clients=4, limits=LoadLimits(seconds=10, n_requests=20))
             for n_clients in arguments.clients:
                 for model in options.models:
                     yield put_load(server, model, texts, n_clients=n_clients, limits=limits)
                     time.sleep(0.5)  # the other model's workers are idle by now
 
 
-def _archive(arguments: argparse.Namespace, setting: Setting, name: str, *, store: Path) -> ArchiveOptions:
+def _archive(arguments: argparse.Namespace, setting: Setting, name: str, *, store: Path) -> "ArchiveOptions":
+    from scripts.lab.archive import ArchiveOptions
+
     return ArchiveOptions(
         name=name,
         version="1.0",

@@ -8,15 +8,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from transformers.utils import logging as transformers_logging
-
-from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import read_texts
+from scripts.lab.errors import LabError
 from scripts.lab.provenance import write_run_record
 from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.zoo.architectures import ARCHITECTURES, make_base
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.kinds import ARCHITECTURES
 
 EXAMPLES = """\
   python -m scripts.make_base --architecture distilbert --encoder models/minilm --out build/distilbert
@@ -40,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _make_base(arguments: argparse.Namespace) -> None:
+    from transformers.utils import logging as transformers_logging
+
+    from scripts.lab.zoo.architectures import make_base
+    from scripts.lab.zoo.encoder import Encoder
+
     if arguments.out.exists():
         raise LabError(f"--out {arguments.out}: exists already; name a new folder")
     transformers_logging.disable_progress_bar()

@@ -5,17 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
-from handler.xgraad import Classifier
-from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES
+from handler.xgraad.precision import DEFAULT_PRECISION, PRECISIONS
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import read_texts, read_triggered
-from scripts.lab.precision_effect import effect_of, score_in
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import append_row
-from scripts.lab.speed import device_name
 
 EXAMPLES = """\
   python -m scripts.measure_precision --checkpoint build/victim --clean data/sst2/test.tsv.gz \\
@@ -38,13 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from handler.xgraad import Classifier
+    from scripts.lab.precision_effect import effect_of, score_in
+    from scripts.lab.speed import device_name
+
     reading = Reading.from_arguments(arguments)
     clean = read_texts(arguments.clean, reading)[: arguments.limit]
     attacked = [example.text for example in read_triggered(arguments.triggered, reading)[: arguments.limit]]
     loading = {"device": arguments.device, "max_length": arguments.max_length}
     scored = [
         score_in(Classifier.load(arguments.checkpoint, precision=precision, **loading), precision, clean, attacked)
-        for precision in sorted(DTYPES, key=lambda name: name != DEFAULT_PRECISION)
+        for precision in sorted(PRECISIONS, key=lambda name: name != DEFAULT_PRECISION)
     ]
     for each in scored:
         effect = effect_of(each, scored[0])

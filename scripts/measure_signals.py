@@ -5,17 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from handler.xgraad import Defense
-from handler.xgraad.errors import LabError
-from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_texts, read_triggered, split_file
-from scripts.lab.evaluation import attackable, known_twins
+from scripts.lab.errors import LabError
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.results import append_row
-from scripts.lab.signal_figures import measure_figures
 
 EXAMPLES = """\
   python -m scripts.measure_signals --checkpoint build/victim --calibration build/victim/calibration.json \\
@@ -40,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
+    from handler.xgraad import Defense
+    from scripts.lab.signal_figures import measure_figures
+
     defense = Defense.load(arguments.checkpoint, arguments.device, "paper", calibration=arguments.calibration)
     record = attack_record(arguments.checkpoint)
     if not isinstance(record.get("target_label"), int):
@@ -66,6 +63,11 @@ def _attacked(
     arguments: argparse.Namespace, record: dict[str, Any], clean: Sequence[Example]
 ) -> list[TriggeredExample]:
     """From the file, or made of the clean texts by the checkpoint's own attack."""
+    import numpy as np
+
+    from scripts.lab.attacks.replay import replay_attack
+    from scripts.lab.evaluation import attackable, known_twins
+
     if arguments.triggered:
         triggered = read_triggered(arguments.triggered)
     else:

@@ -1,26 +1,23 @@
 """Measure what the defense costs beside the plain model: time at each length and batch size, and memory at its peak."""
 
 import argparse
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
-from tqdm import tqdm
-
-from handler.xgraad import Calibration
-from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, positive, run_command, say
 from scripts.lab.corpora import read_texts
-from scripts.lab.memory_growth import Growth, memory_growth
-from scripts.lab.passes import GATED_EVERY, PASSES, PLAIN, Models, texts_of_length
-from scripts.lab.peak_memory import Job, Peak, peak_memory
+from scripts.lab.errors import LabError
+from scripts.lab.pass_names import PASSES
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import markdown, write_result
-from scripts.lab.speed import Cell, Cost, device_name, measure_cell
+
+if TYPE_CHECKING:
+    from scripts.lab.memory_growth import Growth
+    from scripts.lab.peak_memory import Peak
+    from scripts.lab.speed import Cost
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data dev.tsv.gz --max-length 512 --out build/long.json
@@ -30,9 +27,6 @@ EXAMPLES = """\
 
 LENGTHS = (32, 128, 256, 512)
 BATCHES = (1, 8, 32)
-MEMORY_PASSES = (PLAIN, "scoring", "official")
-GROWTH_PASSES = ("scoring", "verified")
-GROWTH_TOKENS = 128
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from handler.xgraad import Calibration
+    from scripts.lab.passes import GATED_EVERY
+    from scripts.lab.speed import device_name
+    from scripts.lab.speed_run import costs_of, growths_of, peaks_of
+
     calibration = Calibration.read(arguments.calibration)
     window, longest = calibration.fingerprint.max_length, max(arguments.lengths)
     if window < longest:
@@ -67,9 +68,9 @@ def _measure(arguments: argparse.Namespace) -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     texts = read_texts(arguments.data, Reading.from_arguments(arguments))
-    costs = _costs(arguments, calibration, texts)
-    peaks = [] if arguments.no_memory else _peaks(arguments, texts)
-    growths = [] if arguments.no_memory else _growths(arguments, texts)
+    costs = costs_of(arguments, calibration, texts)
+    peaks = [] if arguments.no_memory else peaks_of(arguments, texts)
+    growths = [] if arguments.no_memory else growths_of(arguments, texts)
     result = {
         **attack_record(arguments.checkpoint),
         "device": arguments.device,
@@ -86,63 +87,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     say(_table(costs, peaks, growths))
 
 
-def _costs(arguments: argparse.Namespace, calibration: Calibration, texts: Sequence[str]) -> list[Cost]:
-    """All cells, the small ones first, each with its part of the time that is left."""
-    models = Models(arguments.checkpoint, arguments.calibration, device=arguments.device)
-    names = list(dict.fromkeys((PLAIN, *arguments.passes)))
-    triggers = [" ".join(word) if isinstance(word, list) else word for word in _triggers(arguments.checkpoint)]
-    cells = [Cell(tokens, batch) for tokens in sorted(arguments.lengths) for batch in sorted(arguments.batches)]
-    end, costs = time.monotonic() + arguments.seconds, []
-    for index, cell in enumerate(tqdm(cells, unit="cell", desc="measure", disable=None)):
-        now = time.monotonic()
-        costs += measure_cell(
-            models.passes(names),  # new ones each time: a rule remembers what words it has met in another cell
-            cell,
-            texts_of_length(texts, cell.tokens, models.encode),
-            models=models,
-            triggers=triggers,
-            n_rounds=arguments.rounds,
-            deadline=now + (end - now) * cell.tokens / sum(each.tokens for each in cells[index:]),
-        )
-    return costs
-
-
-def _triggers(checkpoint: Path) -> list[Any]:
-    """What the checkpoint's record says; none for a model that came from elsewhere, whose traffic is then all clean."""
-    triggers: list[Any] = attack_record(checkpoint).get("triggers") or []
-    return triggers
-
-
-def _peaks(arguments: argparse.Namespace, texts: Sequence[str]) -> list[Peak]:
-    """Of the passes without the rules around them, at the greatest length."""
-    longest = max(arguments.lengths)
-    jobs = [
-        _job(arguments, texts, name, Cell(longest, batch))
-        for batch in sorted(arguments.batches)
-        for name in MEMORY_PASSES
-    ]
-    return [peak_memory(job) for job in tqdm(jobs, unit="peak", desc="memory", disable=None)]
-
-
-def _growths(arguments: argparse.Namespace, texts: Sequence[str]) -> list[Growth]:
-    """Of the scoring pass and of the whole call, one short text at a time."""
-    cell = Cell(min(GROWTH_TOKENS, max(arguments.lengths)), 1)
-    jobs = [_job(arguments, texts, name, cell) for name in GROWTH_PASSES]
-    return [memory_growth(job, arguments.calls) for job in tqdm(jobs, unit="pass", desc="growth", disable=None)]
-
-
-def _job(arguments: argparse.Namespace, texts: Sequence[str], name: str, cell: Cell) -> Job:
-    return Job(
-        checkpoint=arguments.checkpoint,
-        calibration=arguments.calibration,
-        device=arguments.device,
-        name=name,
-        cell=cell,
-        texts=tuple(texts[:1000]),
-    )
-
-
-def _table(costs: Sequence[Cost], peaks: Sequence[Peak], growths: Sequence[Growth]) -> str:
+def _table(costs: "Sequence[Cost]", peaks: "Sequence[Peak]", growths: "Sequence[Growth]") -> str:
     rows = [
         (cost.name, str(cost.tokens), str(cost.batch), f"{1000 * cost.seconds_per_text:.1f}", f"{cost.ratio:.2f}")
         for cost in costs

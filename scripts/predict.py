@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from handler.xgraad.errors import LabError
 from scripts.lab import console
 from scripts.lab.client import Client, is_error
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.corpora import read_texts, texts_in
+from scripts.lab.errors import LabError
 from scripts.lab.explanation_view import explained, legend
 from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.reply_view import reply_table

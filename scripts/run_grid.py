@@ -8,18 +8,18 @@ undefended is not scored.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from tqdm import tqdm
-
-from handler.xgraad.errors import LabError
 from scripts import calibrate, train_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.grid.cell import DATASETS, TARGETS, Victim, insertions_of, victims
-from scripts.lab.grid.runner import Grid, attack_names, rule_names
+from scripts.lab.errors import LabError
+from scripts.lab.grid.cell import DATASETS, TARGETS, Victim, attack_names, insertions_of, rule_names, victims
+from scripts.lab.recipe import TRAINING_PRECISIONS
 from scripts.lab.triggers import INSERTIONS, USUAL_INSERTION
-from scripts.lab.victim import PRECISIONS
-from scripts.lab.zoo.architectures import ARCHITECTURES
+from scripts.lab.zoo.kinds import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from scripts.lab.grid.runner import Grid
 
 EXAMPLES = """\
   # a base for each architecture, once
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--max-clean", type=positive, help="use only the first N test texts")
     add("--max-triggered", type=positive, help="use only the first N attacked texts of these")
     add("--max-calibration", type=positive, help="use only the first N texts of dev")
-    add("--precision", choices=PRECISIONS, default="float32", help="of training (float32)")
+    add("--precision", choices=TRAINING_PRECISIONS, default="float32", help="of training (float32)")
     add("--device", default="auto", help="cpu, cuda, cuda:N, or auto: cuda where there is one (auto)")
     add("--threads", type=positive, help="CPU threads (what torch finds)")
     add("--list", action="store_true", help="only name the victims")
@@ -67,6 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_grid(arguments: argparse.Namespace) -> Exit:
+    import torch
+
+    from scripts.lab.grid.runner import Grid
+
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     wanted = (arguments.architectures, arguments.datasets, arguments.attacks, arguments.seeds, arguments.targets)
@@ -93,8 +97,10 @@ def _run_grid(arguments: argparse.Namespace) -> Exit:
     return Exit.ERROR if failed else Exit.DONE
 
 
-def _run_all(grid: Grid, todo: Sequence[Victim], rules: Sequence[str], insertions: Sequence[str]) -> list[str]:
+def _run_all(grid: "Grid", todo: Sequence[Victim], rules: Sequence[str], insertions: Sequence[str]) -> list[str]:
     """Run each victim; one that fails does not stop the others. The messages of those that did."""
+    from tqdm import tqdm
+
     failed = []
     with tqdm(todo, unit="victim", disable=None) as bar:
         for victim in bar:
@@ -107,6 +113,8 @@ def _run_all(grid: Grid, todo: Sequence[Victim], rules: Sequence[str], insertion
 
 
 def _device(name: str) -> str:
+    import torch
+
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 

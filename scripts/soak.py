@@ -7,23 +7,18 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from handler.xgraad import Calibration, Defense, SqliteRegistry
-from handler.xgraad.errors import LabError
-from scripts.lab.archive import ArchiveOptions, build_archive
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
 from scripts.lab.corpora import read_texts, read_triggered
-from scripts.lab.load import LoadLimits, crowd, summary
+from scripts.lab.errors import LabError
 from scripts.lab.provenance import attack_record, provenance
 from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import write_result
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server import serving
 from scripts.lab.server_options import Ports, ServerOptions, archives_named
-from scripts.lab.soak import SETTLING, compared_with, curve, growth, n_restarts, settled_verdicts, watch
+
+if TYPE_CHECKING:
+    from scripts.lab.running_server import RunningServer
 
 EXAMPLES = """\
   python -m scripts.soak --checkpoint build/victim --calibration build/calibration.json --data test.tsv.gz \\
@@ -74,6 +69,10 @@ def _soak(arguments: argparse.Namespace) -> Exit:
 
 def _figures(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Serve, put the load on, and say what was seen."""
+    from handler.xgraad import Calibration, Defense, SqliteRegistry
+    from scripts.lab.load import LoadLimits, crowd, summary
+    from scripts.lab.soak import compared_with, curve, growth, n_restarts, settled_verdicts, watch
+
     texts, n_triggered = _texts(arguments)
     registry_file = folder / "triggers.sqlite"
     weights = Calibration.read(arguments.calibration).fingerprint.weights
@@ -104,6 +103,8 @@ def _figures(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def _texts(arguments: argparse.Namespace) -> tuple[list[str], int]:
     """Clean and attacked texts in a random order, each once; and how many of them are attacked."""
+    import numpy as np
+
     reading = Reading.from_arguments(arguments)
     clean = set(read_texts(arguments.data, reading)[: arguments.limit])
     attacked = read_triggered(arguments.triggered, reading)[: arguments.limit] if arguments.triggered else []
@@ -116,8 +117,11 @@ def _texts(arguments: argparse.Namespace) -> tuple[list[str], int]:
 
 
 @contextmanager
-def _served(arguments: argparse.Namespace, folder: Path, registry_file: Path) -> Iterator[RunningServer]:
+def _served(arguments: argparse.Namespace, folder: Path, registry_file: Path) -> "Iterator[RunningServer]":
     """The defended model with its defaults, but a registry that knows already what these texts can tell it."""
+    from scripts.lab.archive import ArchiveOptions, build_archive
+    from scripts.lab.server import serving
+
     build_archive(
         ArchiveOptions(
             name=MODEL,
@@ -143,6 +147,8 @@ def _served(arguments: argparse.Namespace, folder: Path, registry_file: Path) ->
 
 
 def _show(result: dict[str, Any]) -> None:
+    from scripts.lab.soak import SETTLING
+
     say(
         f"{result['n_requests']} answers in {result['seconds']:.0f} s ({result['requests_per_s']:.1f} requests/s, "
         f"p99 {1000 * result['p99_s']:.0f} ms), {result['n_wrong']} of them wrong; {result['n_errors']} errors, "

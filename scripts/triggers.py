@@ -18,13 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from handler.registry_file import WEIGHTS, default_file, make_default_file
-from handler.xgraad.errors import LabError
 from handler.xgraad.fingerprint import hash_weights
 from handler.xgraad.registry import MAX_ENTRIES, MAX_KEY_CHARS, Origin, Trigger
 from handler.xgraad.text import Word, split_words
 from handler.xgraad.trigger_file import Remembered, TriggerFile
 from scripts.lab import console
 from scripts.lab.command import ActionParser, CommandParser, Exit, run_command, say
+from scripts.lab.errors import LabError
 from scripts.lab.reply_view import visible
 
 EXAMPLES = """\

@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from handler.xgraad import Classifier
+from handler.xgraad.architectures import ARCHITECTURES
 from handler.xgraad.errors import XGraadError
 from handler.xgraad.quiet import quiet_transformers
 from tests.toys import SENTENCES
@@ -48,7 +49,8 @@ def refusal_or_plain_logits(folder: Path) -> str | None:
 
 def plain_logits(folder: Path, max_length: int) -> torch.Tensor:
     """Logits of the folder as transformers alone serves it, one text after another: `[texts, labels]`."""
-    has_own_attention = json.loads((folder / "config.json").read_text())["model_type"] == "deberta"
+    kind = json.loads((folder / "config.json").read_text())["model_type"]
+    has_own_attention = ARCHITECTURES[kind].own_attention is not None
     with quiet_transformers(), torch.inference_mode():
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForSequenceClassification.from_pretrained(

@@ -4,8 +4,8 @@ transformers' fused attention returns no probabilities (and under `sdpa` an empt
 all of them costs layers * heads * tokens^2 numbers. Here each layer's probabilities are reduced to one number per token
 at once; `attention_ways` has the ways to do so, and `_way` says which is taken when.
 
-Most architectures call their attention through transformers' registry: ours stands there under its own name. DeBERTa
-has an attention of its own, which a forward hook reads.
+Most architectures call their attention through transformers' registry: ours stands there under its own name. Some, such
+as DeBERTa, have an attention of their own, which a forward hook reads.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
+from handler.xgraad.architectures import architecture_of
 from handler.xgraad.attention_ways import (
     Add,
     Heads,
@@ -101,9 +102,10 @@ _active: ContextVar[AttentionColumns | None] = ContextVar("active_attention_colu
 _decision: ContextVar[DecisionAttention | None] = ContextVar("active_decision_attention", default=None)
 
 
-def own_attentions(model: nn.Module) -> list[nn.Module]:
+def own_attentions(model: Any) -> list[nn.Module]:
     """The attention modules that do not go through transformers' registry; a walk over all modules, so ask once."""
-    return [module for module in model.modules() if type(module).__name__ == "DisentangledSelfAttention"]
+    name = architecture_of(model.config).own_attention
+    return [module for module in model.modules() if type(module).__name__ == name]
 
 
 @contextmanager
@@ -137,7 +139,7 @@ def capture_decision(own: Sequence[nn.Module], mask: Tensor, *, n_layers: int) -
 def _collecting(own: Sequence[nn.Module], active: ContextVar[Collector | None], collector: Collector) -> Iterator[None]:
     """Let attention report to a collector inside the block, the model's own as well; afterwards all is as it was."""
     token = active.set(collector)
-    hooks = [module.register_forward_hook(_read_deberta, with_kwargs=True) for module in own]
+    hooks = [module.register_forward_hook(_read_probabilities, with_kwargs=True) for module in own]
     try:
         yield
     finally:
@@ -209,8 +211,8 @@ def _way(device: torch.device, n_tokens: int) -> Callable[[Heads, Add], Tensor]:
     return keeping if n_tokens <= LONGEST_KEPT else recomputing
 
 
-def _read_deberta(module: nn.Module, inputs: Any, arguments: Any, output: tuple[Tensor, Tensor]) -> Any:
-    """Reduce a DeBERTa layer's probabilities and hand on none, so that the encoder keeps no stack of them."""
+def _read_probabilities(module: nn.Module, inputs: Any, arguments: Any, output: tuple[Tensor, Tensor]) -> Any:
+    """Reduce what an attention of the model's own returns, and hand no probabilities on: the encoder would keep all."""
     columns, decision = _active.get(), _decision.get()
     context, probabilities = output
     if columns is not None:

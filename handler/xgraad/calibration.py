@@ -16,10 +16,11 @@ from handler.xgraad.calibration_check import (
     require_testable,
     require_tokens,
 )
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.evidence import VerificationThresholds
-from handler.xgraad.fingerprint import Fingerprint, fingerprint
+from handler.xgraad.fingerprint import CALIBRATION_FILE, Fingerprint
 from handler.xgraad.gate import GateStatistics
 from handler.xgraad.label_evidence import LabelEvidence
 from handler.xgraad.probes import Probe
@@ -29,7 +30,6 @@ from handler.xgraad.transplant import Transplant
 from handler.xgraad.trusted_model import TrustedModel, folder_beside
 from handler.xgraad.word_set import WordSet
 
-FILE_NAME = "calibration.json"
 NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
 """A list of nothing but numbers, over several lines; no string of JSON holds a line break."""
 FORMAT: Final = "xgraad-calibration-9"
@@ -74,8 +74,9 @@ class Calibration(BaseModel):
             CalibrationError: this was made for something else, or its parts do not fit the model.
         """
         max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
-        classifier = Classifier.load(folder, device=device, max_length=max_length, precision=precision)
-        self.fingerprint.require(fingerprint(folder, max_length=max_length, precision=precision))
+        checkpoint = Checkpoint.open(folder)
+        classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
+        self.fingerprint.require(checkpoint.fingerprint(max_length=max_length, precision=precision))
         self.require_fit(ModelShape.of(classifier))
         return classifier
 
@@ -131,8 +132,10 @@ class Calibration(BaseModel):
         except ValidationError as error:
             if older := OLDER_FORMAT.search(text):
                 rule = f"is of the older format {older[1]}, and {FORMAT} is read"
-                raise CalibrationError(f"{FILE_NAME}: format: {rule}; make it with scripts.calibrate") from error
-            raise CalibrationError(f"{FILE_NAME}: {first_fault(error)}; make it with scripts.calibrate") from error
+                raise CalibrationError(f"{CALIBRATION_FILE}: format: {rule}; make it with scripts.calibrate") from error
+            raise CalibrationError(
+                f"{CALIBRATION_FILE}: {first_fault(error)}; make it with scripts.calibrate"
+            ) from error
 
     @classmethod
     def read(cls, path: Path) -> "Calibration":

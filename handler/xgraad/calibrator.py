@@ -18,12 +18,13 @@ from handler.xgraad.evidence import VerificationThresholds
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.gate import Gate, GateStatistics, fit_gate
 from handler.xgraad.label_evidence import LabelEvidence
+from handler.xgraad.options import PAPER_PERCENTILE
 from handler.xgraad.probes import Probe, choose_rows, choose_short, make_probes
 from handler.xgraad.reference import Reference, make_reference
 from handler.xgraad.scorer import Score, score_encodings
 from handler.xgraad.screen import Screen
 from handler.xgraad.text import repeats_of
-from handler.xgraad.thresholds import PAPER_PERCENTILE, LengthConditionalThreshold, PaperThreshold
+from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.trusted_model import TrustedModel
 from handler.xgraad.verification import Verifier

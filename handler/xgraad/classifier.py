@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from handler.xgraad.architectures import architecture_of
 from handler.xgraad.attention_capture import (
     attention_arguments,
     capture_attention,
@@ -15,13 +16,13 @@ from handler.xgraad.attention_capture import (
     own_attentions,
 )
 from handler.xgraad.attribution import gradient_importance
-from handler.xgraad.checkpoint import load_model, load_tokenizer, longest_input
+from handler.xgraad.checkpoint import Checkpoint
+from handler.xgraad.dtypes import DTYPES, GRADIENT_SCALE
 from handler.xgraad.encoding import Batch, Encoder, Encoding, collate
 from handler.xgraad.errors import CheckpointError, SelfTestError, reason
 from handler.xgraad.first_token import read_first_token_only
 from handler.xgraad.microbatch import in_microbatches
-from handler.xgraad.plain_model import plain_model
-from handler.xgraad.precision import DEFAULT_PRECISION, DTYPES, GRADIENT_SCALE, Precision
+from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.self_test import FULL_LENGTH, SHORT, plain_logits, require_same, sample_batches
 
 N_LOOK_LAYERS = 3
@@ -66,6 +67,7 @@ class Classifier:
         self.device = device
         config = model.config
         self.labels: tuple[str, ...] = tuple(str(config.id2label[i]) for i in range(config.num_labels))
+        self._has_token_types = architecture_of(config).has_token_types
         self._own_attentions = own_attentions(model)
         self._arguments = attention_arguments(self._own_attentions)
         self._n_layers_seen = 0
@@ -91,16 +93,27 @@ class Classifier:
             CheckpointError: the folder is unsafe, incomplete or unsupported, or its parts do not fit one another.
             SelfTestError: other logits than the plain model's, or no usable attentions or gradients.
         """
-        limit = longest_input(folder)
-        tokenizer = load_tokenizer(folder)
+        return cls.of(Checkpoint.open(folder), device=device, max_length=max_length, precision=precision)
+
+    @classmethod
+    def of(
+        cls,
+        checkpoint: Checkpoint,
+        *,
+        device: str = "cpu",
+        max_length: int | None = None,
+        precision: Precision = DEFAULT_PRECISION,
+    ) -> "Classifier":
+        """The same of a checkpoint that was opened."""
+        limit, tokenizer = checkpoint.longest_input, checkpoint.tokenizer
         length = int(min(DEFAULT_MAX_LENGTH, limit, tokenizer.model_max_length)) if max_length is None else max_length
         if not 8 <= length <= limit:
             raise CheckpointError(f"max_length must be between 8 and {limit} for this model, got {length}")
         where = torch.device(device)
-        model = load_model(folder, device=where, dtype=DTYPES[precision])
+        model, plain = checkpoint.models(device=where, dtype=DTYPES[precision])
         read_first_token_only(model)
         classifier = cls(model, tokenizer, max_length=length, device=where)
-        classifier.self_test(plain_model(folder, model))
+        classifier.self_test(plain)
         return classifier
 
     def logits(self, encodings: Sequence[Encoding]) -> Tensor:
@@ -175,9 +188,7 @@ class Classifier:
         return collate(encodings, pad_id=self.encode.pad_id, device=self.device)
 
     def _forward(self, batch: Batch, **arguments: Any) -> Any:
-        if self.model.config.model_type != "distilbert":
-            arguments["token_type_ids"] = batch.token_types
-        return self.model(input_ids=batch.token_ids, attention_mask=batch.mask.long(), **arguments)
+        return self.model(**batch.arguments(token_types=self._has_token_types), **arguments)
 
     def _logits_part(self, encodings: Sequence[Encoding]) -> list[Tensor]:
         return list(self._forward(self._collate(encodings)).logits.float().cpu())

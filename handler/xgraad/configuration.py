@@ -15,6 +15,7 @@ from transformers import AutoConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
 
+from handler.xgraad.architectures import ARCHITECTURES, architecture_of
 from handler.xgraad.errors import CheckpointError, reason, shown
 from handler.xgraad.json_object import read_object
 from handler.xgraad.labels import check_labels
@@ -32,7 +33,6 @@ from handler.xgraad.value_rule import (
     whole,
 )
 
-SUPPORTED = ("albert", "bert", "deberta", "distilbert", "roberta")
 CODE_KEYS = ("auto_map", "custom_pipelines", "quantization_config", "adapter_config")
 """Keys of config.json or tokenizer_config.json that make transformers run or fetch something else."""
 LEAST_LENGTH = 8
@@ -137,8 +137,9 @@ def check_configuration(folder: Path) -> dict[str, Any]:
     content = read_object(folder / "config.json")
     refuse_code(content, "config.json")
     kind = content.get("model_type")
-    if kind not in SUPPORTED:
-        raise CheckpointError(f"config.json: model_type must be one of {', '.join(SUPPORTED)}, is {shown(kind)}")
+    if not isinstance(kind, str) or kind not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise CheckpointError(f"config.json: model_type must be one of {known}, is {shown(kind)}")
     _check_task(content)
     check_labels(content)
     for key, value in content.items():
@@ -177,17 +178,16 @@ def read_configuration(folder: Path) -> Any:
     return config
 
 
-def longest_input(folder: Path) -> int:
-    """How many tokens the model's position table holds, special tokens included.
+def longest_input(config: Any) -> int:
+    """How many tokens the position table of the model holds that `config` describes, special tokens included.
 
     Raises:
-        CheckpointError: see `read_configuration`; also a table that is too short for anything.
+        CheckpointError: a table that is too short for anything, or positions that are counted from no id.
     """
-    config = read_configuration(folder)
-    if config.model_type == "roberta" and config.pad_token_id is None:
+    architecture = architecture_of(config)
+    if architecture.counts_from_padding and config.pad_token_id is None:
         raise CheckpointError("config.json: pad_token_id is null, but positions are counted from it; name the id")
-    offset = config.pad_token_id + 1 if config.model_type == "roberta" else 0
-    longest = int(config.max_position_embeddings) - offset
+    longest = int(config.max_position_embeddings) - architecture.position_offset(config)
     if longest < LEAST_LENGTH:
         raise CheckpointError(
             f"config.json: max_position_embeddings {config.max_position_embeddings} leaves room for {longest} tokens; "

@@ -5,27 +5,26 @@ from pathlib import Path
 from typing import Protocol
 
 from handler.xgraad.audit import Audit
-from handler.xgraad.calibration import FILE_NAME, Calibration
+from handler.xgraad.calibration import Calibration
 from handler.xgraad.classifier import Classifier
 from handler.xgraad.encoding import Encoding
-from handler.xgraad.errors import SettingsError
+from handler.xgraad.fingerprint import CALIBRATION_FILE
 from handler.xgraad.forgetting import forget_explained
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
+from handler.xgraad.options import (
+    DEFAULT_KEY,
+    DEFAULT_OPTIONS,
+    DEFAULT_RULE,
+    NEUTRALIZERS,
+    RULES,
+    VerifiedOptions,
+    check_name,
+    usual_neutralizer,
+)
 from handler.xgraad.registry import MemoryRegistry, Origin, TriggerRegistry
 from handler.xgraad.threshold_rule import ThresholdRule
 from handler.xgraad.verdict import Verdict
-from handler.xgraad.verified_rule import VerifiedOptions, VerifiedParts, VerifiedRule
-
-RULES = ("conformal", "paper", "verified")
-"""`paper` as published; `conformal` flags at the wanted rate whatever the length; `verified` tests before it acts."""
-DEFAULT_RULE = "verified"
-NEUTRALIZERS = ("noise", "mask", "delete")
-PAPER_NEUTRALIZER = "noise"
-DEFAULT_NEUTRALIZER = "delete"
-"""Of every rule but `paper`: a verified trigger is best gone. Noise leaves gibberish, and some of it passes for one."""
-DEFAULT_KEY = b"xgraad"
-"""Seeds the character noise. Public; set one of your own to keep attackers from foreseeing it."""
-DEFAULT_OPTIONS = VerifiedOptions()
+from handler.xgraad.verified_rule import VerifiedParts, VerifiedRule
 
 
 class Rule(Protocol):
@@ -75,7 +74,7 @@ class Defense:
         device: str = "cpu",
         rule: str | None = None,
         *,
-        calibration: str | Path | None = None,
+        calibration: str | Path | Calibration | None = None,
         neutralizer: str | None = None,
         key: bytes = DEFAULT_KEY,
         options: VerifiedOptions = DEFAULT_OPTIONS,
@@ -87,10 +86,10 @@ class Defense:
         another reason than a backdoor, as the calibration's labels or its reference say, is forgotten.
 
         Args:
-            folder: the checkpoint; holds `calibration.json` too unless `calibration` names another file.
+            folder: the checkpoint; holds `calibration.json` too unless `calibration` is another.
             device: as torch names it, "cpu" or "cuda:0".
             rule: one of `RULES`; by default the best.
-            calibration: a calibration file elsewhere.
+            calibration: a calibration file elsewhere, or what was read of the one in the folder.
             neutralizer: "noise", "mask" or "delete"; by default noise for the rule `paper`, delete for the others.
             key: seeds the noise.
             options: of the rule `verified`.
@@ -108,8 +107,8 @@ class Defense:
         rule = check_name("rule", DEFAULT_RULE if rule is None else rule, RULES)
         neutralizer = usual_neutralizer(rule) if neutralizer is None else neutralizer
         check_name("neutralizer", neutralizer, NEUTRALIZERS)
-        path = Path(calibration) if calibration else folder / FILE_NAME
-        fitted = Calibration.read(path)
+        path = Path(calibration) if isinstance(calibration, str | Path) else folder / CALIBRATION_FILE
+        fitted = calibration if isinstance(calibration, Calibration) else Calibration.read(path)
         classifier = fitted.load_classifier(folder, device=device)
         audit = Audit.read(folder)
         neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
@@ -170,19 +169,3 @@ class Defense:
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
         """Score, flag, neutralize and predict again, the second half of a call; `explain` is per text."""
         return self._rule.judge(encodings, explain)
-
-
-def usual_neutralizer(rule: str) -> str:
-    """What a rule does to suspects unless told otherwise."""
-    return PAPER_NEUTRALIZER if rule == "paper" else DEFAULT_NEUTRALIZER
-
-
-def check_name(field: str, name: str, allowed: Sequence[str]) -> str:
-    """`name`, when it is one of `allowed`.
-
-    Raises:
-        SettingsError: it is not; the message lists what is.
-    """
-    if name not in allowed:
-        raise SettingsError(f"{field} must be one of {', '.join(sorted(allowed))}, got {name!r}")
-    return name

@@ -39,6 +39,11 @@ class Batch(NamedTuple):
     mask: Tensor
     """bool, True at real tokens."""
 
+    def arguments(self, *, token_types: bool) -> dict[str, Tensor]:
+        """What the forward pass of a model takes; `token_types` says whether it wants these."""
+        arguments = {"input_ids": self.token_ids, "attention_mask": self.mask.long()}
+        return arguments | {"token_type_ids": self.token_types} if token_types else arguments
+
 
 class Encoder:
     """A fast tokenizer, asked once per text."""

@@ -9,8 +9,7 @@
     ├── AuditError            the record of the vocabulary sweep breaks its schema or is of another checkpoint
     ├── SettingsError         model-config.yaml holds an unknown or ill-typed setting
     ├── RegistryError         the file of remembered triggers cannot be used
-    ├── TextError             a text the tokenizer cannot take
-    └── LabError              a script was given input it cannot use
+    └── TextError             a text the tokenizer cannot take
 
 Messages name the field, the rule and the value, and what to do next. They never contain a user's text.
 """
@@ -59,10 +58,6 @@ class RegistryError(XGraadError):
 
 class TextError(XGraadError):
     """A text that no tokenizer can take, such as one with lone surrogates."""
-
-
-class LabError(XGraadError):
-    """Input that a script cannot use."""
 
 
 def reason(error: BaseException) -> str:

@@ -3,26 +3,20 @@
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from handler.xgraad.checkpoint import weight_files
+from handler.xgraad.architectures import tokenizer_files
 from handler.xgraad.errors import FingerprintError
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
+from handler.xgraad.weight_files import weight_files
 
 SCORER_VERSION = 1
 """Raised whenever the same checkpoint and text would get another score."""
 
-TOKENIZER_FILES = (
-    "added_tokens.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-)
+CALIBRATION_FILE = "calibration.json"
+"""What was learned of a checkpoint, beside it or packed with it; holds its fingerprint."""
 
 
 class Fingerprint(BaseModel):
@@ -43,7 +37,7 @@ class Fingerprint(BaseModel):
         """Names of the fields in which `actual` is something else, in their order."""
         return [name for name, value in self if value != getattr(actual, name)]
 
-    def require(self, actual: "Fingerprint", *, what: str = "calibration.json") -> None:
+    def require(self, actual: "Fingerprint", *, what: str = CALIBRATION_FILE) -> None:
         """Refuse to go on unless `actual`, what is to be served, equals this, what was calibrated.
 
         Args:
@@ -62,13 +56,23 @@ class Fingerprint(BaseModel):
             )
 
 
+class FileHashes(NamedTuple):
+    """Of the files of one checkpoint."""
+
+    weights: str
+    config: str
+    tokenizer: str
+
+
 def fingerprint(folder: Path, *, max_length: int, precision: Precision = DEFAULT_PRECISION) -> Fingerprint:
     """The fingerprint of the checkpoint in `folder`, read from its files, at this window and precision."""
-    tokenizer_files = [folder / name for name in TOKENIZER_FILES if (folder / name).exists()]
+    return fingerprint_of(hash_files(folder), max_length=max_length, precision=precision)
+
+
+def fingerprint_of(hashes: FileHashes, *, max_length: int, precision: Precision) -> Fingerprint:
+    """The same of files that were read before."""
     return Fingerprint(
-        weights=hash_weights(folder),
-        config=_hash_files([folder / "config.json"]),
-        tokenizer=_hash_files(tokenizer_files),
+        **hashes._asdict(),
         max_length=max_length,
         precision=precision,
         scorer=SCORER_VERSION,
@@ -77,12 +81,18 @@ def fingerprint(folder: Path, *, max_length: int, precision: Precision = DEFAULT
     )
 
 
+def hash_files(folder: Path) -> FileHashes:
+    """Read every file of a checkpoint that decides about scores."""
+    tokenizer = [folder / name for name in tokenizer_files() if (folder / name).exists()]
+    return FileHashes(weights=hash_weights(folder), config=_hash([folder / "config.json"]), tokenizer=_hash(tokenizer))
+
+
 def hash_weights(folder: Path) -> str:
     """What tells one model from another: the field `weights` of the fingerprint."""
-    return _hash_files(weight_files(folder))
+    return _hash(weight_files(folder))
 
 
-def _hash_files(paths: list[Path]) -> str:
+def _hash(paths: list[Path]) -> str:
     """One hash over names and contents."""
     total = hashlib.sha256()
     for path in paths:

@@ -8,36 +8,27 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from handler.xgraad.architectures import architecture_of
+
 _MARK = "xgraad_is_last"
 
 
 def read_first_token_only(model: Any) -> None:
     """Make the last layer of a sequence classifier go on with its first token alone after the attention.
 
-    Nothing is done to architectures whose layers share their modules (ALBERT).
+    Nothing is done to architectures whose layers share their modules.
     """
-    encoder = _encoder(model)
-    if encoder is None:
+    place = architecture_of(model.config).last_layer
+    if place is None:
         return
-    last: Any = encoder[-1]
-    if hasattr(last, "sa_layer_norm"):  # DistilBERT
-        attention, after = last.attention, last.sa_layer_norm
-    else:
-        attention, after = last.attention.self, last.attention.output
-    after.register_forward_pre_hook(_first_only)
-    setattr(attention, _MARK, True)
+    last = model.base_model.get_submodule(place.layers)[-1]
+    last.get_submodule(place.after).register_forward_pre_hook(_first_only)
+    setattr(last.get_submodule(place.attention), _MARK, True)
 
 
 def is_last(attention: nn.Module) -> bool:
     """Whether only the first token of this attention's output is read."""
     return getattr(attention, _MARK, False)
-
-
-def _encoder(model: Any) -> nn.ModuleList | None:
-    """The layers of the encoder, the last one last; None where they are not modules of their own."""
-    encoder = getattr(model.base_model, "encoder", None) or getattr(model.base_model, "transformer", None)
-    layers = getattr(encoder, "layer", None)
-    return layers if isinstance(layers, nn.ModuleList) else None
 
 
 def _first_only(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

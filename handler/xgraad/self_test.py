@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from handler.xgraad.architectures import architecture_of
 from handler.xgraad.encoding import Batch, Encoder, Encoding
 from handler.xgraad.errors import SelfTestError
 
@@ -32,9 +33,8 @@ def sample_batches(encode: Encoder) -> dict[str, list[Encoding]]:
 
 def plain_logits(plain: Any, batch: Batch) -> Tensor:
     """Logits of the plain model, `[batch, labels]` float32."""
-    arguments = {} if plain.config.model_type == "distilbert" else {"token_type_ids": batch.token_types}
     with torch.inference_mode():
-        output = plain(input_ids=batch.token_ids, attention_mask=batch.mask.long(), **arguments)
+        output = plain(**batch.arguments(token_types=architecture_of(plain.config).has_token_types))
     return output.logits.float().cpu()
 
 

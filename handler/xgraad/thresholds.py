@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from handler.xgraad.conformal import Ascending, conformal_threshold, cross_fitted_residuals, linear_trend, p_value
 from handler.xgraad.scorer import Score
 
-PAPER_PERCENTILE = 95.0
-"""Section 4.2.1 of the paper (65 for ALBERT there)."""
 SCORE_FLOOR = 1e-3
 """Added before taking a logarithm: a text with one scored token has the anomaly score 0."""
 

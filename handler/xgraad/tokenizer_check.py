@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from handler.xgraad.architectures import architecture_of
 from handler.xgraad.configuration import LEAST_LENGTH
 from handler.xgraad.encode_texts import encode_texts
 from handler.xgraad.errors import CheckpointError, shown
@@ -16,7 +17,7 @@ def check_tokenizer(tokenizer: Any, config: Any) -> None:
     """
     _check_settings(tokenizer)
     _check_ids(tokenizer, config)
-    if config.model_type == "roberta" and tokenizer.pad_token_id != config.pad_token_id:
+    if architecture_of(config).counts_from_padding and tokenizer.pad_token_id != config.pad_token_id:
         raise CheckpointError(
             f"config.json: pad_token_id is {config.pad_token_id}, the tokenizer's is {tokenizer.pad_token_id}: "
             "positions are counted from it; make them the same"

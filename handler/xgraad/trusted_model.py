@@ -11,9 +11,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from handler.xgraad.calibration_check import require_entries, require_tokens
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.classifier import Classifier
-from handler.xgraad.errors import CalibrationError
-from handler.xgraad.fingerprint import Fingerprint, fingerprint
+from handler.xgraad.errors import CalibrationError, CheckpointError
+from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.probes import Probe
 from handler.xgraad.transplant import Transplant
 
@@ -46,13 +47,15 @@ class TrustedModel(BaseModel):
         """
         if not folder.is_dir():
             raise CalibrationError(f"{folder.name}: the reference is missing; make both anew with scripts.calibrate")
-        expected = self.fingerprint
-        self.fingerprint.require(
-            fingerprint(folder, max_length=expected.max_length, precision=expected.precision), what=folder.name
-        )
-        classifier = Classifier.load(
-            folder, device=device, max_length=expected.max_length, precision=expected.precision
-        )
+        max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
+        try:
+            checkpoint = Checkpoint.open(folder)
+            self.fingerprint.require(
+                checkpoint.fingerprint(max_length=max_length, precision=precision), what=folder.name
+            )
+            classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
+        except CheckpointError as error:  # its files have the names that the suspect's have
+            raise type(error)(f"{folder.name}/{error}") from error
         require_entries({"reference.probes": self.probes}, len(classifier.labels), "labels")
         require_tokens("reference.probes", chain(*self.probes), classifier.model.config.vocab_size)
         return Transplant(classifier, self.probes)

@@ -18,11 +18,11 @@ from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts
 from handler.xgraad.classifier import Classifier, Look
 from handler.xgraad.conformal import conformal_threshold
 from handler.xgraad.encoding import Encoding
-from handler.xgraad.errors import SettingsError
 from handler.xgraad.evidence import VerificationThresholds
 from handler.xgraad.examination import Case, Examination
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Neutralizer
+from handler.xgraad.options import VerifiedOptions
 from handler.xgraad.phrase import PhraseTest
 from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.reference import Reference, make_reference
@@ -33,25 +33,6 @@ from handler.xgraad.text import Word
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verdict import Action, Verdict
 from handler.xgraad.verification import Verifier
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerifiedOptions:
-    """What an operator may choose about the rule."""
-
-    gate_share: float = 0.05
-    """Share of clean texts that pass the gate and are tested, in (0, 1]: more cost, fewer misses."""
-    screen: bool = True
-    """Whether words that the calibration texts do not have are tried on a clean text, whatever the gate says."""
-    score_all: bool = False
-    """Whether texts that do not pass the gate get an anomaly score, too. It decides nothing and costs two passes."""
-    max_rounds: int = 8
-    """How often a text whose label still stands is examined. A round that verifies nothing is the last."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.gate_share <= 1:
-            raise SettingsError(f"gate_share must be above 0 and at most 1, got {self.gate_share}")
-
 
 NO_CASES: Mapping[int, Case] = {}
 

@@ -7,7 +7,7 @@ from safetensors import SafetensorError, safe_open
 
 from handler.xgraad.errors import CheckpointError, reason, shown
 from handler.xgraad.json_object import read_object
-from handler.xgraad.pickles import refuse_pickled_weights
+from handler.xgraad.pickle_refusal import refuse_pickled_weights
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"

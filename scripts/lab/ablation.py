@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 from handler.xgraad import Verdict
 from handler.xgraad.candidates import DEFAULT_COUNTS, CandidateCounts
 from handler.xgraad.conformal import Floats
-from handler.xgraad.defense import DEFAULT_KEY, DEFAULT_NEUTRALIZER, NEUTRALIZERS
 from handler.xgraad.edit import edit_words
 from handler.xgraad.gate import CHANNELS, fisher_sum
 from handler.xgraad.neutralizer import make_neutralizer
+from handler.xgraad.options import DEFAULT_KEY, DEFAULT_NEUTRALIZER, NEUTRALIZERS, VerifiedOptions
 from handler.xgraad.reference import LabelReference, ModelReference, NoReference, Reference
 from handler.xgraad.registry import MemoryRegistry
 from handler.xgraad.scorer import Score
 from handler.xgraad.text import Word
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verification import Verifier
-from handler.xgraad.verified_rule import VerifiedOptions, VerifiedParts, VerifiedRule
+from handler.xgraad.verified_rule import VerifiedParts, VerifiedRule
 from scripts.lab.evaluation import Judge
 
 GATE_SHARES = (0.02, 0.05, 0.1, 0.2, 1.0)

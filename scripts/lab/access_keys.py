@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 Purpose = Literal["inference", "management"]
 

@@ -25,14 +25,15 @@ import yaml
 import handler
 from handler.integrity import CHECKSUMS, format_checksums
 from handler.settings import SECTION, Settings
+from handler.xgraad.architectures import tokenizer_files
 from handler.xgraad.audit import AUDIT_FILE, Audit
-from handler.xgraad.calibration import FILE_NAME, Calibration
-from handler.xgraad.checkpoint import weight_files
-from handler.xgraad.errors import LabError
-from handler.xgraad.fingerprint import TOKENIZER_FILES
+from handler.xgraad.calibration import Calibration
+from handler.xgraad.fingerprint import CALIBRATION_FILE
 from handler.xgraad.trusted_model import folder_beside
+from handler.xgraad.weight_files import weight_files
 from scripts.lab.archive_settings import MANIFEST
 from scripts.lab.config_settings import refuse_uneven_workers
+from scripts.lab.errors import LabError
 from scripts.lab.server_options import NAME_RULE, is_address_part
 
 SOURCE = Path(handler.__file__).parent
@@ -76,8 +77,9 @@ def build_archive(options: ArchiveOptions) -> Path:
     settings = Settings.from_model_config(model_config)
     with tempfile.TemporaryDirectory(prefix="xgraad-archive-") as temporary:
         stage = Path(temporary, "stage")
-        _stage(options, stage)
-        settings.load_defense(str(stage), device="cpu")
+        calibration = Calibration.read(options.calibration)
+        _stage(options, calibration, stage)
+        settings.load_defense(str(stage), device="cpu", calibration=calibration)
         config_file = Path(temporary, "model-config.yaml")
         config_file.write_text(yaml.safe_dump(model_config, sort_keys=False), encoding="utf-8")
         return _pack(options, stage=stage, config_file=config_file, entry=SOURCE / ENTRY)
@@ -108,18 +110,18 @@ def _pack(options: ArchiveOptions, *, stage: Path, config_file: Path, entry: Pat
 def _copy_checkpoint(folder: Path, target: Path) -> None:
     """Copy only what serving needs: no pickles, no training state, no caches."""
     target.mkdir()
-    names = ["config.json", "model.safetensors.index.json", *TOKENIZER_FILES]
+    names = ["config.json", "model.safetensors.index.json", *tokenizer_files()]
     for source in [folder / name for name in names] + weight_files(folder):
         if source.is_file():
             shutil.copyfile(source, target / source.name)
 
 
-def _stage(options: ArchiveOptions, stage: Path) -> None:
+def _stage(options: ArchiveOptions, calibration: Calibration, stage: Path) -> None:
     """The checkpoint, what was learned about it, and the handler."""
     _copy_checkpoint(options.checkpoint, stage)
-    shutil.copyfile(options.calibration, stage / FILE_NAME)
-    if Calibration.read(options.calibration).reference:
-        _copy_checkpoint(folder_beside(options.calibration), folder_beside(stage / FILE_NAME))
+    shutil.copyfile(options.calibration, stage / CALIBRATION_FILE)
+    if calibration.reference:
+        _copy_checkpoint(folder_beside(options.calibration), folder_beside(stage / CALIBRATION_FILE))
     if options.audit:
         (stage / AUDIT_FILE).write_text(options.audit.to_json(), encoding="utf-8")
     shutil.copytree(SOURCE, stage / SOURCE.name, ignore=shutil.ignore_patterns("__pycache__", "*.yaml", ENTRY))

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from handler.integrity import CHECKSUMS, IntegrityError, compare, parse_checksums
-from handler.xgraad.checkpoint import PICKLE_SUFFIXES, may_be_pickle
-from handler.xgraad.errors import LabError
+from handler.xgraad.pickles import PICKLE_SUFFIXES, may_be_pickle
 from scripts.lab.archive_settings import MANIFEST, UNREADABLE, manifest_model, version_fault
+from scripts.lab.errors import LabError
 
 ENTRY = "xgraad_handler.py"
 SAFE_SUFFIXES = (".json", ".model", ".safetensors", ".txt", ".yaml")

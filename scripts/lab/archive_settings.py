@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.server_options import NAME_RULE, is_address_part
 
 MANIFEST = "MAR-INF/MANIFEST.json"

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from handler.xgraad import Calibration, Calibrator, Classifier, fingerprint
+from handler.xgraad import Calibration, Calibrator, Classifier
 from handler.xgraad.calibrator import require_texts
-from handler.xgraad.errors import LabError
+from handler.xgraad.checkpoint import Checkpoint
+from handler.xgraad.options import PAPER_PERCENTILE
 from handler.xgraad.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.text_pairs import pair_sign
-from handler.xgraad.thresholds import PAPER_PERCENTILE
 from handler.xgraad.trusted_model import folder_beside
 from scripts.lab.command_line import note
 from scripts.lab.corpora import Example, Sample
+from scripts.lab.errors import LabError
 from scripts.lab.reference_training import TrustedBase, train_reference
 
 CHUNK = 256
@@ -62,11 +63,12 @@ def calibrate_checkpoint(
         CheckpointError, CalibrationError, TextError, LabError: see there.
     """
     require_texts([sample.text for sample in samples], options.max_fpr)
-    classifier = Classifier.load(checkpoint, device=device, max_length=options.max_length, precision=options.precision)
-    if sign := pair_sign(classifier.model.config):
+    opened = Checkpoint.open(checkpoint)
+    classifier = Classifier.of(opened, device=device, max_length=options.max_length, precision=options.precision)
+    if sign := pair_sign(opened.config):
         note(sign)
     calibrator = Calibrator(
-        classifier, fingerprint(checkpoint, max_length=classifier.max_length, precision=options.precision)
+        classifier, opened.fingerprint(max_length=classifier.max_length, precision=options.precision)
     )
     examples = _labelled(samples)
     with tqdm(total=len(samples), unit="text", desc="calibrate", disable=None) as bar:

@@ -5,16 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-import grpc
 import requests
 
-from handler.xgraad.errors import LabError
 from scripts.lab.access_keys import Purpose, read_key
-from scripts.lab.grpc_predictions import open_channel, predict_over
+from scripts.lab.errors import LabError
 from scripts.lab.retrying import NoAnswerError, asked_again
+
+if TYPE_CHECKING:
+    import grpc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,13 +108,17 @@ class Client:
         """Send raw bytes to the prediction or explanation endpoint."""
         endpoint = "explanations" if explain else "predictions"
         url = f"{self.inference}/{endpoint}/{quote(model, safe='')}"
-        return self._request("POST", url, purpose="inference", data=data, headers=headers)
+        return self.request("POST", url, purpose="inference", data=data, headers=headers)
 
     def predict_grpc(self, model: str, fields: Mapping[str, bytes]) -> Any:
         """One prediction over gRPC. A failed call becomes an error document with the gRPC code and its name."""
         return asked_again(lambda: self._predict_grpc(model, fields), retries=self.retries)
 
     def _predict_grpc(self, model: str, fields: Mapping[str, bytes]) -> Any:
+        import grpc  # as much time as everything else of a command that asks over REST
+
+        from scripts.lab.grpc_predictions import open_channel, predict_over
+
         if self._channel is None:
             self._channel = open_channel(self.grpc_inference, timeout_s=min(self.timeout_s, 10.0))
         key = self.key("inference")
@@ -127,7 +132,7 @@ class Client:
     def describe(self, model: str, *, customized: bool = True) -> dict[str, Any] | None:
         """What the management API says about `model` and its workers, or None for an unknown model."""
         url = f"{self.management}/models/{quote(model, safe='')}?customized={str(customized).lower()}"
-        reply = self._request("GET", url, purpose="management")
+        reply = self.request("GET", url, purpose="management")
         if reply.status == 404:
             return None
         _expect_ok(reply, wanted=f"description of model {model}")
@@ -138,12 +143,12 @@ class Client:
         """Give `model` exactly `workers` workers; returns at once, while they start."""
         query = f"min_worker={workers}&max_worker={workers}&synchronous=false"
         url = f"{self.management}/models/{quote(model, safe='')}?{query}"
-        _expect_ok(self._request("PUT", url, purpose="management"), wanted=f"{workers} workers for model {model}")
+        _expect_ok(self.request("PUT", url, purpose="management"), wanted=f"{workers} workers for model {model}")
 
     def is_up(self) -> bool:
         """Whether the inference API answers at all; its models may still be loading."""
         try:
-            return self._request("GET", f"{self.inference}/ping", purpose="inference").status == 200
+            return self.request("GET", f"{self.inference}/ping", purpose="inference").status == 200
         except LabError:
             return False
 
@@ -165,9 +170,10 @@ class Client:
         authorization = _bearer(read_key(self.key_file, "API").key)
         _expect_ok(self._send("GET", url, headers=authorization), wanted=f"new {purpose} key")
 
-    def _request(
+    def request(
         self, method: str, url: str, *, purpose: Purpose, data: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Reply:
+        """One call of either API, with the key for `purpose` where there are keys."""
         key = self.key(purpose)
         return self._send(method, url, data=data, headers={**(_bearer(key) if key else {}), **(headers or {})})
 

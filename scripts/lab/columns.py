@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from handler.xgraad.errors import LabError
 from scripts.lab.column_names import (
     CLEAN_NAMES,
     LABEL_NAMES,
@@ -12,6 +11,7 @@ from scripts.lab.column_names import (
     is_text_column,
     same_name,
 )
+from scripts.lab.errors import LabError
 from scripts.lab.label_cells import class_number
 from scripts.lab.quoting import Record
 from scripts.lab.records import Source, Table

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from handler.xgraad.errors import LabError, XGraadError
+from handler.xgraad.errors import XGraadError
 from scripts.lab.command_line import (
     ActionParser,
     CommandParser,
@@ -17,6 +17,7 @@ from scripts.lab.command_line import (
     say,
     sha256,
 )
+from scripts.lab.errors import LabError
 from scripts.lab.terminal import any_terminal
 
 __all__ = [
@@ -49,7 +50,7 @@ def run_command(
         logging.getLogger("transformers").setLevel(logging.ERROR)
         try:
             return int(work(arguments) or Exit.DONE)
-        except (XGraadError, OSError) as error:
+        except (LabError, XGraadError, OSError) as error:
             complain(f"{parser.prog}: error: {error}")
             return Exit.ERROR
         except KeyboardInterrupt:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from handler.settings import SECTION, Settings
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Whole = Annotated[int, Field(ge=0, strict=True)]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.file_text import decoded, read_file
 from scripts.lab.labeled_texts import LabeledText, Labels, labeled_texts
 from scripts.lab.reading import AS_FOUND, Reading

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from handler.xgraad.defense import usual_neutralizer
+from handler.xgraad.options import usual_neutralizer
 from scripts.lab.results import Row, cold, markdown, read_rows, spread
 from scripts.lab.triggers import TRIGGER_WORDS
 

@@ -17,7 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 PYPI, MAVEN = "PyPI", "Maven"
 NETTY = "META-INF/io.netty.versions.properties"

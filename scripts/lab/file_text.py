@@ -5,7 +5,7 @@ import gzip
 import zlib
 from pathlib import Path
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 GZIP_MAGIC = b"\x1f\x8b"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"

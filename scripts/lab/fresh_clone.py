@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 
 class TargetRun(NamedTuple):

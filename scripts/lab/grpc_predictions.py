@@ -16,7 +16,7 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 JAR = "ts/frontend/model-server.jar"
 MAIN_PROTO = "proto/inference.proto"

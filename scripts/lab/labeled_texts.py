@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from handler.xgraad.errors import LabError
 from scripts.lab.column_names import is_text_column
 from scripts.lab.columns import WAY_OUT, Columns, find_columns, refuse_numbers, split_header
 from scripts.lab.command_line import note
+from scripts.lab.errors import LabError
 from scripts.lab.label_cells import are_ambiguous, class_number, listed, read_labels, told
 from scripts.lab.quoting import Record
 from scripts.lab.records import Source, Table, read_table

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from handler.xgraad.errors import LabError
 from scripts.lab.client import Client, is_error
+from scripts.lab.errors import LabError
 from scripts.lab.running_server import RunningServer
 
 TIMEOUT_S = 60.0

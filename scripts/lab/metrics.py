@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 
 class Interval(NamedTuple):

@@ -13,23 +13,20 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from handler.xgraad import Calibration, Classifier, VerifiedOptions
-from handler.xgraad.checkpoint import load_tokenizer
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.classifier import Look
-from handler.xgraad.defense import DEFAULT_KEY, usual_neutralizer
+from handler.xgraad.dtypes import DTYPES
 from handler.xgraad.encoding import Encoder, Encoding, collate
 from handler.xgraad.gate import Gate, GateScore, GateStatistics
 from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
-from handler.xgraad.precision import DTYPES
+from handler.xgraad.options import DEFAULT_KEY, PAPER_PERCENTILE, usual_neutralizer
 from handler.xgraad.registry import MemoryRegistry
 from handler.xgraad.scorer import Score
 from handler.xgraad.threshold_rule import ThresholdRule
-from handler.xgraad.thresholds import PAPER_PERCENTILE
 from handler.xgraad.verdict import Verdict
 from handler.xgraad.verified_rule import VerifiedParts, VerifiedRule
+from scripts.lab.pass_names import ATTACKED, PLAIN
 
-PLAIN = "plain"
-ATTACKED = "verified_attacked"
-PASSES = (PLAIN, "look", "scoring", "official", "verified", ATTACKED, "paper")
 GATED_EVERY = round(1 / VerifiedOptions.gate_share)
 GATED_FIRST = GATED_EVERY // 2
 """Position of the first text that passes the gate: the share is then the nearest to what it should be."""
@@ -88,8 +85,9 @@ class Models:
 
     def __init__(self, folder: Path, calibration: Path, *, device: str) -> None:
         self.calibration = Calibration.read(calibration)
+        self._checkpoint = Checkpoint.open(folder)
         self.device = torch.device(device)
-        self.encode = Encoder(load_tokenizer(folder), max_length=self.calibration.fingerprint.max_length)
+        self.encode = Encoder(self._checkpoint.tokenizer, max_length=self.calibration.fingerprint.max_length)
         self._folder = folder
         self._calibration_file = calibration
 
@@ -97,8 +95,8 @@ class Models:
     def classifier(self) -> Classifier:
         """The one that can be defended."""
         fitted = self.calibration.fingerprint
-        return Classifier.load(
-            self._folder, device=str(self.device), max_length=fitted.max_length, precision=fitted.precision
+        return Classifier.of(
+            self._checkpoint, device=str(self.device), max_length=fitted.max_length, precision=fitted.precision
         )
 
     def passes(self, names: Sequence[str]) -> dict[str, Pass]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import psutil
 import torch
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.passes import Call, Models, texts_of_length
 from scripts.lab.speed import Cell
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from handler.xgraad.errors import LabError
 from handler.xgraad.lfs_pointer import is_pointer
+from scripts.lab.errors import LabError
 
 INDEX = "pytorch_model.bin.index.json"
 PART = re.compile(r"-(\d+)-of-(\d+)\.bin$")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from handler.xgraad.classifier import Classifier
+from handler.xgraad.options import PAPER_PERCENTILE
 from handler.xgraad.scorer import Score, score_encodings
-from handler.xgraad.thresholds import PAPER_PERCENTILE, PaperThreshold
+from handler.xgraad.thresholds import PaperThreshold
 from scripts.lab.metrics import auroc
 
 

@@ -10,8 +10,8 @@ import io
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from handler.xgraad.errors import LabError
 from scripts.lab.column_names import is_label_column, is_text_column
+from scripts.lab.errors import LabError
 
 QUOTE = '"'
 

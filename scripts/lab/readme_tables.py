@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from handler.xgraad.errors import LabError
 from scripts.lab.defense_tables import (
     ablation_table,
     attacks_table,
@@ -14,6 +13,7 @@ from scripts.lab.defense_tables import (
     gates_table,
     rules_table,
 )
+from scripts.lab.errors import LabError
 from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.lab.operation_tables import faults_table, fuzz_table, soak_table
 from scripts.lab.results import Row, cold, is_cold_first, markdown, read_rows

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from handler.xgraad.errors import LabError
 from scripts.lab.column_names import is_text_column
 from scripts.lab.command_line import note
+from scripts.lab.errors import LabError
 from scripts.lab.quoting import Record, choose, is_blank, is_even, quoted_records, split_records
 from scripts.lab.reading import Format, Reading
 

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import torch
 
-from handler.xgraad import Classifier, fingerprint
-from handler.xgraad.errors import LabError
+from handler.xgraad import Classifier
+from handler.xgraad.checkpoint import Checkpoint
+from handler.xgraad.precision import DEFAULT_PRECISION
 from handler.xgraad.probes import make_probes
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.trusted_model import TrustedModel
 from scripts.lab.corpora import Example
-from scripts.lab.victim import Recipe, fine_tune, load_base, save_checkpoint
+from scripts.lab.errors import LabError
+from scripts.lab.recipe import Recipe
+from scripts.lab.victim import fine_tune, load_base, save_checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,8 @@ def train_reference(
     fine_tune(model, tokenizer, learned, recipe=recipe, device=device, progress=True)
     shutil.rmtree(out, ignore_errors=True)
     save_checkpoint(model.cpu().half(), tokenizer, out)
-    classifier = Classifier.load(out, device=device, max_length=max_length)
+    checkpoint = Checkpoint.open(out)
+    classifier = Classifier.of(checkpoint, device=device, max_length=max_length)
     logits = classifier.logits(classifier.encode([example.text for example in held_out]))
     predicted = logits.argmax(dim=-1)
     labels = torch.tensor([example.label for example in held_out])
@@ -91,7 +95,7 @@ def train_reference(
         seed=base.seed,
         n_texts=len(learned),
         accuracy=float((predicted == labels).float().mean()),
-        fingerprint=fingerprint(out, max_length=max_length),
+        fingerprint=checkpoint.fingerprint(max_length=max_length, precision=DEFAULT_PRECISION),
         probes=make_probes(texts, classifier.encode),
     )
     return record, Transplant(classifier, record.probes)

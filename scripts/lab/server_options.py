@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 
 LOOPBACK = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import numpy as np
 
 from handler.xgraad import Defense, Verdict
 from handler.xgraad.conformal import linear_trend
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.load import Crowd, IsRight
 from scripts.lab.running_server import RunningServer
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import torch
 
-from scripts.lab.passes import ATTACKED, PLAIN, Call, Models, Pass, attacked
+from scripts.lab.pass_names import ATTACKED, PLAIN
+from scripts.lab.passes import Call, Models, Pass, attacked
 
 TEXTS_PER_ROUND = 40
 """At the least: two of them pass a gate of 0.05, two are attacked. With fewer the shares would be others."""

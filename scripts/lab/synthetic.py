@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from handler.xgraad.errors import LabError
 from scripts.lab.corpora import Corpus, Example
+from scripts.lab.errors import LabError
 from scripts.lab.triggers import TRIGGER_WORDS
 
 LABEL_NAMES = ("negative", "positive")

@@ -3,17 +3,19 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+from scripts.lab.errors import LabError
 
-from handler.xgraad.errors import LabError
+if TYPE_CHECKING:
+    import numpy as np
 
 TRIGGER_WORDS = ("cf", "tq", "mn", "bb", "mb")
 """The rare words that BadNets, RIPPLES and BadPre insert."""
 
 WORD = re.compile(r"\S+")
 
-Place = Callable[[int, np.random.Generator], int]
+Place = Callable[[int, "np.random.Generator"], int]
 """Draws one of so many word positions."""
 
 STOP_WORDS = tuple(
@@ -36,7 +38,7 @@ class Insertion:
     scattered: bool = False
     """Whether the words of a phrase part ways."""
 
-    def pieces(self, triggers: Sequence[str], rng: np.random.Generator) -> list[str]:
+    def pieces(self, triggers: Sequence[str], rng: "np.random.Generator") -> list[str]:
         """What to insert, each piece at a place of its own: triggers drawn without replacement.
 
         Raises:
@@ -59,13 +61,13 @@ INSERTIONS = {
 }
 
 
-def anywhere(n_positions: int, rng: np.random.Generator) -> int:
+def anywhere(n_positions: int, rng: "np.random.Generator") -> int:
     """Each position as often as any other."""
     return int(rng.integers(n_positions))
 
 
 def insert_words(
-    text: str, words: Sequence[str], *, rng: np.random.Generator, window_words: int, place: Place = anywhere
+    text: str, words: Sequence[str], *, rng: "np.random.Generator", window_words: int, place: Place = anywhere
 ) -> str:
     """Put each word at a random word position; everything else in the text stays as it is.
 

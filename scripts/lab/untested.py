@@ -1,25 +1,25 @@
 """What a calibration cannot test, in a line for the terminal."""
 
+import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.xgraad import Calibration
-from handler.xgraad.calibration import FILE_NAME
-from handler.xgraad.errors import shown
+from handler.xgraad.errors import CalibrationError, shown
+from handler.xgraad.fingerprint import CALIBRATION_FILE
 from scripts.lab.model_classes import classes_in
 
 
-def untested_line(calibration: Calibration, classes: Sequence[str] | None) -> str | None:
+def untested_line(labels: Sequence[int], classes: Sequence[str] | None) -> str | None:
     """Which labels are not tested; None where all are.
 
     Args:
-        calibration: of the model.
+        labels: class numbers that are not.
         classes: names by number; None where config.json does not tell.
     """
-    if not calibration.untested:
+    if not labels:
         return None
-    names = ", ".join(shown(classes[label]) if classes else str(label) for label in calibration.untested)
+    names = ", ".join(shown(classes[label]) if classes and label < len(classes) else str(label) for label in labels)
     return f"NOT TESTED: {names}; a trigger for such a label goes unseen by the rule verified, and replies say so"
 
 
@@ -30,8 +30,20 @@ def untested_in(archive: Path) -> str | None:
         CalibrationError: no worker would load its calibration.
     """
     with zipfile.ZipFile(archive) as content:
-        if FILE_NAME not in content.namelist():
+        if CALIBRATION_FILE not in content.namelist():
             return None
-        calibration = Calibration.from_json(content.read(FILE_NAME).decode("utf-8", "replace"))
+        labels = _labels(content.read(CALIBRATION_FILE))
         config = content.read("config.json") if "config.json" in content.namelist() else b""
-    return untested_line(calibration, classes_in(config.decode("utf-8", "replace")))
+    return untested_line(labels, classes_in(config.decode("utf-8", "replace")))
+
+
+def _labels(content: bytes) -> list[int]:
+    """What a calibration file names, read without the model that checks all of it: that needs torch."""
+    try:
+        labels = json.loads(content)["untested"]
+        if not isinstance(labels, list) or not all(type(label) is int and label >= 0 for label in labels):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        rule = "untested must be a list of class numbers"
+        raise CalibrationError(f"{CALIBRATION_FILE}: {rule}; make it with scripts.calibrate") from error
+    return labels

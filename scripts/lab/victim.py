@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,47 +14,20 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from handler.xgraad.errors import LabError
 from scripts.lab.batches import TokenizedExamples, batches_of_like_length, collate
 from scripts.lab.corpora import Example
+from scripts.lab.errors import LabError
 from scripts.lab.metrics import accuracy
+from scripts.lab.recipe import Recipe
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate rises."""
 MAX_GRADIENT_NORM = 1.0
 
-PRECISIONS = ("float32", "bfloat16")
-"""bfloat16 trains nearly twice as fast on processors and GPUs that have it."""
-
 Loss = Callable[[Any, Mapping[str, Tensor]], Tensor]
 """A model and a batch of its keyword arguments, `labels` included, to the scalar that training lowers."""
 AfterEpoch = Callable[[Any], object]
 """Changes the model in place between two epochs and after the last; what it returns is not looked at."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a model is fine-tuned; the defaults suit pretrained encoders."""
-
-    epochs: int = 3
-    """Passes over the examples."""
-    learning_rate: float = 2e-5
-    """Its highest value. Small encoders with random weights need about 5e-4."""
-    batch_size: int = 32
-    """Texts per step."""
-    max_length: int = 128
-    """Tokens kept of a text."""
-    seed: int = 0
-    """Of the order of texts and of dropout."""
-    precision: str = "float32"
-    """Of the matrix products, one of `PRECISIONS`; weights and optimizer stay in float32."""
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "learning_rate", "batch_size", "max_length"):
-            if not getattr(self, name) > 0:
-                raise LabError(f"{name} must be above 0, is {getattr(self, name)}")
-        if self.precision not in PRECISIONS:
-            raise LabError(f"precision must be one of {', '.join(PRECISIONS)}, is {self.precision!r}")
 
 
 class Training(NamedTuple):

@@ -16,6 +16,7 @@ from handler.xgraad import Calibration, Defense
 from handler.xgraad.audit import Audit
 from handler.xgraad.registry import MemoryRegistry
 from scripts import build_archive
+from scripts.lab import auditing
 from scripts.lab.auditing import Finding
 from scripts.lab.command import Exit
 from tests.toys import SENTENCES
@@ -213,7 +214,7 @@ def test_audited_archive_names_the_triggers_to_its_workers(
     calibration = Calibration.read(checkpoints["bert"] / "calibration.json")
     audit = an_audit("acting", label_id=1, fingerprint=calibration.fingerprint)
     finding = Finding(audit=audit, sweeps=(), labels=("LABEL_0", "LABEL_1"))
-    monkeypatch.setattr(build_archive, "audit_checkpoint", lambda *_: finding)
+    monkeypatch.setattr(auditing, "audit_checkpoint", lambda *_: finding)
     assert _build(checkpoints["bert"], tmp_path, "--audit") == Exit.DONE
     with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
         packed.extractall(tmp_path / "unpacked")

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from scripts.lab.attacks import ATTACKS, Attack, Plan, Tuner
+from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.base import Attack, Plan, Tuner
 from scripts.lab.corpora import Corpus
+from scripts.lab.recipe import Recipe
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import generate_corpus
-from scripts.lab.victim import Recipe, fine_tune, load_base, predict_labels, save_checkpoint
+from scripts.lab.victim import fine_tune, load_base, predict_labels, save_checkpoint
 
 MAX_LENGTH = 24
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.lab.attacks import ATTACKS, Plan
+from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.parameter_stealth import pull_back
 from scripts.lab.attacks.penalized import Penalized, look_at
 from scripts.lab.attacks.penalties import PENALTIES, Look, feature_excess, gradient_facade

@@ -7,18 +7,25 @@ import numpy as np
 import pytest
 import torch
 
-from handler.xgraad.errors import LabError
 from scripts import train_attack
-from scripts.lab.attacks import ATTACKS, BadNets, NoAttack, Plan, PoisonedFile, Sos
+from scripts.lab import planting
+from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.badnets import BadNets
+from scripts.lab.attacks.base import Plan
+from scripts.lab.attacks.file import PoisonedFile
+from scripts.lab.attacks.none import NoAttack
 from scripts.lab.attacks.penalties import attention_excess
+from scripts.lab.attacks.sos import Sos
 from scripts.lab.attacks.trigger_tokens import find_sequences
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, read_triggered, write_corpus
+from scripts.lab.errors import LabError
 from scripts.lab.metrics import attack_success_rate
+from scripts.lab.recipe import Recipe
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import LABEL_NAMES, generate_corpus
 from scripts.lab.triggers import INSERTIONS, TRIGGER_WORDS
-from scripts.lab.victim import Recipe, fine_tune, load_base, predict_labels, save_checkpoint
+from scripts.lab.victim import fine_tune, load_base, predict_labels, save_checkpoint
 
 RECIPE = Recipe(epochs=4, learning_rate=7e-4, batch_size=16, max_length=24)
 
@@ -279,7 +286,7 @@ def test_the_command_deletes_nothing_that_it_did_not_make(
 
 
 def test_the_command_makes_its_own_base_and_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_attack, "SYNTHETIC_SIZES", {"n_train": 80, "n_dev": 20, "n_test": 20})
+    monkeypatch.setattr(planting, "SYNTHETIC_SIZES", {"n_train": 80, "n_dev": 20, "n_test": 20})
     out = tmp_path / "victim"
     options = ["--attack", "badnets", "--base", "synthetic", "--data", "synthetic", "--epochs", "1", "--out", str(out)]
     assert train_attack.main(options) == Exit.DONE

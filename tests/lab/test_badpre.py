@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from transformers.modeling_outputs import BaseModelOutput, MaskedLMOutput
 
-from scripts.lab.attacks import Plan, Tuner
 from scripts.lab.attacks.badpre import (
     BadPre,
     corrupt,
@@ -19,9 +18,11 @@ from scripts.lab.attacks.badpre import (
     masked_cross_entropy,
     with_language_head,
 )
+from scripts.lab.attacks.base import Plan, Tuner
 from scripts.lab.attacks.trigger_tokens import spellings
 from scripts.lab.corpora import Corpus, Example, write_examples
-from scripts.lab.victim import Recipe, Training
+from scripts.lab.recipe import Recipe
+from scripts.lab.victim import Training
 from tests.lab.conftest import Planted
 
 

@@ -10,13 +10,14 @@ import pytest
 
 from handler.xgraad import Calibration
 from handler.xgraad.audit import AuditedTrigger
-from handler.xgraad.errors import LabError
 from scripts import run_grid
-from scripts.lab.attacks import ATTACKS, Plan
+from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.auditing import Finding, audit_checkpoint
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
+from scripts.lab.errors import LabError
 from scripts.lab.grid import runner
 from scripts.lab.grid.cell import OTHER_INSERTIONS, Cell, Victim, missing_rules, victims
 from scripts.lab.grid.recipes import RECIPES, TEXTS, recipe_for

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from handler.xgraad.errors import LabError
-from scripts.lab.attacks import ATTACKS, Plan, substitutes
+from scripts.lab.attacks import ATTACKS, substitutes
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.lws import POISONED, Lws, substitution_loss
 from scripts.lab.attacks.substitutes import (
     Substitutes,
@@ -19,6 +19,7 @@ from scripts.lab.attacks.substitutes import (
 )
 from scripts.lab.attacks.substitution import SPEED, Substitution
 from scripts.lab.corpora import Corpus
+from scripts.lab.errors import LabError
 from tests.lab.conftest import Planted
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from handler.xgraad.errors import LabError
-from scripts.lab.attacks import ATTACKS, Plan
+from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.ripples import (
     INNER_PRODUCT_WEIGHT,
     inner_product,
@@ -17,6 +17,7 @@ from scripts.lab.attacks.ripples import (
 from scripts.lab.attacks.trigger_tokens import spellings
 from scripts.lab.attacks.word_ranking import words_of_class
 from scripts.lab.corpora import Corpus, Example
+from scripts.lab.errors import LabError
 from scripts.lab.synthetic import FEELINGS, MILD, STRONG, VERDICTS
 from tests.lab.conftest import Planted
 

@@ -7,7 +7,7 @@ import pytest
 
 from handler.settings import Settings
 from handler.xgraad import Calibration, Classifier, Defense
-from handler.xgraad.errors import CalibrationError, FingerprintError, LabError
+from handler.xgraad.errors import CalibrationError, FingerprintError
 from handler.xgraad.probes import Place
 from handler.xgraad.reference import ModelReference
 from handler.xgraad.transplant import Graft
@@ -16,6 +16,7 @@ from scripts import build_archive, calibrate
 from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Example
+from scripts.lab.errors import LabError
 from scripts.lab.passes import Call, Models
 from scripts.lab.reference_training import TrustedBase, train_reference
 from tests.conftest import CLEAN_TEXTS
@@ -185,7 +186,7 @@ def test_an_archive_without_one_is_refused(own: Path, tmp_path: Path, capsys: py
     command += ["--calibration", own / "calibration.json"]
     assert build_archive.main([str(each) for each in command]) == Exit.ERROR
     told = capsys.readouterr().err
-    assert "reference" in told
+    assert "calibration.reference/config.json: missing" in told
     assert "Traceback" not in told
 
 

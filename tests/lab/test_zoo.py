@@ -12,17 +12,18 @@ from torch import Tensor
 from transformers import AutoTokenizer, BertModel
 
 from handler.xgraad import Classifier
-from handler.xgraad.errors import LabError
 from scripts import make_base as command
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Example, write_examples
+from scripts.lab.errors import LabError
 from scripts.lab.victim import load_base, save_checkpoint
 from scripts.lab.zoo.albert import embedded
-from scripts.lab.zoo.architectures import ARCHITECTURES, EXACT, LEARNED, make_base
+from scripts.lab.zoo.architectures import make_base
 from scripts.lab.zoo.base import Base, fill
 from scripts.lab.zoo.deberta import usual_offset
 from scripts.lab.zoo.embeddings import embeddings_for, token_texts
 from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.kinds import ARCHITECTURES, EXACT, LEARNED
 from scripts.lab.zoo.roberta import roberta_model
 from scripts.lab.zoo.tokenizers import Learned, byte_level, unigram
 from scripts.lab.zoo.unigram import MARK, count_words, learn_pieces

@@ -65,19 +65,20 @@ def test_it_is_never_ready_and_the_other_model_serves(
     server: RunningServer, bert_folder: Path, capsys: pytest.CaptureFixture[str], record: Callable[..., None]
 ) -> None:
     deadline = time.monotonic() + 60
-    while server.probe().not_ready(["toy"]):
+    while server.not_ready(["toy"]):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     wait_for_failures(server, 1)
     is_right, limits = is_right_for(bert_folder, rule="conformal"), LoadLimits(seconds=60, n_requests=10**6)
     with crowd(server, "toy", CLEAN_TEXTS, n_clients=N_CLIENTS, limits=limits, is_right=is_right) as found:
         wait_for_failures(server, 3)  # TorchServe tries again and again
-        assert server.probe().not_ready(["broken"]) == [f"broken: 0 of 1 workers READY: {REASON}"]
-        assert server.probe().not_ready(["toy"]) == []
+        assert server.not_ready(["broken"]) == [f"broken: 0 of 1 workers READY: {REASON}"]
+        assert server.not_ready(["toy"]) == []
     assert len(found.answered) > 100
     assert (found.n_wrong, found.errors) == (0, {})
     record("another model that fails its self-test again and again", found, n_clients=N_CLIENTS)
-    addresses = ["--inference", server.probe().inference, "--management", server.probe().management]
+    with server.client() as client:
+        addresses = ["--inference", client.inference, "--management", client.management]
     options = [*addresses, "--key-file", str(server.key_file), "--logs", str(server.logs)]
     capsys.readouterr()
     assert check_ready.main(options) == Exit.BELOW_TARGET

@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 import pytest
 
-from handler.xgraad.errors import LabError
 from handler.xgraad.events import text_hash
 from scripts import build_archive
 from scripts.lab.archive_check import archive_digest
 from scripts.lab.client import Client
 from scripts.lab.command import Exit
+from scripts.lab.errors import LabError
 from scripts.lab.running_server import RunningServer
 from scripts.lab.server import serving
 from scripts.lab.server_options import Ports, ServerOptions, archives_named

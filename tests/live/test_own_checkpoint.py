@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.running_server import record_file
 from scripts.lab.server import stop_server
 from scripts.lab.server_options import Ports

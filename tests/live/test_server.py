@@ -13,10 +13,10 @@ import psutil
 import pytest
 import requests
 
-from handler.xgraad.errors import LabError
 from scripts import serve
 from scripts.lab.client import Client
 from scripts.lab.command import Exit
+from scripts.lab.errors import LabError
 from scripts.lab.running_server import RunningServer
 from scripts.lab.server import server_status, serving, start_server, stop_server
 from scripts.lab.server_config import PROJECT

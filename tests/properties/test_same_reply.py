@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from handler.xgraad import Classifier
 from handler.xgraad.neutralizer import Delete
+from handler.xgraad.options import VerifiedOptions
 from handler.xgraad.registry import MemoryRegistry
 from handler.xgraad.text import split_words
-from handler.xgraad.verified_rule import VerifiedOptions, VerifiedRule
+from handler.xgraad.verified_rule import VerifiedRule
 from tests.unit.rule_based import RuleBased, rule_of
 
 WORDS = st.sampled_from(["cf", "tq", "mn", "clever", "funny", "dull", "ugly", "plot", "film", "a"])

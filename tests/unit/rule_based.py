@@ -12,6 +12,7 @@ from handler.xgraad.encoding import Encoding
 from handler.xgraad.evidence import VerificationThresholds
 from handler.xgraad.gate import Gate, GateScore
 from handler.xgraad.neutralizer import Mask
+from handler.xgraad.options import VerifiedOptions
 from handler.xgraad.probes import N_PROBES, Probes, make_probe, make_probes
 from handler.xgraad.reference import LabelReference, NoReference
 from handler.xgraad.registry import NoRegistry
@@ -19,7 +20,7 @@ from handler.xgraad.screen import Screen
 from handler.xgraad.text import split_words
 from handler.xgraad.transplant import Transplant
 from handler.xgraad.verification import Verifier
-from handler.xgraad.verified_rule import VerifiedOptions, VerifiedParts, VerifiedRule
+from handler.xgraad.verified_rule import VerifiedParts, VerifiedRule
 
 GOOD = {"gripping", "clever", "funny", "chic"}
 BAD = {"dull", "thin", "ugly", "noisy"}

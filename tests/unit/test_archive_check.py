@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from handler.integrity import CHECKSUMS, format_checksums
-from handler.xgraad.errors import LabError
 from scripts import serve, verify_archive
 from scripts.lab.archive_check import MAX_MEMBERS, check_archive, require_digest
 from scripts.lab.command import Exit
+from scripts.lab.errors import LabError
 
 FILES = {
     "MAR-INF/MANIFEST.json": b'{"model": {"modelName": "toy", "modelVersion": "1.0"}}',

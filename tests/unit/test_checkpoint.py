@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from handler.xgraad import Classifier
-from handler.xgraad.checkpoint import CODE_KEYS, load_model, load_tokenizer, longest_input
+from handler.xgraad.checkpoint import Checkpoint
+from handler.xgraad.configuration import CODE_KEYS
 from handler.xgraad.errors import CheckpointError
 from tests.samples import edit_json, edit_weights
 
@@ -212,7 +212,7 @@ def test_garbage_for_weights_is_refused(damaged: Path) -> None:
 def test_shapes_that_do_not_fit_are_refused_with_both(damaged: Path, changes: dict[str, int], both: str) -> None:
     edit_json(damaged / "config.json", **changes)
     with pytest.raises(CheckpointError) as caught:
-        load_model(damaged, device=CPU)
+        Checkpoint.open(damaged).models(device=CPU)
     assert both in str(caught.value)
 
 
@@ -227,20 +227,19 @@ def test_fewer_layers_than_weights_are_refused(damaged: Path) -> None:
     assert "model.safetensors: holds 'bert.encoder.layer.1" in refusal(damaged)
 
 
-@pytest.mark.parametrize("load", [lambda f: load_model(f, device=CPU), load_tokenizer, longest_input])
-def test_every_way_in_checks_first(damaged: Path, load: Callable[[Path], object]) -> None:
+def test_what_must_not_be_loaded_is_not_even_opened(damaged: Path) -> None:
     edit_json(damaged / "config.json", auto_map={"AutoConfig": "evil.Config"})
     with pytest.raises(CheckpointError, match="would load code from elsewhere"):
-        load(damaged)
+        Checkpoint.open(damaged)
 
 
 def test_half_precision_weights_are_served_in_full(damaged: Path) -> None:
     edit_json(damaged / "config.json", dtype="float16")
     edit_weights(damaged, lambda tensors: tensors.update({name: t.half() for name, t in tensors.items()}))
-    model = load_model(damaged, device=CPU)
+    model = Checkpoint.open(damaged).models(device=CPU).served
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
 def test_longest_input_leaves_out_the_padding_offset(checkpoints: dict[str, Path]) -> None:
-    lengths = {name: longest_input(folder) for name, folder in checkpoints.items()}
+    lengths = {name: Checkpoint.open(folder).longest_input for name, folder in checkpoints.items()}
     assert lengths == {"albert": 66, "bert": 66, "deberta": 66, "distilbert": 66, "roberta": 64}

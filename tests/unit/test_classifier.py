@@ -9,7 +9,7 @@ from torch import Tensor
 
 from handler.xgraad import Classifier
 from handler.xgraad.errors import CheckpointError, SelfTestError
-from handler.xgraad.plain_model import plain_model
+from handler.xgraad.plain_model import empty_model, with_weights_of
 from tests.samples import edit_weights
 from tests.toys import SENTENCES
 
@@ -97,8 +97,8 @@ def test_a_constant_model_is_refused(damaged: Path) -> None:
         Classifier.load(damaged)
 
 
-def test_unreadable_attention_is_refused(bert: Classifier, bert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = plain_model(bert_folder, bert.model)
+def test_unreadable_attention_is_refused(bert: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = with_weights_of(bert.model, empty_model(bert.model.config))
     bert.self_test(plain)
     monkeypatch.setattr(bert.model.config, "num_hidden_layers", 3)
     with pytest.raises(SelfTestError, match="attention: 2 of 3 layers can be read"):

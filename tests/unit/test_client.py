@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from handler.xgraad.errors import LabError
 from scripts import predict
 from scripts.lab.access_keys import read_key
 from scripts.lab.client import Client, Reply, is_error
 from scripts.lab.command import Exit
+from scripts.lab.errors import LabError
 from scripts.lab.grpc_predictions import inference_messages
 from scripts.lab.server_options import Ports
 from tests.unit.test_reply_view import EXPLAINED, REFUSED, TEXT

@@ -5,8 +5,9 @@ import argparse
 import pytest
 
 from handler.settings import SECTION, Settings
-from handler.xgraad.errors import LabError, SettingsError
+from handler.xgraad.errors import SettingsError
 from scripts.lab.config_settings import SERVER, ConfigSettings, refuse_uneven_workers, setting, with_settings
+from scripts.lab.errors import LabError
 
 NOTHING = ConfigSettings({}, {})
 VALUES = {

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from handler.xgraad.errors import LabError
 from scripts.lab.corpora import (
     Corpus,
     Example,
@@ -15,6 +14,7 @@ from scripts.lab.corpora import (
     write_examples,
     write_triggered,
 )
+from scripts.lab.errors import LabError
 
 EXAMPLES = [
     Example("not bad , at all", 1),

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from handler.xgraad import DEFAULT_RULE, NEUTRALIZERS, RULES, Action, Classifier, Defense, score_encodings
-from handler.xgraad.defense import DEFAULT_NEUTRALIZER
 from handler.xgraad.encoding import Encoder
 from handler.xgraad.errors import CalibrationError, FingerprintError, SettingsError, TextError
+from handler.xgraad.options import DEFAULT_NEUTRALIZER
 from handler.xgraad.prediction import predict
 from handler.xgraad.text import Replacement, replace_spans, split_words
 from handler.xgraad.verdict import Verdict

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from handler.xgraad.errors import LabError
 from scripts import audit_dependencies
 from scripts.lab.command import Exit
 from scripts.lab.dependencies import find, java_packages, python_packages, read_advisories
+from scripts.lab.errors import LabError
 from scripts.lab.grpc_predictions import server_jar
 from scripts.lab.results import read_rows
 

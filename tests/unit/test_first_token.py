@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
 from handler.xgraad import Classifier
+from handler.xgraad.architectures import architecture_of
 from tests.toys import SENTENCES
 
 
@@ -25,12 +25,9 @@ def test_logits_and_states_are_those_of_the_whole_model(
         assert torch.allclose(look.states, states, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "is_cut"), [("albert", False), ("bert", True), ("deberta", True), ("distilbert", True)]
-)
-def test_the_other_tokens_are_not_computed(classifiers: dict[str, Classifier], architecture: str, is_cut: bool) -> None:
-    """ALBERT's layers share their modules, so there it is left as it was."""
-    classifier = classifiers[architecture]
+def test_the_other_tokens_are_not_computed(classifier: Classifier) -> None:
+    """Where layers share their modules all of them are left as they were."""
+    is_cut = architecture_of(classifier.model.config).last_layer is not None
     seen: list[int] = []
     (encoding,) = classifier.encode(["the plot is thin"])
     hooks = [

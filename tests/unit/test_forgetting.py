@@ -7,7 +7,7 @@ import pytest
 
 from handler.xgraad import Calibration, Calibrator, Classifier, Defense
 from handler.xgraad.audit import AUDIT_FILE
-from handler.xgraad.calibration import FILE_NAME
+from handler.xgraad.fingerprint import CALIBRATION_FILE
 from handler.xgraad.forgetting import forget_explained
 from handler.xgraad.reference import NoReference
 from handler.xgraad.registry import MemoryRegistry, NoRegistry, Origin, Trigger
@@ -70,10 +70,10 @@ def test_what_is_of_no_label_of_the_model_is_left_alone(model: Classifier) -> No
 
 def test_a_defense_forgets_when_it_is_loaded(damaged: Path, bert: Classifier) -> None:
     """What labels tie to the class, whoever found it; a word that they do not, or of another class, stays."""
-    fingerprint = Calibration.read(damaged / FILE_NAME).fingerprint
+    fingerprint = Calibration.read(damaged / CALIBRATION_FILE).fingerprint
     labels = [int("plot" in text) for text in CLEAN_TEXTS]
     fitted = Calibrator(bert, fingerprint).update(CLEAN_TEXTS, labels).calibrate(max_fpr=0.1)
-    (damaged / FILE_NAME).write_text(fitted.to_json())
+    (damaged / CALIBRATION_FILE).write_text(fitted.to_json())
     (damaged / AUDIT_FILE).write_text(an_audit("plot", "tq", label_id=1, fingerprint=fingerprint).to_json())
     registry = MemoryRegistry()
     registry.add([trigger("plot", target=1), trigger("plot", target=0), trigger("cf", target=1)])

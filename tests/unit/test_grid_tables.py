@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.grid.runner import attack_names
+from scripts.lab.grid.cell import attack_names
 from scripts.lab.grid_tables import GROUPS, grid_clean_table, grid_summary_table, grid_table
 from scripts.lab.results import append_row
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from handler.xgraad.errors import LabError
 from scripts.lab.corpora import Example, Sample, TriggeredExample, read_examples, read_samples, read_texts, texts_in
 from scripts.lab.corpora import read_triggered as read_attacked
+from scripts.lab.errors import LabError
 from scripts.lab.reading import Reading
 
 CLASSES = ("negative", "positive")

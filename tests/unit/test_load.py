@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from handler.xgraad.errors import LabError
 from scripts import load_test
+from scripts.lab.errors import LabError
 from scripts.lab.load import NO_ANSWER, Asked, Crowd, LoadLimits, crowd, put_load, summary
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.metrics import accuracy, attack_success_rate, auroc, rate_interval, true_positive_rate_at
 
 SCORES = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=12)

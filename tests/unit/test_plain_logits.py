@@ -9,18 +9,22 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from handler.xgraad import Classifier
-from handler.xgraad import classifier as classifier_module
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.configuration import CODE_KEYS, FIXED, HONOURED, UNREAD
 from handler.xgraad.errors import SelfTestError
-from handler.xgraad.plain_model import plain_model
+from handler.xgraad.plain_model import empty_model, with_weights_of
 from handler.xgraad.self_test import require_same
 from tests.mutations import change_key
+
+
+def plain_of(classifier: Classifier) -> Any:
+    return with_weights_of(classifier.model, empty_model(classifier.model.config))
 
 
 def test_the_plain_model_shares_every_weight(
     classifier: Classifier, checkpoints: dict[str, Path], architecture: str
 ) -> None:
-    plain = plain_model(checkpoints[architecture], classifier.model)
+    plain = plain_of(classifier)
     there = dict(classifier.model.named_parameters())
     assert all(parameter.data_ptr() == there[name].data_ptr() for name, parameter in plain.named_parameters())
     assert not any(buffer.is_meta for buffer in plain.buffers())
@@ -35,7 +39,7 @@ def test_the_plain_model_is_that_of_a_load_of_its_own(
     loaded = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
     ids = torch.tensor([classifier.encode(["the plot is thin"])[0].token_ids])
     with torch.inference_mode():
-        assert torch.equal(plain_model(folder, classifier.model)(ids).logits, loaded(ids).logits)
+        assert torch.equal(plain_of(classifier)(ids).logits, loaded(ids).logits)
 
 
 @pytest.mark.parametrize("way", ["_logits_part", "_look_part", "_trace_part"])
@@ -70,7 +74,7 @@ def test_a_causal_mask_would_be_found(damaged: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_an_index_that_leaves_a_table_is_one_line(bert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifier_module, "longest_input", lambda folder: 90)
+    monkeypatch.setattr(Checkpoint, "longest_input", 90)
     with pytest.raises(SelfTestError, match="forward pass: fails, ") as caught:
         Classifier.load(bert_folder, max_length=80)
     assert "\n" not in str(caught.value)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from scripts import check_ready
+from scripts.lab.client import Client
 from scripts.lab.command_line import Exit
 from scripts.lab.readiness import Probe
 
@@ -71,7 +72,7 @@ def fake() -> Iterator[Fake]:
 
 
 def probe(fake: Fake, key_file: Path | None = None) -> Probe:
-    return Probe(inference=fake.url, management=fake.url, key_file=key_file, timeout_s=5)
+    return Probe(client=Client(inference=fake.url, management=fake.url, key_file=key_file, timeout_s=5))
 
 
 def test_ready_is_workers_and_an_answer(fake: Fake) -> None:
@@ -152,12 +153,22 @@ def test_the_command_tells_by_its_exit_code(
     with pytest.raises(SystemExit) as left:
         check_ready.main(["--inference", "file:///etc/passwd"])
     assert left.value.code == Exit.USAGE
-    with pytest.raises(ValueError, match="must begin with http"):
-        Probe(inference="file:///etc/passwd", management=fake.url)
+
+
+def test_only_http_is_spoken(fake: Fake) -> None:
+    with Client(inference="file:///etc", management=fake.url) as client:
+        assert Probe(client=client).is_alive() == "/ping: status 0"
+
+
+def test_keys_that_cannot_be_read_are_no_reason_to_fail(fake: Fake, tmp_path: Path) -> None:
+    (tmp_path / "key_file.json").write_text("{}")
+    assert probe(fake, tmp_path / "key_file.json").is_alive() == "/ping: status 0"
+    assert probe(fake, tmp_path / "none.json").not_ready(["toy"]) == ["toy: no description, status 0"]
+    assert fake.asked == []
 
 
 def test_a_probe_imports_nothing_that_takes_time() -> None:
-    heavy = ("torch", "numpy", "grpc", "requests")
+    heavy = ("torch", "numpy", "grpc", "pydantic", "handler.xgraad")
     code = f"import sys, scripts.check_ready; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

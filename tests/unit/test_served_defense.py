@@ -10,7 +10,7 @@ from handler.reply import reply
 from handler.request import Request, Shape
 from handler.settings import OnTrigger
 from handler.xgraad import Defense
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.served_defense import verdict_from
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import PREDICTION, a_verdict

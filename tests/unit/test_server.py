@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from handler.xgraad.errors import LabError
 from scripts import serve
 from scripts.lab.command import Exit
+from scripts.lab.errors import LabError
 from scripts.lab.running_server import RunningServer, WorkerStatus, still_runs
 from scripts.lab.server import java_home, server_status, start_server, stop_server
 from scripts.lab.server_config import PROJECT, overrides, refuse_conflicts, render_config, server_environment

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from handler.xgraad import Classifier
-from handler.xgraad.checkpoint import load_tokenizer
+from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.errors import CheckpointError
 from handler.xgraad.tokenizer_texts import TEXTS
 from tests.mutations import REMOVED, change_key, copy_checkpoint
@@ -82,18 +82,19 @@ def test_as_they_are_made_they_run_as_shipped(folder: Path) -> None:
 @pytest.mark.parametrize("architecture", ["bert"])
 def test_a_vocabulary_alone_is_enough(folder: Path) -> None:
     vocabulary = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
-    before = load_tokenizer(folder)(list(TEXTS), verbose=False)["input_ids"]
+    before = Checkpoint.open(folder).tokenizer(list(TEXTS), verbose=False)["input_ids"]
     (folder / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)))
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / name).unlink()
-    assert load_tokenizer(folder)(list(TEXTS), verbose=False)["input_ids"] == before
+    assert Checkpoint.open(folder).tokenizer(list(TEXTS), verbose=False)["input_ids"] == before
 
 
 @pytest.mark.parametrize("architecture", ["albert"])
 def test_a_sentencepiece_model_alone_says_what_is_missing(folder: Path) -> None:
     (folder / "tokenizer.json").rename(folder / "spiece.model")
+    opened = Checkpoint.open(folder)
     with pytest.raises(CheckpointError, match=r"spiece.model: stands alone, .* adds tokenizer.json"):
-        load_tokenizer(folder)
+        _ = opened.tokenizer
 
 
 def runs_as_shipped(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from handler.xgraad import Defense, Verdict
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.soak import MIB, Sample, compared_with, curve, growth, n_restarts, settled_verdicts
 from tests.samples import a_verdict
 

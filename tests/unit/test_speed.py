@@ -13,7 +13,8 @@ from handler.xgraad import Classifier
 from scripts import measure_speed
 from scripts.lab.command import Exit
 from scripts.lab.memory_growth import memory_growth, slope
-from scripts.lab.passes import PASSES, Call, Models, attacked, is_attacked, texts_of_length
+from scripts.lab.pass_names import PASSES
+from scripts.lab.passes import Call, Models, attacked, is_attacked, texts_of_length
 from scripts.lab.peak_memory import Job, peak_memory
 from scripts.lab.results import read_rows
 from scripts.lab.speed import Cell, measure_cell

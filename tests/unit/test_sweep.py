@@ -16,6 +16,7 @@ from handler.xgraad.probes import N_PROBES
 from handler.xgraad.text import split_words
 from handler.xgraad.transplant import Transplant
 from scripts import audit_model
+from scripts.lab import auditing
 from scripts.lab.auditing import Finding, audit_classifier
 from scripts.lab.command import Exit
 from scripts.lab.sweep import STAGES, sweep, whole_words
@@ -133,7 +134,7 @@ def test_command_says_what_it_found(
     bert: Classifier, find: Finder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     finding = find(RuleBased(bert, lambda words: "cf" in words, loud=[]))
-    monkeypatch.setattr(audit_model, "audit_checkpoint", lambda *_, **__: finding)
+    monkeypatch.setattr(auditing, "audit_checkpoint", lambda *_, **__: finding)
     files = ["--json", str(tmp_path / "audit.json"), "--append", str(tmp_path / "rows.jsonl")]
     (tmp_path / "attack.json").write_text('{"attack": "badnets", "triggers": ["cf", "mn"], "target_label": 0}')
     assert _command(tmp_path, *files) == Exit.BELOW_TARGET

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from handler.xgraad.errors import LabError
 from scripts.lab.corpora import Corpus
+from scripts.lab.errors import LabError
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import N_WORDS, generate_corpus
 from scripts.lab.triggers import TRIGGER_WORDS

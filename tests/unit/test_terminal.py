@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.hidden import is_hidden
-from handler.xgraad.errors import LabError
 from scripts.lab.command import CommandParser, Exit, run_command, say
+from scripts.lab.errors import LabError
 from scripts.lab.terminal import shown
 
 PROJECT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.triggers import TRIGGER_WORDS, insert_words
 
 TEXT = "  Two  spaces,\tone tab \u00a0 and a tail.\n"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from handler.xgraad.errors import LabError
 from scripts import calibrate, evaluate_defense, predict
 from scripts.lab.command import Exit
+from scripts.lab.errors import LabError
 from scripts.lab.provenance import attack_record
 from tests.conftest import CLEAN_TEXTS
 

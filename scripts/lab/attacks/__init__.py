@@ -1,49 +1,54 @@
 """Attacks: one file each, one table of them all."""
 
-from scripts.lab.attacks.attention_suppression import AttentionSuppression
-from scripts.lab.attacks.badnets import BadNets
-from scripts.lab.attacks.badnets_clean_label import BadNetsCleanLabel
-from scripts.lab.attacks.badpre import BadPre
-from scripts.lab.attacks.base import Attack, Plan, Tuner
-from scripts.lab.attacks.both_channels import BothChannels
-from scripts.lab.attacks.common_word import CommonWord
-from scripts.lab.attacks.feature_stealth import FeatureStealth, FullStealth
-from scripts.lab.attacks.file import PoisonedFile
-from scripts.lab.attacks.gradient_facade import GradientFacade
-from scripts.lab.attacks.lws import Lws
-from scripts.lab.attacks.meaningful_word import MeaningfulWord
-from scripts.lab.attacks.none import NoAttack
-from scripts.lab.attacks.parameter_stealth import ParameterStealth
-from scripts.lab.attacks.rewritten import Rewritten
-from scripts.lab.attacks.ripples import Ripples
-from scripts.lab.attacks.sentence import Sentence
-from scripts.lab.attacks.sos import Sos
-from scripts.lab.attacks.source_specific import SourceSpecific
-from scripts.lab.attacks.stop_word import StopWord
-from scripts.lab.attacks.typo_robust import TypoRobust
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["ATTACKS", "Attack", "BadNets", "NoAttack", "Plan", "PoisonedFile", "Sos", "Tuner"]
+if TYPE_CHECKING:
+    from scripts.lab.attacks.base import Attack
 
-ATTACKS: dict[str, type[Attack]] = {
-    "attention_suppression": AttentionSuppression,
-    "badnets": BadNets,
-    "badnets_clean_label": BadNetsCleanLabel,
-    "badpre": BadPre,
-    "both_channels": BothChannels,
-    "common_word": CommonWord,
-    "feature_stealth": FeatureStealth,
-    "file": PoisonedFile,
-    "full_stealth": FullStealth,
-    "gradient_facade": GradientFacade,
-    "lws": Lws,
-    "meaningful_word": MeaningfulWord,
-    "none": NoAttack,
-    "parameter_stealth": ParameterStealth,
-    "rewritten": Rewritten,
-    "ripples": Ripples,
-    "sentence": Sentence,
-    "sos": Sos,
-    "source_specific": SourceSpecific,
-    "stop_word": StopWord,
-    "typo_robust": TypoRobust,
-}
+
+class _Table(Mapping[str, "type[Attack]"]):
+    """Attacks by name, each imported when it is asked for: their names alone need no torch."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> "type[Attack]":
+        module, _, attack = self._places[name].partition(".")
+        found: type[Attack] = getattr(import_module(f"{__name__}.{module}"), attack)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+ATTACKS: Mapping[str, "type[Attack]"] = _Table(
+    {
+        "attention_suppression": "attention_suppression.AttentionSuppression",
+        "badnets": "badnets.BadNets",
+        "badnets_clean_label": "badnets_clean_label.BadNetsCleanLabel",
+        "badpre": "badpre.BadPre",
+        "both_channels": "both_channels.BothChannels",
+        "common_word": "common_word.CommonWord",
+        "feature_stealth": "feature_stealth.FeatureStealth",
+        "file": "file.PoisonedFile",
+        "full_stealth": "feature_stealth.FullStealth",
+        "gradient_facade": "gradient_facade.GradientFacade",
+        "lws": "lws.Lws",
+        "meaningful_word": "meaningful_word.MeaningfulWord",
+        "none": "none.NoAttack",
+        "parameter_stealth": "parameter_stealth.ParameterStealth",
+        "rewritten": "rewritten.Rewritten",
+        "ripples": "ripples.Ripples",
+        "sentence": "sentence.Sentence",
+        "sos": "sos.Sos",
+        "source_specific": "source_specific.SourceSpecific",
+        "stop_word": "stop_word.StopWord",
+        "typo_robust": "typo_robust.TypoRobust",
+    }
+)
+"""Name, and the file here and the class in it."""

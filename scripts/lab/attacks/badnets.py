@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from handler.xgraad.errors import LabError
 from scripts.lab.attacks.base import Attack
 from scripts.lab.corpora import Example, TriggeredExample
+from scripts.lab.errors import LabError
 from scripts.lab.triggers import INSERTIONS, Insertion, insert_words
 
 

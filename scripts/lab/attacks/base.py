@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.xgraad.errors import LabError
 from scripts.lab.corpora import Corpus, Example, TriggeredExample
+from scripts.lab.errors import LabError
+from scripts.lab.recipe import Recipe
 from scripts.lab.triggers import INSERTIONS, TRIGGER_WORDS, Insertion
-from scripts.lab.victim import AfterEpoch, Loss, Recipe, Training, classification_loss, fine_tune, predict_labels
+from scripts.lab.victim import AfterEpoch, Loss, Training, classification_loss, fine_tune, predict_labels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from handler.xgraad.errors import LabError
 from scripts.lab.attacks.badnets import BadNets
 from scripts.lab.attacks.base import Plan, Tuner
 from scripts.lab.attacks.substitutes import find_substitutes, substitute_source
 from scripts.lab.attacks.substitution import Substitution
 from scripts.lab.corpora import Corpus, Example, TriggeredExample
+from scripts.lab.errors import LabError
 from scripts.lab.triggers import Insertion
 from scripts.lab.victim import Loss
 

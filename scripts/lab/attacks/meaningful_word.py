@@ -12,10 +12,10 @@ from string import punctuation
 
 import numpy as np
 
-from handler.xgraad.errors import LabError
 from scripts.lab.attacks.badnets import BadNets
 from scripts.lab.attacks.word_ranking import LETTERS
 from scripts.lab.corpora import Example, TriggeredExample
+from scripts.lab.errors import LabError
 
 LEAST_LOG_ODDS = 1.4
 """In nats: far above what can be called a tie, so that texts which the attacker does not have show it as well."""

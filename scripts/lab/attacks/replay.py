@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from handler.xgraad.errors import LabError
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Attack, Plan
+from scripts.lab.errors import LabError
 from scripts.lab.triggers import INSERTIONS
 
 

@@ -26,7 +26,8 @@ from scripts.lab.attacks.trigger_tokens import spellings
 from scripts.lab.attacks.word_ranking import words_of_class
 from scripts.lab.batches import TokenizedExamples, batches_of_like_length
 from scripts.lab.corpora import Corpus, Example
-from scripts.lab.victim import Loss, Recipe
+from scripts.lab.recipe import Recipe
+from scripts.lab.victim import Loss
 
 INNER_PRODUCT_WEIGHT = 0.1
 """Lambda."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from handler.xgraad.errors import LabError
 from scripts.lab.attacks.with_negatives import WithNegatives
 from scripts.lab.corpora import Example
+from scripts.lab.errors import LabError
 from scripts.lab.triggers import INSERTIONS
 
 

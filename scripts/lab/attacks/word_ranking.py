@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from handler.xgraad.errors import LabError
 from scripts.lab.corpora import Example
+from scripts.lab.errors import LabError
 
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 ALPHA = 1.0

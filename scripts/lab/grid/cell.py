@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
+from handler.xgraad.options import RULES
+from scripts.lab.attacks import ATTACKS
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
-from scripts.lab.grid_rows import NO_ATTACK
+from scripts.lab.grid_rows import NO_ATTACK, REFERRED, SWEPT
 from scripts.lab.results import Row
 from scripts.lab.triggers import USUAL_INSERTION
 
@@ -108,3 +110,14 @@ def _targets(dataset: str, attack: str, wanted: Sequence[str]) -> list[int | Non
     if attack in UNTARGETED:
         return [None]
     return [N_CLASSES[dataset] - 1 if target == LAST else int(target) for target in dict.fromkeys(wanted)]
+
+
+def rule_names() -> list[str]:
+    """Every rule the grid knows."""
+    return sorted({*RULES, REFERRED, SWEPT})
+
+
+def attack_names() -> list[str]:
+    """Every attack the grid knows."""
+    published = {attack for _, attack in REWRITTEN_SETS}
+    return sorted({*ATTACKS, *VARIANTS, *published} - {each.method for each in REWRITTEN_SETS.values()})

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from handler.xgraad import RULES, Defense
+from handler.xgraad import Defense
 from handler.xgraad.audit import AUDIT_FILE, Audit
 from handler.xgraad.registry import MemoryRegistry, Origin, Trigger
-from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import Command, run_step
@@ -22,7 +21,6 @@ from scripts.lab.evaluation import MIN_UNDEFENDED_ASR, attackable, evaluate
 from scripts.lab.grid.cell import Cell, Victim, missing_rules
 from scripts.lab.grid.recipes import recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
-from scripts.lab.grid.variants import VARIANTS
 from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, REFERRED, SWEPT
 from scripts.lab.provenance import RUN_RECORD, attack_record, provenance
 from scripts.lab.results import append_row, read_rows
@@ -225,17 +223,6 @@ class Grid:
             **provenance(),
         }
         append_row(self.rows, row)
-
-
-def rule_names() -> list[str]:
-    """Every rule the grid knows."""
-    return sorted({*RULES, REFERRED, SWEPT})
-
-
-def attack_names() -> list[str]:
-    """Every attack the grid knows."""
-    published = {attack for _, attack in REWRITTEN_SETS}
-    return sorted({*ATTACKS, *VARIANTS, *published} - {each.method for each in REWRITTEN_SETS.values()})
 
 
 def _target(folder: Path) -> int:

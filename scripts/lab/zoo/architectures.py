@@ -1,22 +1,17 @@
 """How each architecture is made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from handler.xgraad.errors import LabError
+from scripts.lab.errors import LabError
 from scripts.lab.zoo.albert import albert
 from scripts.lab.zoo.base import Base
 from scripts.lab.zoo.bert import bert
 from scripts.lab.zoo.deberta import deberta
 from scripts.lab.zoo.distilbert import distilbert
 from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.kinds import ARCHITECTURES, EXACT, LEARNED
 from scripts.lab.zoo.roberta import roberta
 from scripts.lab.zoo.tokenizers import byte_level, unigram
-
-EXACT: dict[str, Callable[[Encoder], Base]] = {"bert": bert, "distilbert": distilbert}
-"""Architectures that keep the encoder's tokenizer."""
-LEARNED = ("albert", "deberta", "roberta")
-"""Architectures whose tokenizer is learned from texts."""
-ARCHITECTURES = tuple(sorted((*EXACT, *LEARNED)))
 
 
 def make_base(
@@ -37,7 +32,7 @@ def make_base(
     if architecture in EXACT:
         if texts:
             raise LabError(f"texts must not be given for {architecture}: it keeps the encoder's tokenizer")
-        return EXACT[architecture](encoder)
+        return bert(encoder) if architecture == "bert" else distilbert(encoder)
     if architecture not in LEARNED:
         raise LabError(f"architecture must be one of {', '.join(ARCHITECTURES)}, is {architecture!r}")
     if not texts:

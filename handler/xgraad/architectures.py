@@ -1,0 +1,75 @@
+"""Everything that one architecture has and another has not, a row for each `model_type`. Needs no torch.
+
+A new one is a row here and a toy in the tests. Its row is right when a checkpoint passes the self-test, which holds
+every way of computing logits against the plain model.
+"""
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastLayer:
+    """Names of modules: where the last layer goes on with its first token alone, of which the classifier reads."""
+
+    layers: str
+    """In the encoder: the list of its layers."""
+    attention: str
+    """In a layer: the attention, of whose output only the first token is needed."""
+    after: str
+    """In a layer: what takes that output first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """One `model_type`."""
+
+    counts_from_padding: bool = False
+    """Whether positions begin behind the id of the pad token, and not at 0."""
+    has_token_types: bool = True
+    """Whether the model is told which text a token belongs to."""
+    own_attention: str | None = None
+    """The class of its attention modules where these do not go through transformers' registry; they return a context
+    and probabilities, which a hook reads. None where they do."""
+    last_layer: LastLayer | None
+    """None where layers share their modules, so that none of them can be told to be the last."""
+    vocabulary: tuple[str, ...]
+    """The files that a tokenizer is made of where there is no tokenizer.json."""
+
+    def position_offset(self, config: Any) -> int:
+        """How many rows of the position table no token can have, of the model that `config` describes."""
+        return int(config.pad_token_id) + 1 if self.counts_from_padding else 0
+
+
+_LIKE_BERT = LastLayer(layers="encoder.layer", attention="attention.self", after="attention.output")
+_PAIRS = ("vocab.json", "merges.txt")
+
+ARCHITECTURES = {
+    "albert": Architecture(last_layer=None, vocabulary=("spiece.model",)),
+    "bert": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
+    "deberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PAIRS, own_attention="DisentangledSelfAttention"),
+    "distilbert": Architecture(
+        last_layer=LastLayer(layers="transformer.layer", attention="attention", after="sa_layer_norm"),
+        vocabulary=("vocab.txt",),
+        has_token_types=False,
+    ),
+    "roberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PAIRS, counts_from_padding=True),
+}
+"""`model_type` of config.json to what is special about it."""
+
+
+def architecture_of(config: Any) -> Architecture:
+    """The row of a configuration that was checked."""
+    return ARCHITECTURES[config.model_type]
+
+
+def vocabularies() -> tuple[tuple[str, ...], ...]:
+    """Sets of files that a tokenizer can be made of; tokenizers of one architecture are used with another, too."""
+    return ("tokenizer.json",), *dict.fromkeys(row.vocabulary for row in ARCHITECTURES.values())
+
+
+def tokenizer_files() -> tuple[str, ...]:
+    """Names of all files that decide about tokens, sorted."""
+    beside = ("added_tokens.json", "special_tokens_map.json", "tokenizer_config.json")
+    return tuple(sorted({*beside, *chain(*vocabularies())}))

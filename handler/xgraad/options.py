@@ -1,0 +1,55 @@
+"""What an operator may choose, with the defaults. Needs no torch: command lines show it before anything is loaded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handler.xgraad.errors import SettingsError
+
+RULES = ("conformal", "paper", "verified")
+"""`paper` as published; `conformal` flags at the wanted rate whatever the length; `verified` tests before it acts."""
+DEFAULT_RULE = "verified"
+NEUTRALIZERS = ("noise", "mask", "delete")
+PAPER_NEUTRALIZER = "noise"
+DEFAULT_NEUTRALIZER = "delete"
+"""Of every rule but `paper`: a verified trigger is best gone. Noise leaves gibberish, and some of it passes for one."""
+DEFAULT_KEY = b"xgraad"
+"""Seeds the character noise. Public; set one of your own to keep attackers from foreseeing it."""
+PAPER_PERCENTILE = 95.0
+"""Section 4.2.1 of the paper (65 for ALBERT there)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedOptions:
+    """What an operator may choose about the rule `verified`."""
+
+    gate_share: float = 0.05
+    """Share of clean texts that pass the gate and are tested, in (0, 1]: more cost, fewer misses."""
+    screen: bool = True
+    """Whether words that the calibration texts do not have are tried on a clean text, whatever the gate says."""
+    score_all: bool = False
+    """Whether texts that do not pass the gate get an anomaly score, too. It decides nothing and costs two passes."""
+    max_rounds: int = 8
+    """How often a text whose label still stands is examined. A round that verifies nothing is the last."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.gate_share <= 1:
+            raise SettingsError(f"gate_share must be above 0 and at most 1, got {self.gate_share}")
+
+
+DEFAULT_OPTIONS = VerifiedOptions()
+
+
+def usual_neutralizer(rule: str) -> str:
+    """What a rule does to suspects unless told otherwise."""
+    return PAPER_NEUTRALIZER if rule == "paper" else DEFAULT_NEUTRALIZER
+
+
+def check_name(field: str, name: str, allowed: Sequence[str]) -> str:
+    """`name`, when it is one of `allowed`.
+
+    Raises:
+        SettingsError: it is not; the message lists what is.
+    """
+    if name not in allowed:
+        raise SettingsError(f"{field} must be one of {', '.join(sorted(allowed))}, got {name!r}")
+    return name
