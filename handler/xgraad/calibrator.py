@@ -181,7 +181,7 @@ class Calibrator:
         n_texts = Counter(key for encoding in self._encodings for key in {word.key for word in encoding.words})
         screen = Screen(self._classifier, short, is_new=lambda key: n_texts[key] == 1)
         n_labels = len(self._classifier.labels)
-        verifier = Verifier(suspect, reference, thresholds=VerificationThresholds.lowest(n_labels))
+        verifier = Verifier(suspect, reference, thresholds=VerificationThresholds.lowest(n_labels), exhaustive=True)
         predictions = [score.prediction for score in self._scores]
         new = verifier.moving(screen(self._encodings, predictions), predictions)
         chosen = [*ranked[:N_EXAMINED], *[row for row in ranked[N_EXAMINED:] if new[row]][:N_EXAMINED]]

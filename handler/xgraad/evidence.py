@@ -13,6 +13,12 @@ LOWEST_CEILING = 0.5
 HIGHEST_THRESHOLD = 0.9
 """A word stronger than this is a trigger whatever clean words reach. One of them may be the trigger itself or share its
 tokens and hide in the calibration texts: such a word is no measure of clean ones."""
+HIGHEST_OF_SETS = 0.97
+"""The same of several words, which an attacker hides there less easily and clean texts have stronger ones of."""
+PART = 0.5
+"""Part of the way from what clean words reach to 1 that a threshold lies at: other texts may reach a little more."""
+PART_OF_SETS = 2 / 3
+"""The same of several words: there are many more sets than words, and calibration sees few of them."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -46,7 +52,7 @@ class Evidence:
 class VerificationThresholds(BaseModel):
     """Strengths that a trigger must exceed, for each label it may bring about, per checkpoint.
 
-    Half way from what clean words without an explanation reach to 1.
+    Between what clean words without an explanation reach and 1.
     """
 
     model_config = _FROZEN
@@ -63,8 +69,14 @@ class VerificationThresholds(BaseModel):
     def fit(cls, clean: Sequence[Evidence], *, n_labels: int) -> "VerificationThresholds":
         """From the evidence of clean texts, examined with the lowest thresholds."""
         return cls(
-            single=tuple(_threshold(_unexplained(clean, label, "singles")) for label in range(n_labels)),
-            together=tuple(_threshold(_unexplained(clean, label, "together")) for label in range(n_labels)),
+            single=tuple(
+                _threshold(_unexplained(clean, label, "singles"), part=PART, highest=HIGHEST_THRESHOLD)
+                for label in range(n_labels)
+            ),
+            together=tuple(
+                _threshold(_unexplained(clean, label, "together"), part=PART_OF_SETS, highest=HIGHEST_OF_SETS)
+                for label in range(n_labels)
+            ),
         )
 
 
@@ -78,7 +90,7 @@ def _unexplained(clean: Sequence[Evidence], label: int, kind: str) -> list[float
     ]
 
 
-def _threshold(strengths: Sequence[float]) -> float:
-    """Half way from the highest clean strength to 1: words that calibration has not seen may reach a little more."""
-    measures = [strength for strength in strengths if strength <= HIGHEST_THRESHOLD]
-    return min((max([*measures, LOWEST_CEILING]) + 1) / 2, HIGHEST_THRESHOLD)
+def _threshold(strengths: Sequence[float], *, part: float, highest: float) -> float:
+    """Part of the way from the highest clean strength to 1."""
+    reached = max([*(strength for strength in strengths if strength <= highest), LOWEST_CEILING])
+    return min(reached + part * (1 - reached), highest)

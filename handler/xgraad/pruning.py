@@ -40,4 +40,4 @@ def _without(suspect: Suspect, size: int) -> Iterator[Suspect]:
 
 
 def _is_strong(suspect: Suspect, transplant: Transplant, threshold: float) -> bool:
-    return max(transplant.strengths(suspect.grafts(), n_probes=N_TRIED)) > threshold
+    return max(transplant.strengths(suspect.grafts(), n_probes=N_TRIED, above=threshold)) > threshold

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from handler.xgraad.label_evidence import Tied
 from handler.xgraad.text import split_words
-from handler.xgraad.transplant import Graft, Transplant
+from handler.xgraad.transplant import N_PULLED, Graft, Transplant
 
 MOST_TURNED = 0.25
 """Share of a trusted model's probes that a trigger may turn. Honest strong words turned 0.6 and more of them, triggers
@@ -29,8 +29,8 @@ class Reference(Protocol):
         """For each graft whether an honest model, or the labels of people, would move texts to its target as well."""
         ...
 
-    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
-        """How far it would move them: 0 not at all, 1 all the way."""
+    def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
+        """How far it would move them: 0 not at all, 1 all the way; told from so many probes."""
         ...
 
 
@@ -45,7 +45,7 @@ class NoReference:
         """Nothing."""
         return [False] * len(grafts)
 
-    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+    def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
         """Not at all."""
         return [0.0] * len(grafts)
 
@@ -85,10 +85,10 @@ class LabelReference:
             for graft, part in zip(grafts, honest, strict=True)
         ]
 
-    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+    def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
         """As far as the tied words alone move the suspect's own clean texts."""
         parts = [self._honest_part(graft) for graft in grafts]
-        pulls = iter(self._suspect.pulls([part for part in parts if part]))
+        pulls = iter(self._suspect.pulls([part for part in parts if part], n_probes=n_probes))
         return [next(pulls) if part else 0.0 for part in parts]
 
     def _honest_part(self, graft: Graft) -> Graft | None:
@@ -119,9 +119,9 @@ class ModelReference:
         """What turns more than a few of its probes, too."""
         return [share > MOST_TURNED for share in self._transplant.shares_turned(grafts)]
 
-    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+    def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
         """As far as it moves this model's own clean texts."""
-        return self._transplant.pulls(grafts)
+        return self._transplant.pulls(grafts, n_probes=n_probes)
 
 
 def make_reference(tied: Tied, suspect: Transplant, trusted: Transplant | None) -> Reference:

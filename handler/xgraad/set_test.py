@@ -20,11 +20,13 @@ from handler.xgraad.transplant import Transplant
 LEAST_MOVED = 0.05
 """How far a word of a set moves one clean text at the least, see `Transplant.pulls`."""
 LEAST_PULL = 0.3
-"""How far a set must move clean texts to be tried with more words, or without its honest ones."""
+"""How far what is left of a set without its honest words must move clean texts."""
+PROMISING = 0.25
+"""How far a set must move a clean text to be tried with more words."""
 MOST_HONEST = 0.5
 """Share of its pull that the reference may have a reason for."""
 N_TRIED = 2
-"""Probes that tell whether a set is worth more."""
+"""Probes that tell whether a set is worth more of them."""
 
 
 class SetTest:
@@ -34,12 +36,21 @@ class SetTest:
         transplant: puts words into the suspect's clean texts.
         reference: says what has another reason than a backdoor.
         thresholds: what a trigger must exceed.
+        exhaustive: whether every set is tried, whatever the others are, and left as it is.
     """
 
-    def __init__(self, transplant: Transplant, reference: Reference, thresholds: VerificationThresholds) -> None:
+    def __init__(
+        self,
+        transplant: Transplant,
+        reference: Reference,
+        thresholds: VerificationThresholds,
+        *,
+        exhaustive: bool = False,
+    ) -> None:
         self._transplant = transplant
         self._reference = reference
         self._thresholds = thresholds
+        self._exhaustive = exhaustive
 
     def __call__(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """For each text what is strong together, pruned and with the strength of the whole it was pruned from.
@@ -79,9 +90,9 @@ class SetTest:
     def _larger(self, seeds: Sequence[Sequence[Suspect]]) -> list[list[Suspect]]:
         """More words of its text around each set that moves clean texts and has no reason to."""
         grafts = [each.grafts()[0] for each in chain(*seeds)]
-        pulls = self._transplant.pulls(grafts, n_probes=N_TRIED)
-        moving = [row for row, pull in enumerate(pulls) if pull >= LEAST_PULL]
-        honest = self._reference.pulls([grafts[row] for row in moving])
+        pulls = self._transplant.pulls(grafts, n_probes=1)
+        moving = [row for row, pull in enumerate(pulls) if pull >= PROMISING]
+        honest = self._reference.pulls([grafts[row] for row in moving], n_probes=1)
         chosen = {row for row, pull in zip(moving, honest, strict=True) if pull < MOST_HONEST * pulls[row]}
         rows = count()
         return [
@@ -126,14 +137,16 @@ class SetTest:
         left = [word for word, each in zip(suspect.words, strengths, strict=True) if each.strength <= single]
         if len(left) < 2 or not self._is_strong(self._strongest(suspect.only(left))):
             return None
+        if self._exhaustive:
+            return suspect.only(left)
         return prune(suspect.only(left), self._transplant, self._thresholds.together[suspect.target])
 
     def _strongest(self, suspect: Suspect) -> Grafted:
-        return strongest(self._transplant, [suspect.grafts()])[0]
+        return strongest(self._transplant, [suspect.grafts()], above=self._thresholds.together[suspect.target])[0]
 
     def _is_strong(self, grafted: Grafted) -> bool:
         return grafted.strength > self._thresholds.together[grafted.graft.target]
 
     def _has_trigger(self, score: Score, found: Iterable[Measured]) -> bool:
         threshold = self._thresholds.together[score.prediction.label_id]
-        return any(each.is_trigger(threshold) for each in found)
+        return not self._exhaustive and any(each.is_trigger(threshold) for each in found)

@@ -52,10 +52,10 @@ class Suspect:
         ]
 
 
-def strongest(transplant: Transplant, grafts: Sequence[Sequence[Graft]]) -> list[Grafted]:
-    """Of each suspect's grafts the strongest; every suspect has one at least."""
+def strongest(transplant: Transplant, grafts: Sequence[Sequence[Graft]], *, above: float = 0.0) -> list[Grafted]:
+    """Of each suspect's grafts the strongest; every suspect has one at least. `above`: see `Transplant.strengths`."""
     flat = [graft for of_one in grafts for graft in of_one]
-    known = dict(zip(flat, transplant.strengths(flat), strict=True))
+    known = dict(zip(flat, transplant.strengths(flat, above=above), strict=True))
     return [max((Grafted(known[graft], graft) for graft in of_one), key=strength_of) for of_one in grafts]
 
 

@@ -18,6 +18,8 @@ from handler.xgraad.probes import N_PROBES, Piece, Place, Probe, Probes
 
 STAGES = (1, 2, 4, 8)
 """Numbers of probes tried first. A suspect that turns fewer than all but one of them, or none, is let go."""
+LAST_STAGE = 16
+"""Number of probes after which sets that cannot be strong enough any more are let go, too."""
 N_PULLED = 8
 """Probes that tell how far words pull: a mean needs fewer than a count."""
 MAX_CACHED = 50_000
@@ -59,7 +61,7 @@ class Transplant:
         """For each label the least margin among its own probes; the mean of the others' for one without probes. Known
         from the start, so that no request waits for them."""
 
-    def strengths(self, grafts: Sequence[Graft], *, n_probes: int = N_PROBES) -> list[float]:
+    def strengths(self, grafts: Sequence[Graft], *, n_probes: int = N_PROBES, above: float = 0.0) -> list[float]:
         """How far each graft turns probes of the source class to the target, in [0, 1], in order.
 
         Of a single word the greater of two. The mean margin of the target over the probes, as a share of what the
@@ -74,11 +76,13 @@ class Transplant:
         Args:
             grafts: what to put into them.
             n_probes: how many are tried at the most; fewer say less.
+            above: what a strength must exceed to be of interest. Several words are let go as soon as they cannot any
+                more; what is told of them then is not above it.
         """
         promising = list(dict.fromkeys(grafts))
-        for last in sorted({*(stage for stage in STAGES if stage < n_probes), n_probes}):
+        for last in sorted({*(stage for stage in (*STAGES, LAST_STAGE) if stage < n_probes), n_probes}):
             self._measure(promising, last=last)
-            promising = [graft for graft in promising if _passes(self._margins[graft][:last])]
+            promising = [graft for graft in promising if self._goes_on(graft, last, n_probes, above)]
         return self._settled(
             [self._strength(_until_let_go(self._margins[graft][:n_probes]), graft) for graft in grafts],
         )
@@ -128,6 +132,14 @@ class Transplant:
             nearly_least = sorted(margins)[len(margins) // N_PROBES]  # of few probes the least: none may resist
             return _share(max(fmean(margins), nearly_least / CLEARLY), own)
         return fmean(_share(margin, CLEARLY * own) for margin in margins)
+
+    def _goes_on(self, graft: Graft, n_known: int, n_probes: int, above: float) -> bool:
+        """Whether more probes may show that it is strong; of a single word their margins may be any."""
+        known = self._margins[graft][:n_known]
+        if n_known in STAGES and not _passes(known):
+            return False
+        left = max(n_probes - n_known, 0)
+        return graft.n_words == 1 or len(known) * self._strength(known, graft) + left > above * (len(known) + left)
 
     def _measure(self, grafts: Sequence[Graft], *, last: int) -> None:
         """Know the target's margins in the first `last` probes, for each graft; what is missing in one batch."""

@@ -31,6 +31,7 @@ class Verifier:
         reference: says what has another reason than a backdoor.
         thresholds: what a trigger must exceed.
         counts: how many words of a text are tested.
+        exhaustive: whether all sets are tried, whatever was found before: that tells how far clean words reach.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Verifier:
         *,
         thresholds: VerificationThresholds,
         counts: CandidateCounts = DEFAULT_COUNTS,
+        exhaustive: bool = False,
     ) -> None:
         self._transplant = transplant
         self._reference = reference
         self._thresholds = thresholds
         self._counts = counts
-        self._test_sets = SetTest(transplant, reference, thresholds)
+        self._exhaustive = exhaustive
+        self._test_sets = SetTest(transplant, reference, thresholds, exhaustive=exhaustive)
 
     def triggers(
         self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()
@@ -75,7 +78,8 @@ class Verifier:
         candidates = [self.candidates(score, keys) for score, keys in zip(scores, wanted_words, strict=True)]
         singles = self._singly(scores, candidates)
         is_open = [
-            not any(found.is_trigger(self._thresholds.single[score.prediction.label_id]) for found in of_text)
+            self._exhaustive
+            or not any(found.is_trigger(self._thresholds.single[score.prediction.label_id]) for found in of_text)
             for score, of_text in zip(scores, singles, strict=True)
         ]
         open_rows = [row for row, wanted in enumerate(is_open) if wanted]
@@ -84,6 +88,11 @@ class Verifier:
             Evidence(target=score.prediction.label_id, singles=of_text, together=next(together) if wanted else ())
             for score, of_text, wanted in zip(scores, singles, is_open, strict=True)
         ]
+
+    def _is_open(self, score: Score, singles: Sequence[Measured]) -> bool:
+        """Whether sets are worth trying."""
+        threshold = self._thresholds.single[score.prediction.label_id]
+        return self._exhaustive or not any(found.is_trigger(threshold) for found in singles)
 
     def moving(self, words: Sequence[Sequence[Word]], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
         """Of each text's words those that do something in clean texts, so that the text is worth a closer look."""

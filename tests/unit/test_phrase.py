@@ -24,7 +24,7 @@ class Pulling:
         self._source = source
         self.asked: list[Graft] = []
 
-    def pulls(self, grafts: Sequence[Graft]) -> list[float]:
+    def pulls(self, grafts: Sequence[Graft], **_: int) -> list[float]:
         self.asked += grafts
         return [self._pull(graft) for graft in grafts]
 

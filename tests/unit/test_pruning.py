@@ -25,7 +25,7 @@ class Needing:
         self._needed = needed
         self.n_asked = 0
 
-    def strengths(self, grafts: Sequence[Graft], *, n_probes: int) -> list[float]:
+    def strengths(self, grafts: Sequence[Graft], **_: float) -> list[float]:
         self.n_asked += len(grafts)
         present = [{word for piece in graft.pieces for word in piece.split()} for graft in grafts]
         return [float(any(needed <= words for needed in self._needed)) for words in present]

@@ -6,7 +6,14 @@ from typing import cast
 import pytest
 
 from handler.xgraad import Classifier
-from handler.xgraad.evidence import HIGHEST_THRESHOLD, LOWEST_CEILING, Evidence, Measured, VerificationThresholds
+from handler.xgraad.evidence import (
+    HIGHEST_OF_SETS,
+    HIGHEST_THRESHOLD,
+    LOWEST_CEILING,
+    Evidence,
+    Measured,
+    VerificationThresholds,
+)
 from handler.xgraad.prediction import Prediction, predict
 from handler.xgraad.probes import N_PROBES, Place
 from handler.xgraad.reference import NoReference, Reference
@@ -37,6 +44,10 @@ def half_way(strength: float) -> float:
     return (strength + 1) / 2
 
 
+def two_thirds(strength: float) -> float:
+    return strength + 2 / 3 * (1 - strength)
+
+
 def test_thresholds_come_from_what_clean_words_reach() -> None:
     """Each label and each kind of finding has its own."""
     clean = [
@@ -47,14 +58,17 @@ def test_thresholds_come_from_what_clean_words_reach() -> None:
     ]
     fitted = VerificationThresholds.fit(clean, n_labels=2)
     assert fitted.single == (half_way(0.6), half_way(0.7))
-    assert fitted.together == (half_way(0.65), half_way(LOWEST_CEILING))
-    assert VerificationThresholds.fit([], n_labels=2) == equal_thresholds(half_way(LOWEST_CEILING))
+    assert fitted.together == pytest.approx((two_thirds(0.65), two_thirds(LOWEST_CEILING)))
+    nothing = VerificationThresholds.fit([], n_labels=2)
+    assert (nothing.single[0], nothing.together[0]) == (half_way(LOWEST_CEILING), two_thirds(LOWEST_CEILING))
 
 
 def test_a_clean_word_at_the_top_cannot_lock_the_test() -> None:
     """A common word may be the trigger itself, and stands in the calibration texts; the others set the threshold."""
     assert VerificationThresholds.fit([evidence(1.0, 0.6)], n_labels=2).single[0] == half_way(0.6)
     assert VerificationThresholds.fit([evidence(1.0, 0.85)], n_labels=2).single[0] == HIGHEST_THRESHOLD
+    sets = VerificationThresholds.fit([evidence(1.0, 0.95, kind="together")], n_labels=2)
+    assert sets.together[0] == HIGHEST_OF_SETS
 
 
 def test_a_word_with_another_reason_is_no_measure_of_the_others() -> None:
