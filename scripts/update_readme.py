@@ -1,4 +1,4 @@
-"""Make the tables of README.md and results/README.md anew from results/*.jsonl."""
+"""Make the tables of the README files anew from results/*.jsonl."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ EXAMPLES = """\
   python -m scripts.update_readme
   python -m scripts.update_readme --check       # exit code 1 when a table is out of date"""
 
-PAGES = (Path("README.md"), Path("results/README.md"))
+PAGES = tuple(Path(folder, "README.md") for folder in ("", "deploy", "handler", "results", "scripts"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="update_readme", description=__doc__, examples=EXAMPLES)
-    parser.add_argument("pages", type=Path, nargs="*", default=PAGES, help="files to rewrite (both)")
+    parser.add_argument("pages", type=Path, nargs="*", default=PAGES, help="files to rewrite (all README files)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of JSON lines (results)")
     parser.add_argument("--check", action="store_true", help="write nothing, only compare")
     return run_command(parser, _update, argv)

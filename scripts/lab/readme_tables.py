@@ -1,4 +1,4 @@
-"""The tables of the README, made from `results/*.jsonl` and put between their markers."""
+"""The tables of the README files, made from `results/*.jsonl` and put between their markers."""
 
 import re
 from collections.abc import Callable
@@ -28,10 +28,19 @@ from scripts.lab.speed_tables import (
 )
 
 START, END = "<!-- table: {name} -->", "<!-- end -->"
+DECIDING = (
+    "attack (triggers)",
+    "data",
+    "ASR undefended",
+    "first text, `paper`",
+    "first text, `verified`",
+    "CACC change `verified`",
+)
+"""Columns of the attacks' table by which a stranger decides; all of them stand in results/README.md."""
 
 
 def update_readme(text: str, results: Path) -> str:
-    """The README with every table made anew.
+    """A README with every table made anew.
 
     Raises:
         LabError: a marker is missing its end, or names a table that does not exist.
@@ -46,6 +55,12 @@ def update_readme(text: str, results: Path) -> str:
     if text.count("<!-- table:") != text.count(END):
         raise LabError(f"README.md: every table marker needs a line {END}")
     return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", replace, text, flags=re.DOTALL)
+
+
+def _deciding_table(results: Path) -> str:
+    header, _, *rows = [line[2:-2].split(" | ") for line in attacks_table(results).splitlines()]
+    places = [header.index(name) for name in DECIDING]
+    return markdown(DECIDING, [[row[place] for place in places] for row in rows])
 
 
 def _demo_table(results: Path) -> str:
@@ -109,6 +124,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "candidates": partial(ablation_table, group="candidates"),
     "clean_models": clean_models_table,
     "cost": cost_line,
+    "decides": _deciding_table,
     "decision": partial(ablation_table, group="decision"),
     "demo": _demo_table,
     "dependencies": _dependencies_table,

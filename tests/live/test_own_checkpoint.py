@@ -14,19 +14,13 @@ from scripts.lab.errors import LabError
 from scripts.lab.running_server import record_file
 from scripts.lab.server import stop_server
 from scripts.lab.server_options import Ports
+from tests.readme_files import PROJECT, README, blocks, section
 from tests.toys import SENTENCES
 
 pytestmark = pytest.mark.live
 
-PROJECT = Path(__file__).parents[2]
-TITLE = "## Serve a checkpoint of your own"
+BLOCKS = blocks(section(README, "Serve a checkpoint of your own"))
 LOOK = "\nprint(verdict.label, verdict.rule, len(verdict.suspects))\n"
-
-
-def blocks() -> list[tuple[str, str]]:
-    """Language and content of the section's code blocks, in order."""
-    section = (PROJECT / "README.md").read_text(encoding="utf-8").split(TITLE)[1].split("\n## ")[0]
-    return re.findall(r"^```(\w*)\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -48,7 +42,7 @@ def run(place: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_section_has_a_shell_and_a_python_block() -> None:
-    assert [language for language, _ in blocks()] == ["", "python"]
+    assert [language for language, _ in BLOCKS] == ["", "python"]
 
 
 def test_the_section_works_as_it_is_printed(place: Path) -> None:
@@ -56,7 +50,7 @@ def test_the_section_works_as_it_is_printed(place: Path) -> None:
         Ports().refuse_if_taken()
     except LabError as taken:
         pytest.skip(f"the README's server has the usual ports: {taken}")
-    (_, shell), (_, python) = blocks()
+    (_, shell), (_, python) = BLOCKS
     try:
         done = run(place, "bash", "-euo", "pipefail", "-c", shell)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
@@ -73,6 +67,6 @@ def test_the_section_works_as_it_is_printed(place: Path) -> None:
 
 
 def test_the_python_block_needs_the_calibration_that_the_shell_block_writes(place: Path) -> None:
-    told = run(place, sys.executable, "-c", blocks()[1][1])
+    told = run(place, sys.executable, "-c", BLOCKS[1][1])
     assert told.returncode != 0
     assert "calibration.json" in told.stderr
