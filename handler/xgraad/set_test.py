@@ -15,18 +15,21 @@ from handler.xgraad.reference import Reference
 from handler.xgraad.scorer import Score
 from handler.xgraad.suspect import Grafted, Suspect, measured, strongest
 from handler.xgraad.text import Word, in_text_order
-from handler.xgraad.transplant import Transplant
+from handler.xgraad.transplant import Graft, Transplant
 
 LEAST_MOVED = 0.05
 """How far a word of a set moves one clean text at the least, see `Transplant.pulls`."""
 LEAST_PULL = 0.3
 """How far what is left of a set without its honest words must move clean texts."""
-PROMISING = 0.25
-"""How far a set must move a clean text to be tried with more words."""
+STIRRING = 0.1
+"""How far a set must move one clean text, and"""
+PROMISING = 0.3
+"""a few of them on average, to be tried with more words."""
 MOST_HONEST = 0.5
 """Share of its pull that the reference may have a reason for."""
 N_TRIED = 2
 """Probes that tell whether a set is worth more of them."""
+N_PROMISING = 3
 
 
 class SetTest:
@@ -90,10 +93,11 @@ class SetTest:
     def _larger(self, seeds: Sequence[Sequence[Suspect]]) -> list[list[Suspect]]:
         """More words of its text around each set that moves clean texts and has no reason to."""
         grafts = [each.grafts()[0] for each in chain(*seeds)]
-        pulls = self._transplant.pulls(grafts, n_probes=1)
-        moving = [row for row, pull in enumerate(pulls) if pull >= PROMISING]
-        honest = self._reference.pulls([grafts[row] for row in moving], n_probes=1)
-        chosen = {row for row, pull in zip(moving, honest, strict=True) if pull < MOST_HONEST * pulls[row]}
+        stirring = self._where(grafts, range(len(grafts)), STIRRING, n_probes=1)
+        promising = self._where(grafts, stirring, PROMISING, n_probes=N_PROMISING)
+        pulls = self._transplant.pulls([grafts[row] for row in promising], n_probes=N_PROMISING)
+        honest = self._reference.pulls([grafts[row] for row in promising], n_probes=N_PROMISING)
+        chosen = {row for row, pull, part in zip(promising, pulls, honest, strict=True) if part < MOST_HONEST * pull}
         rows = count()
         return [
             [
@@ -104,6 +108,11 @@ class SetTest:
             ]
             for of_text in seeds
         ]
+
+    def _where(self, grafts: Sequence[Graft], rows: Sequence[int], least: float, *, n_probes: int) -> list[int]:
+        """Those of the rows whose grafts move so many clean texts so far."""
+        pulls = self._transplant.pulls([grafts[row] for row in rows], n_probes=n_probes)
+        return [row for row, pull in zip(rows, pulls, strict=True) if pull >= least]
 
     def _measured(self, suspects: Sequence[Sequence[Suspect]]) -> list[list[Measured]]:
         """Of each text's sets the strong ones, pruned, up to the first trigger."""

@@ -124,7 +124,7 @@ def _stage(options: ArchiveOptions, calibration: Calibration, stage: Path) -> No
         _copy_checkpoint(folder_beside(options.calibration), folder_beside(stage / CALIBRATION_FILE))
     if options.audit:
         (stage / AUDIT_FILE).write_text(options.audit.to_json(), encoding="utf-8")
-    shutil.copytree(SOURCE, stage / SOURCE.name, ignore=shutil.ignore_patterns("__pycache__", "*.yaml", ENTRY))
+    shutil.copytree(SOURCE, stage / SOURCE.name, ignore=shutil.ignore_patterns("__pycache__", "*.yaml", "*.md", ENTRY))
 
 
 def _model_config(options: ArchiveOptions) -> dict[str, Any]:

@@ -96,7 +96,9 @@ def test_archive_holds_what_serving_needs_and_nothing_else(archive: Path) -> Non
     assert {"xgraad_handler.py", "config.json", "model.safetensors", "tokenizer.json", "calibration.json"} <= names
     assert {"MAR-INF/MANIFEST.json", "model-config.yaml", "handler/xgraad/defense.py"} <= names
     assert {"handler/page.py", "handler/page.html", "handler/page.css"} <= names
-    assert not [name for name in names if name.endswith((".pyc", ".bin", ".pt", "run.json")) or "scripts" in name]
+    assert not [
+        name for name in names if name.endswith((".pyc", ".bin", ".pt", ".md", "run.json")) or "scripts" in name
+    ]
 
 
 def test_no_name_in_the_archive_root_shadows_an_installed_module(archive: Path) -> None:

@@ -113,6 +113,39 @@ def test_sets_are_tried_on_the_surest_of_the_shorter_probes_first(
     assert asked == asked_at_first
 
 
+@pytest.mark.parametrize(
+    ("above", "n_asked"),
+    [
+        (0.0, N_PROBES),
+        (0.57, N_PROBES),
+        (0.8, 16),  # 16 * 0.571 + 8 are 0.71 of 24
+        (0.9, 8),
+        (0.99, 1),
+    ],
+)
+def test_a_set_that_cannot_be_strong_enough_any_more_is_let_go(bert: Classifier, above: float, n_asked: int) -> None:
+    model = RuleBased(bert, lambda words: False, loud=[])
+    transplant = transplant_of(model, good=["a clever film"] * N_PROBES)
+    asked = graft("plot dull")  # turns each with 0.571 of what counts in full
+    (strength,) = transplant.strengths([asked], above=above)
+    assert strength == pytest.approx(1 / 1.75)
+    assert len(transplant._margins[asked]) == n_asked
+    single = graft("dull")
+    transplant.strengths([single], above=0.99)
+    assert len(transplant._margins[single]) == N_PROBES
+
+
+def test_what_was_asked_before_changes_no_answer(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words and "gripping" in words, loud=[])
+    good = ["a clever and gripping film"] * 2 + ["a clever film"] * (N_PROBES - 2)
+    asked = [graft("cf"), graft("cf plot"), graft("dull", "ugly"), graft("plot")]
+    fresh = [transplant_of(model, good=good).strengths([each])[0] for each in asked]
+    transplant = transplant_of(model, good=good)
+    transplant.shares_turned(asked)
+    transplant.pulls(asked, n_probes=3)
+    assert transplant.strengths(asked) == fresh
+
+
 @pytest.mark.parametrize("n_resisting", [0, 6, N_PROBES])
 def test_the_share_of_probes_turned_counts_all_of_them(bert: Classifier, n_resisting: int) -> None:
     """Whatever the first ones say, and however near the edge each is turned."""
