@@ -12,9 +12,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from handler.document import MAX_SUSPECTS
 from handler.finding import Document, find, short
 from handler.hidden import Run, runs
-from handler.reply import MAX_SUSPECTS
 from handler.settings import Settings
 from handler.shading import LEVELS, pieces
 

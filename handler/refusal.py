@@ -15,6 +15,11 @@ class Refusal:
     message: str
 
 
+FAILED = Refusal(
+    status=500, kind="defense_failed", message="the text could not be judged, so there is no answer; see the log"
+)
+
+
 class RefusedError(Exception):
     """Carries a refusal out of the depth of parsing; `parse_row` lets none of them out."""
 

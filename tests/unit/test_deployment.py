@@ -356,8 +356,9 @@ def test_the_api_lists_every_error_that_the_handler_answers_with() -> None:
     assert kinds == set(OPENAPI["components"]["schemas"]["Error"]["properties"]["error"]["properties"]["type"]["enum"])
 
 
-def test_the_api_knows_every_outcome() -> None:
-    from handler.policy import Outcome
+def test_the_api_knows_every_action() -> None:
+    """But that of a blocked text, which is answered with an error."""
+    from handler.policy import ServedAction
 
     schema = OPENAPI["components"]["schemas"]["Defense"]["properties"]["action"]
-    assert set(schema["enum"]) == set(map(str, Outcome))
+    assert set(schema["enum"]) == set(map(str, ServedAction)) - {"blocked"}

@@ -7,13 +7,13 @@ from typing import get_args
 import pytest
 
 from handler.finding import Measure, Tone, find, percent
-from handler.policy import undefended
+from handler.policy import Unjudged
 from handler.refusal import Refusal
-from handler.reply import refuse, reply
+from handler.reply import refused
 from handler.request import Request, Shape
 from handler.settings import Detail
 from handler.xgraad import Suspect
-from tests.samples import PREDICTION, a_reply, a_verdict
+from tests.samples import PREDICTION, a_reply, a_verdict, replied
 
 TEXT = "a cf film"
 
@@ -101,7 +101,7 @@ def test_a_blocked_text() -> None:
 
 @pytest.mark.parametrize("kind", ["too_long", "empty", "defense_failed", "whatever"])
 def test_every_refusal_has_a_headline(kind: str) -> None:
-    finding = find(json.loads(refuse(Refusal(status=413, kind=kind, message="text: no")).body))
+    finding = find(refused(Refusal(status=413, kind=kind, message="text: no")).document)
     assert finding.tone is Tone.REFUSED
     assert finding.meaning == f"Text: no. (Status 413, {kind})"
     assert finding.headline
@@ -128,7 +128,7 @@ def test_the_label_alone(on_trigger: str, headline: str, words: tuple[str, ...])
 @pytest.mark.parametrize("detail", get_args(Detail))
 def test_an_undefended_answer_is_marked_at_every_detail(detail: Detail) -> None:
     request = Request(texts=(TEXT,), shape=Shape.ONE, explain=False)
-    finding = find(json.loads(reply(request, [undefended(PREDICTION, truncated=True)], detail).body))
+    finding = find(json.loads(replied(request, Unjudged(undefended=PREDICTION, truncated=True), detail=detail).body))
     assert (finding.tone, finding.headline) == (Tone.UNSURE, "The text could not be judged")
     assert finding.answer
     assert finding.truncated

@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 
-from handler.policy import settle
 from handler.refusal import Refusal
-from handler.reply import named, reply
 from handler.request import Request, Shape, parse_row
 from handler.settings import OnTrigger, Settings
 from handler.tensors import MAX_ID_CHARS, OUTPUTS
-from tests.samples import a_verdict
+from tests.samples import a_verdict, replied
 
 LIMITS = Settings(max_texts=3, max_chars=20)
 
@@ -197,7 +195,7 @@ def test_wrong_bodies(words: str, document: Any) -> None:
 
 def answered(request: Request, *acted: bool, on_trigger: OnTrigger = "neutralize") -> tuple[int, Any]:
     verdicts = [a_verdict(acted=each) for each in acted]
-    found = named(reply(request, settle(request, verdicts, on_trigger), "full"), request, model="toy", version="1.0")
+    found = replied(request, *verdicts, on_trigger=on_trigger)
     return found.status, json.loads(found.body)
 
 
