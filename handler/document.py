@@ -42,7 +42,7 @@ _UNTESTED = {"defense": {"tested": _ALL}}
 """Told at every level of a label that the calibration cannot test, for the same reason."""
 
 
-def error_document(refusal: Refusal) -> dict[str, Any]:
+def refusal_document(refusal: Refusal) -> dict[str, Any]:
     """What is told in place of an answer. gRPC clients see only this, so it names the status, too."""
     error = {"code": refusal.status, "type": refusal.kind, "message": refusal.message}
     return {"status": "error", "error": error}

@@ -28,6 +28,6 @@ class RefusedError(Exception):
         self.refusal = Refusal(status=status, kind=kind, message=message)
 
 
-def kind_of(value: Any) -> str:
+def json_type(value: Any) -> str:
     """The JSON name of a value's type, for messages."""
     return _KINDS.get(type(value), "null" if value is None else "something else")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from handler.document import answer_document, error_document
+from handler.document import answer_document, refusal_document
 from handler.framing import JSON_LENGTH
 from handler.policy import Answer, readable
 from handler.refusal import Refusal
@@ -71,10 +71,10 @@ def content_of(request: Request, answers: Sequence[Answer | Refusal], detail: De
     ]
     refusals = [answer for answer in read if isinstance(answer, Refusal)]
     error = refusals[0] if len(refusals) == len(read) else None
-    if error and request.inference:
+    if error and request.tensor_options:
         return refused(error)
     documents = [
-        error_document(answer)
+        refusal_document(answer)
         if isinstance(answer, Refusal)
         else answer_document(answer, detail, explain=request.explain)
         for answer in read
@@ -84,7 +84,7 @@ def content_of(request: Request, answers: Sequence[Answer | Refusal], detail: De
 
 def refused(refusal: Refusal) -> Content:
     """What is said to a request that gets no answer."""
-    return Content(error_document(refusal), refusal)
+    return Content(refusal_document(refusal), refusal)
 
 
 def as_json(content: Content) -> Reply:
@@ -101,8 +101,8 @@ def to_json(document: Any) -> bytes:
 
 
 def _in_shape(request: Request, documents: list[dict[str, Any]], served: Served) -> Content:
-    if request.inference:
-        document, raw = in_tensors(documents, request.inference)
+    if request.tensor_options:
+        document, raw = in_tensors(documents, request.tensor_options)
         version = {"model_version": served.version} if served.version else {}
         return Content({"model_name": served.name} | version | document, raw=raw)
     if request.shape is Shape.ONE:

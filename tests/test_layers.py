@@ -215,7 +215,7 @@ HANDLER: dict[str, set[str]] = {
     "xgraad": set(),
     "hidden": set(),
     "shading": set(),
-    "finding": {"xgraad"},
+    "reading": {"xgraad"},
     "settings": {"xgraad"},
     "threads": set(),
     "device_loss": {"xgraad"},
@@ -241,7 +241,7 @@ HANDLER: dict[str, set[str]] = {
     "wall": {"device_loss", "exchange", "xgraad"},
     "preparing": {"exchange", "refusal", "request", "settings", "stopwatch", "visit", "wall", "xgraad"},
     "judging": {"exchange", "policy", "settings", "stopwatch", "wall", "xgraad"},
-    "page": {"document", "finding", "hidden", "settings", "shading"},
+    "page": {"document", "reading", "hidden", "settings", "shading"},
     "replying": {"exchange", "page", "policy", "reply", "settings", "stopwatch", "visit", "wall"},
     "xgraad_handler": {
         "describe",

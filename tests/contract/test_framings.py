@@ -348,8 +348,8 @@ def test_grpc_cannot_ask_for_raw_tensors(parse: Parse) -> None:
     document = tensors("a", parameters={"binary_data_output": True})
     refused(parse(grpc(body=json.dumps(document).encode())), 415, "unsupported_type", "gRPC has no header")
     found = answered(parse(post(document)), "a")
-    assert found.inference is not None
-    assert found.inference.binary == {"label", "label_id", "answer"}
+    assert found.tensor_options is not None
+    assert found.tensor_options.binary == {"label", "label_id", "answer"}
 
 
 @pytest.mark.parametrize("name", ["serving_default", None])

@@ -349,7 +349,7 @@ OPENAPI = yaml.safe_load((DEPLOY / "openapi.yaml").read_text(encoding="utf-8"))
 
 
 def test_the_api_lists_every_error_that_the_handler_answers_with() -> None:
-    sources = [path.read_text() for path in (PROJECT / "handler").glob("*.py") if path.name != "finding.py"]
+    sources = [path.read_text() for path in (PROJECT / "handler").glob("*.py") if path.name != "reading.py"]
     pattern = r'(?:RefusedError\(\s*\d{3}(?: if \w+ else \d{3})?,|kind=)\s*"(\w+)"(?: if \w+ else "(\w+)")?'
     kinds = {kind for source in sources for found in re.findall(pattern, source) for kind in found if kind}
     assert {"too_many_texts", "empty", "trigger_blocked", "defense_failed"} <= kinds

@@ -11,11 +11,11 @@ from handler.reply import Served
 from handler.request import Request, Shape
 from handler.settings import Settings
 from handler.stopwatch import Stopwatch
-from handler.tensors import inference_of
+from handler.tensors import options_of
 from handler.visit import Visit
 from tests.samples import a_verdict, an_exchange
 
-TENSORS = Request(texts=("a cf film",), shape=Shape.INPUTS, explain=False, inference=inference_of({}))
+TENSORS = Request(texts=("a cf film",), shape=Shape.INPUTS, explain=False, tensor_options=options_of({}))
 TEXT = Request(texts=("a cf film",), shape=Shape.ONE, explain=False)
 
 
