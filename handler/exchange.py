@@ -38,6 +38,7 @@ class Exchange:
     encodings: tuple[Encoding, ...] = ()
     """Of the request's texts, and in their order, as everything below."""
     judged: tuple[Verdict | Unjudged, ...] = ()
+    """What was found in them."""
     answers: tuple[Answer | Refusal, ...] = ()
     """To all texts that were sent, faulty ones among them."""
     reply: Reply = _NONE_YET
