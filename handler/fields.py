@@ -14,8 +14,8 @@ from typing import Any
 
 from handler.binary import INPUTS, with_elements
 from handler.charset import charset_named, decode
-from handler.framing import JSON_LENGTH, Framing, Kind
-from handler.refusal import RefusedError, kind_of
+from handler.framing import JSON_LENGTH, BodyKind, Framing
+from handler.refusal import RefusedError, json_type
 
 BODY_FIELDS = ("body", "data")
 TEXT_FIELDS = ("text", "texts", "instances", INPUTS)
@@ -38,7 +38,7 @@ def fields_of(row: Mapping[str, Any], framing: Framing, types: Mapping[str, str]
     Raises:
         RefusedError: the row is not what is declared, or not what is read here.
     """
-    if framing.kind is Kind.FORM:
+    if framing.kind is BodyKind.FORM:
         row, framing = _in_charset(row, framing)
         _refuse_at_kserve(framing)
     body_fields = [name for name in BODY_FIELDS if name in row]
@@ -74,11 +74,11 @@ def _body(value: Any, framing: Framing) -> Mapping[str, Any]:
         return {"text": document}
     if isinstance(document, Mapping):
         return document
-    raise RefusedError(422, "wrong_type", f"body: must be a JSON object, got {kind_of(document)}; {HINT}")
+    raise RefusedError(422, "wrong_type", f"body: must be a JSON object, got {json_type(document)}; {HINT}")
 
 
 def _document(value: Any, framing: Framing) -> Any:
-    if framing.kind is Kind.TEXT:
+    if framing.kind is BodyKind.TEXT:
         _refuse_at_kserve(framing)
         return framing.text("body", value) if isinstance(value, str | bytes | bytearray) else value
     if framing.is_read(value):
@@ -86,7 +86,7 @@ def _document(value: Any, framing: Framing) -> Any:
     if framing.json_bytes is not None:
         return _extended(framing.raw(value), framing.json_bytes, framing)
     text = framing.text("body", value)
-    return _loaded(text) if framing.kind is Kind.JSON or framing.is_kserve else _undeclared(text)
+    return _loaded(text) if framing.kind is BodyKind.JSON or framing.is_kserve else _undeclared(text)
 
 
 def _extended(data: bytes, json_bytes: int, framing: Framing) -> Any:
@@ -116,19 +116,19 @@ def _undeclared(text: str) -> Any:
         return text
     if isinstance(content, dict | list):
         return content
-    message = f"body: {kind_of(content)} in JSON or a text; {HINT}, or a text with text/plain"
+    message = f"body: {json_type(content)} in JSON or a text; {HINT}, or a text with text/plain"
     raise RefusedError(415, "unsupported_type", message)
 
 
 def _form_value(name: str, value: Any, framing: Framing, types: Mapping[str, str]) -> Any:
     """A form field or gRPC map entry: text as it is, JSON where the field or its type says so."""
-    if framing.kind in (Kind.FORM, Kind.UNDECLARED):
-        framing = replace(framing, kind=Kind.FORM).of_part(types.get(name, ""))
+    if framing.kind in (BodyKind.FORM, BodyKind.UNDECLARED):
+        framing = replace(framing, kind=BodyKind.FORM).of_part(types.get(name, ""))
     if framing.is_read(value):
         return framing.read(value)
     where = name if name in (*BODY_FIELDS, *TEXT_FIELDS, *_JSON_FIELDS, "explain", "id") else "a field"
     text = framing.text(where, value)
-    if name not in _JSON_FIELDS and framing.kind is not Kind.JSON:
+    if name not in _JSON_FIELDS and framing.kind is not BodyKind.JSON:
         return text
     try:
         return json.loads(text)

@@ -26,7 +26,7 @@ JSON_LENGTH = "Inference-Header-Content-Length"
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^"';]*)""", re.IGNORECASE)
 
 
-class Kind(StrEnum):
+class BodyKind(StrEnum):
     """What a body or a form's part is."""
 
     JSON = "JSON"
@@ -42,7 +42,7 @@ class Framing:
 
     media_type: str
     """In lower case, without parameters; empty where there is none."""
-    kind: Kind
+    kind: BodyKind
     charset: str
     """Python's name."""
     coding: str | None
@@ -60,9 +60,9 @@ class Framing:
     def of_part(self, declared: str) -> "Framing":
         """That of the body, or of a form's field, for which TorchServe names a type, too."""
         media_type = _media_type(declared)
-        if self.kind is Kind.FORM:
+        if self.kind is BodyKind.FORM:
             kind = _kind(media_type)
-            if kind is Kind.FORM:
+            if kind is BodyKind.FORM:
                 raise RefusedError(415, "unsupported_type", "Content-Type: a form's field cannot be a form")
             return replace(self, media_type=media_type, kind=kind)
         if media_type and self.media_type and media_type != self.media_type:
@@ -122,10 +122,10 @@ def framing_of(headers: Mapping[str, str], settings: Settings) -> Framing:
         is_grpc=not headers,
         most_bytes=most_bytes(settings),
     )
-    if framing.kind is Kind.FORM and framing.coding:
+    if framing.kind is BodyKind.FORM and framing.coding:
         message = f"Content-Encoding: {framing.coding} is not read of a form; send it as it is, or JSON"
         raise RefusedError(415, "unsupported_encoding", message)
-    if framing.kind in (Kind.FORM, Kind.TEXT) and framing.json_bytes is not None:
+    if framing.kind in (BodyKind.FORM, BodyKind.TEXT) and framing.json_bytes is not None:
         raise RefusedError(415, "unsupported_type", f"{JSON_LENGTH}: there is no JSON in {framing.kind}")
     return framing
 
@@ -134,16 +134,16 @@ def _media_type(declared: str) -> str:
     return declared.partition(";")[0].strip().lower()
 
 
-def _kind(media_type: str) -> Kind:
+def _kind(media_type: str) -> BodyKind:
     main, _, sub = media_type.partition("/")
     if media_type in ("", "application/octet-stream", "binary/octet-stream"):
-        return Kind.UNDECLARED
+        return BodyKind.UNDECLARED
     if media_type in FORMS:
-        return Kind.FORM
+        return BodyKind.FORM
     if media_type == "text/plain":
-        return Kind.TEXT
+        return BodyKind.TEXT
     if main and "/" not in sub and "," not in sub and (sub in ("json", "x-json") or sub.endswith("+json")):
-        return Kind.JSON
+        return BodyKind.JSON
     named = media_type if media_type in mimetypes.types_map.values() else "what was declared"
     message = f"Content-Type: {named} is not read; send {JSON_TYPE}, text/plain or a form"
     raise RefusedError(415, "unsupported_type", message)

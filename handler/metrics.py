@@ -10,13 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from handler.policy import Answer, Outcome
-from handler.refusal import Refusal
-from handler.reply import Reply
+from handler.exchange import Exchange
+from handler.policy import Answer, ServedAction, Unjudged
 from handler.xgraad import Defense, Verdict
 
 LEVEL = "Model"
-BLOCKED = "blocked"
 MAX_RATIO = 100.0
 """Of a score to its threshold. TorchServe's last bucket ends at 10, and its parser knows no 1e+16."""
 _UNSAFE = re.compile(r"[^\w.\-]", re.ASCII)
@@ -27,7 +25,7 @@ Count = tuple[str, ...]
 
 BEGIN: tuple[Count, ...] = (
     *(("xgraad_requests_total", outcome) for outcome in ("answered", "refused", "failed")),
-    *(("xgraad_texts_total", action) for action in (*map(str, Outcome), BLOCKED)),
+    *(("xgraad_texts_total", action) for action in map(str, ServedAction)),
     ("xgraad_judged_texts_total",),
     ("xgraad_flagged_texts_total",),
     ("xgraad_verified_texts_total",),
@@ -80,11 +78,11 @@ class Metrics:
         """A model is refused."""
         self._write("xgraad_load_failures_total", 1, type(error).__name__)
 
-    def answered(self, replies: Sequence[Reply], seconds: Mapping[str, float], defense: Defense) -> None:
+    def answered(self, exchanges: Sequence[Exchange], seconds: Mapping[str, float], defense: Defense) -> None:
         """A batch has its replies, each stage of which took so many seconds."""
-        for (name, *labels), value in count(replies).items():
+        for (name, *labels), value in count(exchanges).items():
             self._write(name, value, *labels)
-        verdicts = [verdict for reply in replies for verdict in reply.verdicts]
+        verdicts = [verdict for exchange in exchanges for verdict in _verdicts(exchange.judged)]
         for verdict in verdicts:
             self._write("xgraad_p_value", verdict.p_value)
             ratio = score_ratio(verdict)
@@ -104,32 +102,37 @@ class Metrics:
             metric.add_or_update(round(float(value), 6), [*labels, *self._common])
 
 
-def count(replies: Iterable[Reply]) -> Counter[Count]:
+def count(exchanges: Iterable[Exchange]) -> Counter[Count]:
     """What a batch adds to each counter."""
     counts: Counter[Count] = Counter()
-    for reply in replies:
-        counts["xgraad_requests_total", _outcome(reply.status)] += 1
-        if reply.status >= 400 and isinstance(reply.answers[0], Refusal):
-            counts["xgraad_errors_total", str(reply.status), reply.answers[0].kind] += 1
-        if reply.status < 400:
-            counts.update(map(_text_error, filter(_is_faulty, reply.answers)))
-        for action in map(_action, reply.answers):
-            if action:
-                counts["xgraad_texts_total", action] += 1
-        counts.update(_judged(reply.verdicts))
-        counts[("xgraad_truncated_texts_total",)] += sum(map(_truncated_undefended, reply.answers))
+    for exchange in exchanges:
+        status, error = exchange.reply.status, exchange.reply.error
+        counts["xgraad_requests_total", _outcome(status)] += 1
+        if error:
+            counts["xgraad_errors_total", str(status), error.kind] += 1
+        for answer in exchange.answers:
+            if isinstance(answer, Answer):
+                counts["xgraad_texts_total", str(answer.action)] += 1
+            elif not error:
+                counts["xgraad_text_errors_total", str(answer.status), answer.kind] += 1
+        counts.update(_judged(exchange.judged))
     return +counts  # without what was counted zero times
 
 
-def _judged(verdicts: Sequence[Verdict]) -> dict[Count, int]:
+def _judged(judged: Sequence[Verdict | Unjudged]) -> dict[Count, int]:
+    verdicts = _verdicts(judged)
     return {
         ("xgraad_judged_texts_total",): len(verdicts),
         ("xgraad_flagged_texts_total",): sum(verdict.flagged for verdict in verdicts),
         ("xgraad_verified_texts_total",): sum(verdict.verified for verdict in verdicts),
         ("xgraad_untested_texts_total",): sum(verdict.tested is False for verdict in verdicts),
         ("xgraad_label_changes_total",): sum(verdict.label_changed for verdict in verdicts),
-        ("xgraad_truncated_texts_total",): sum(verdict.truncated for verdict in verdicts),
+        ("xgraad_truncated_texts_total",): sum(each.truncated for each in judged),
     }
+
+
+def _verdicts(judged: Sequence[Verdict | Unjudged]) -> list[Verdict]:
+    return [each for each in judged if isinstance(each, Verdict)]
 
 
 def calibrated_flag_rate(defense: Defense) -> float:
@@ -148,23 +151,3 @@ def score_ratio(verdict: Verdict) -> float | None:
 
 def _outcome(status: int) -> str:
     return "answered" if status < 400 else "refused" if status < 500 else "failed"
-
-
-def _action(answer: Answer | Refusal) -> str | None:
-    """None for a refusal that is about a whole request, not about a text."""
-    if isinstance(answer, Answer):
-        return str(answer.outcome)
-    return BLOCKED if answer.kind == "trigger_blocked" else None
-
-
-def _is_faulty(answer: Answer | Refusal) -> bool:
-    """Whether it refuses a text that could not be judged; blocked ones were, and are counted as such."""
-    return isinstance(answer, Refusal) and _action(answer) is None
-
-
-def _text_error(answer: Answer | Refusal) -> Count:
-    return ("xgraad_text_errors_total", str(answer.status), answer.kind) if isinstance(answer, Refusal) else ()
-
-
-def _truncated_undefended(answer: Answer | Refusal) -> bool:
-    return isinstance(answer, Answer) and answer.outcome is Outcome.UNDEFENDED and answer.truncated

@@ -12,9 +12,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from handler.finding import Document, find, short
+from handler.document import MAX_SUSPECTS
 from handler.hidden import Run, runs
-from handler.reply import MAX_SUSPECTS
+from handler.reading import Document, reading_of, short
 from handler.settings import Settings
 from handler.shading import LEVELS, pieces
 
@@ -43,7 +43,7 @@ HEADERS = (
 
 def blank_page(model: str, settings: Settings) -> bytes:
     """The page before anything was typed."""
-    return _render(model=model, settings=settings, finding=None, box="", is_box_cut=False)
+    return _render(model=model, settings=settings, reading=None, box="", is_box_cut=False)
 
 
 def page(typed: str, document: Document, *, model: str, settings: Settings) -> bytes:
@@ -58,7 +58,7 @@ def page(typed: str, document: Document, *, model: str, settings: Settings) -> b
     return _render(
         model=model,
         settings=settings,
-        finding=find(document),
+        reading=reading_of(document),
         box=typed[:KEPT_CHARS],
         is_box_cut=len(typed) > KEPT_CHARS,
         **_judged(typed, document),

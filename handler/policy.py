@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handler.refusal import Refusal
-from handler.request import Request
 from handler.settings import OnTrigger
 from handler.xgraad import Action, Verdict
 from handler.xgraad.prediction import Prediction
 
 
-class Outcome(StrEnum):
-    """What a client reads as `action`. A blocked text has none: it is answered with an error."""
+class ServedAction(StrEnum):
+    """What was done about a text in the end: `action` of replies, metrics and logs. A rule's `Action` comes before."""
 
     PASSED = "passed"
     """The rule did not act: the answer is the plain model's."""
@@ -24,13 +23,25 @@ class Outcome(StrEnum):
     """There is no answer."""
     UNDEFENDED = "undefended"
     """The defense failed: the answer is the plain model's, and nobody knows what it is worth."""
+    BLOCKED = "blocked"
+    """The client reads an error in place of an answer, and so no `action`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unjudged:
+    """What there is in place of a verdict where the defense failed and the plain model did not."""
+
+    undefended: Prediction
+    """What the plain model says."""
+    truncated: bool
+    """True when the model did not see the end of the text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a client gets for one text."""
+    """What is answered to one text."""
 
-    outcome: Outcome
+    action: ServedAction
     prediction: Prediction | None
     """None where it is withheld."""
     truncated: bool
@@ -41,45 +52,42 @@ class Answer:
     """None where the defense failed."""
 
 
-def settle(request: Request, verdicts: Sequence[Verdict], on_trigger: OnTrigger) -> list[Answer | Refusal]:
-    """What to answer for each text that was judged, in order; a blocked text is a refusal of its own."""
-    return [
-        _blocked(verdict, request.shape.place(place))
-        if on_trigger == "block" and verdict.action is Action.NEUTRALIZED
-        else _answer(verdict, on_trigger)
-        for place, verdict in zip(request.places, verdicts, strict=True)
-    ]
+def settle(judged: Sequence[Verdict | Unjudged], on_trigger: OnTrigger) -> list[Answer]:
+    """What to answer for each text, in order."""
+    return [_answer(each, on_trigger) for each in judged]
 
 
-def undefended(prediction: Prediction, *, truncated: bool) -> Answer:
-    """The plain model's answer to a text that could not be judged."""
-    return Answer(
-        outcome=Outcome.UNDEFENDED, prediction=prediction, truncated=truncated, undefended=prediction, verdict=None
-    )
+def readable(answer: Answer, place: str) -> Answer | Refusal:
+    """The answer as its client reads it: of a blocked text an error.
 
-
-def _answer(verdict: Verdict, on_trigger: OnTrigger) -> Answer:
-    outcome, prediction = _outcome(verdict, on_trigger)
-    return Answer(
-        outcome=outcome,
-        prediction=prediction,
-        truncated=verdict.truncated,
-        undefended=verdict.undefended,
-        verdict=verdict,
-    )
-
-
-def _outcome(verdict: Verdict, on_trigger: OnTrigger) -> tuple[Outcome, Prediction | None]:
-    if verdict.action is Action.PASSED:
-        return Outcome.PASSED, verdict.undefended
-    if on_trigger == "annotate":
-        return Outcome.ANNOTATED, verdict.undefended
-    if on_trigger == "abstain":
-        return Outcome.ABSTAINED, None
-    return Outcome.NEUTRALIZED, verdict.defended
-
-
-def _blocked(verdict: Verdict, place: str) -> Refusal:
-    """Names the place and not the word: the message may end in somebody's log."""
-    why = "holds a verified trigger" if verdict.verified else "is suspected of holding a trigger"
+    It names the place and not the word: the message may end in somebody's log.
+    """
+    if answer.action is not ServedAction.BLOCKED:
+        return answer
+    is_verified = answer.verdict and answer.verdict.verified
+    why = "holds a verified trigger" if is_verified else "is suspected of holding a trigger"
     return Refusal(status=422, kind="trigger_blocked", message=f"{place}: {why}; such texts are blocked here")
+
+
+def _answer(judged: Verdict | Unjudged, on_trigger: OnTrigger) -> Answer:
+    action, prediction = _settled(judged, on_trigger)
+    return Answer(
+        action=action,
+        prediction=prediction,
+        truncated=judged.truncated,
+        undefended=judged.undefended,
+        verdict=judged if isinstance(judged, Verdict) else None,
+    )
+
+
+def _settled(judged: Verdict | Unjudged, on_trigger: OnTrigger) -> tuple[ServedAction, Prediction | None]:
+    if isinstance(judged, Unjudged):
+        return ServedAction.UNDEFENDED, judged.undefended
+    if judged.action is Action.PASSED:
+        return ServedAction.PASSED, judged.undefended
+    return {
+        "neutralize": (ServedAction.NEUTRALIZED, judged.defended),
+        "annotate": (ServedAction.ANNOTATED, judged.undefended),
+        "abstain": (ServedAction.ABSTAINED, None),
+        "block": (ServedAction.BLOCKED, None),
+    }[on_trigger]

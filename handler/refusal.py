@@ -15,6 +15,11 @@ class Refusal:
     message: str
 
 
+FAILED = Refusal(
+    status=500, kind="defense_failed", message="the text could not be judged, so there is no answer; see the log"
+)
+
+
 class RefusedError(Exception):
     """Carries a refusal out of the depth of parsing; `parse_row` lets none of them out."""
 
@@ -23,6 +28,6 @@ class RefusedError(Exception):
         self.refusal = Refusal(status=status, kind=kind, message=message)
 
 
-def kind_of(value: Any) -> str:
+def json_type(value: Any) -> str:
     """The JSON name of a value's type, for messages."""
     return _KINDS.get(type(value), "null" if value is None else "something else")

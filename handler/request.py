@@ -14,9 +14,9 @@ from handler.binary import INPUTS
 from handler.charset import UTF_8, decode, without_mark
 from handler.fields import HINT, TEXT_FIELDS, fields_of
 from handler.framing import Framing, framing_of
-from handler.refusal import Refusal, RefusedError, kind_of
+from handler.refusal import Refusal, RefusedError, json_type
 from handler.settings import Settings
-from handler.tensors import BESIDE, Inference, inference_of, texts_of
+from handler.tensors import BESIDE, TensorOptions, options_of, texts_of
 from handler.xgraad.errors import TextError
 from handler.xgraad.text import check_text
 
@@ -49,7 +49,7 @@ class Request:
     """Without byte order marks, which are no part of them."""
     shape: Shape
     explain: bool
-    inference: Inference | None = None
+    tensor_options: TensorOptions | None = None
     """What tensors came with; None in the other shapes."""
     faults: Mapping[int, Refusal] = field(default_factory=dict)
     """Why there is no answer to the texts that cannot be judged, by their places among all."""
@@ -95,18 +95,18 @@ def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings) ->
     if len(given) != 1:
         raise RefusedError(422, "missing_text", f"exactly one of {', '.join(TEXT_FIELDS)} is needed; {HINT}")
     shape = Shape(given[0])
-    inference = inference_of(fields) if shape is Shape.INPUTS else None
+    options = options_of(fields) if shape is Shape.INPUTS else None
     texts, faults = _sorted(shape, _texts(shape, fields[shape]), settings)
     explain = explain or _flag("explain", fields.get("explain", False))
-    explain = explain or (inference is not None and _flag("parameters.explain", inference.explain))
+    explain = explain or (options is not None and _flag("parameters.explain", options.explain))
     if explain and settings.detail != "full":
         message = f"explain: explanations are scores, and the setting detail: {settings.detail} tells none"
         raise RefusedError(403, "explanation_withheld", message)
-    return Request(texts=texts, shape=shape, explain=explain, inference=inference, faults=faults)
+    return Request(texts=texts, shape=shape, explain=explain, tensor_options=options, faults=faults)
 
 
 def _answerable(request: Request, framing: Framing) -> Request:
-    if request.inference and request.inference.binary and framing.is_grpc:
+    if request.tensor_options and request.tensor_options.binary and framing.is_grpc:
         message = "outputs: gRPC has no header that would say where raw tensors begin; ask for no binary_data"
         raise RefusedError(415, "unsupported_type", message)
     return request
@@ -126,7 +126,7 @@ def _texts(shape: Shape, value: Any) -> tuple[Any, ...]:
     if shape is Shape.INPUTS:
         return texts_of(value)
     if not isinstance(value, list):
-        raise RefusedError(422, "wrong_type", f"{shape}: must be a list, got {kind_of(value)}")
+        raise RefusedError(422, "wrong_type", f"{shape}: must be a list, got {json_type(value)}")
     if shape is Shape.INSTANCES:
         return tuple(item["text"] if isinstance(item, dict) and set(item) == {"text"} else item for item in value)
     return tuple(value)
@@ -160,7 +160,7 @@ def _text(where: str, text: Any, settings: Settings) -> str:
     """The text without a byte order mark. Elements of a raw tensor are bytes still."""
     text = decode(where, text, UTF_8) if isinstance(text, bytes) else text
     if not isinstance(text, str):
-        raise RefusedError(422, "wrong_type", f"{where}: must be a string, got {kind_of(text)}")
+        raise RefusedError(422, "wrong_type", f"{where}: must be a string, got {json_type(text)}")
     text = without_mark(text)
     if not text.strip():
         raise RefusedError(422, "empty", f"{where}: must not be empty")

@@ -1,13 +1,12 @@
 """Events about loading a model and answering its requests: a line for each that did not go the ordinary way."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from handler.policy import Answer, Outcome
+from handler.exchange import Exchange
+from handler.policy import Answer, ServedAction
 from handler.refusal import Refusal
-from handler.reply import Reply
-from handler.request import Request
 from handler.xgraad import Defense
 from handler.xgraad.events import log_event, sizes, text_hash
 from handler.xgraad.text_pairs import pair_sign
@@ -36,56 +35,50 @@ def log_load_failed(error: Exception, *, model: str) -> None:
     log_event("load_failed", level=logging.ERROR, model=model, type=type(error).__name__, message=str(error))
 
 
-def log_replies(
-    rows: Sequence[Mapping[str, Any]],
-    requests: Sequence[Request | Refusal],
-    replies: Sequence[Reply],
-    request_ids: Sequence[str],
-) -> None:
+def log_exchanges(exchanges: Iterable[Exchange]) -> None:
     """One line for each request that was refused, failed, or in whose texts something was found or went wrong."""
-    for row, request, reply, request_id in zip(rows, requests, replies, request_ids, strict=True):
-        if reply.status >= 400:
-            _log_error(row, request, reply, request_id)
-        elif isinstance(request, Request) and any(map(_is_trouble, reply.answers)):
-            _log_trouble(request, reply, request_id)
+    for exchange in exchanges:
+        if exchange.reply.error:
+            _log_error(exchange, exchange.reply.error)
+        elif any(map(_is_trouble, exchange.answers)):
+            _log_trouble(exchange)
 
 
-def _log_error(row: Mapping[str, Any], request: Request | Refusal, reply: Reply, request_id: str) -> None:
-    kind = next((answer.kind for answer in reply.answers if isinstance(answer, Refusal)), None)
-    said = sizes(request.texts, most=MOST) if isinstance(request, Request) else _raw(row)
-    failed = reply.status >= 500
+def _log_error(exchange: Exchange, error: Refusal) -> None:
+    said = sizes(exchange.texts, most=MOST) if exchange.request else _raw(exchange.row)
+    failed = error.status >= 500
     log_event(
         "failed" if failed else "refused",
         level=logging.ERROR if failed else logging.INFO,
-        request_id=request_id,
-        status=reply.status,
-        type=kind,
+        request_id=exchange.id,
+        status=error.status,
+        type=error.kind,
         **said,
     )
 
 
-def _log_trouble(request: Request, reply: Reply, request_id: str) -> None:
+def _log_trouble(exchange: Exchange) -> None:
     """Which texts, and what was done about them; labels by their numbers. What could not be read has no length."""
-    judged = {
-        place: {"length": len(text), "hash": text_hash(text)}
-        for place, text in zip(request.places, request.texts, strict=True)
-    }
+    texts = iter(exchange.texts)
+    sized = [None if isinstance(answer, Refusal) else next(texts) for answer in exchange.answers]
     found = [
-        {"index": index, **judged.get(index, {}), **_told(answer)}
-        for index, answer in enumerate(reply.answers)
+        {"index": index, **({} if text is None else {"length": len(text), "hash": text_hash(text)}), **_told(answer)}
+        for index, (text, answer) in enumerate(zip(sized, exchange.answers, strict=True))
         if _is_trouble(answer)
     ]
-    log_event("trouble", request_id=request_id, n_texts=len(reply.answers), n_troubled=len(found), texts=found[:MOST])
+    log_event(
+        "trouble", request_id=exchange.id, n_texts=len(exchange.answers), n_troubled=len(found), texts=found[:MOST]
+    )
 
 
 def _is_trouble(answer: Answer | Refusal) -> bool:
-    return isinstance(answer, Refusal) or answer.outcome is not Outcome.PASSED
+    return isinstance(answer, Refusal) or answer.action is not ServedAction.PASSED
 
 
 def _told(answer: Answer | Refusal) -> dict[str, Any]:
     if isinstance(answer, Refusal):
         return {"action": answer.kind}
-    told = {"action": str(answer.outcome), "undefended_label_id": answer.undefended.label_id}
+    told = {"action": str(answer.action), "undefended_label_id": answer.undefended.label_id}
     if answer.verdict is None:
         return told
     return told | {

@@ -9,7 +9,7 @@ LEVELS = 5
 LEAST_SHARE = 0.01
 
 
-class Piece(NamedTuple):
+class ShadedPiece(NamedTuple):
     """A stretch of the text. All of a text's pieces, joined, are the text."""
 
     text: str
@@ -19,7 +19,7 @@ class Piece(NamedTuple):
     suspect: bool = False
 
 
-def pieces(text: str, words: Sequence[Mapping[str, Any]], suspects: Sequence[Mapping[str, Any]]) -> list[Piece]:
+def pieces(text: str, words: Sequence[Mapping[str, Any]], suspects: Sequence[Mapping[str, Any]]) -> list[ShadedPiece]:
     """The pieces of `text`, in order.
 
     Args:
@@ -36,11 +36,11 @@ def pieces(text: str, words: Sequence[Mapping[str, Any]], suspects: Sequence[Map
         if not position <= start < end <= len(text):
             continue
         if start > position:
-            found.append(Piece(text[position:start]))
+            found.append(ShadedPiece(text[position:start]))
         level = 0 if attribution is None else level_of(attribution, largest)
-        found.append(Piece(text[start:end], level, attribution, (start, end) in marked))
+        found.append(ShadedPiece(text[start:end], level, attribution, (start, end) in marked))
         position = end
-    return found + [Piece(text[position:])] * (position < len(text))
+    return found + [ShadedPiece(text[position:])] * (position < len(text))
 
 
 def level_of(value: float, largest: float) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from handler.binary import SIZE, packed
 from handler.framing import JSON_LENGTH
-from handler.refusal import RefusedError, kind_of
+from handler.refusal import RefusedError, json_type
 from handler.xgraad.errors import TextError
 from handler.xgraad.text import check_text
 
@@ -31,7 +31,7 @@ BINARY, ALL_BINARY = "binary_data", "binary_data_output"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inference:
+class TensorOptions:
     """What a request says besides its texts."""
 
     id: str | None
@@ -43,7 +43,7 @@ class Inference:
     """Names of those tensors that are wanted as raw bytes."""
 
 
-def inference_of(fields: Mapping[str, Any]) -> Inference:
+def options_of(fields: Mapping[str, Any]) -> TensorOptions:
     """Read what stands beside the inputs.
 
     Raises:
@@ -52,7 +52,7 @@ def inference_of(fields: Mapping[str, Any]) -> Inference:
     parameters = _parameters("parameters", fields.get("parameters"), known=("explain", ALL_BINARY))
     all_binary = _bool(f"parameters.{ALL_BINARY}", parameters.get(ALL_BINARY, False))
     outputs = _outputs(fields.get("outputs"), all_binary=all_binary)
-    return Inference(
+    return TensorOptions(
         id=_id(fields.get("id")),
         outputs=tuple(outputs),
         binary=frozenset(name for name, is_binary in outputs.items() if is_binary),
@@ -79,12 +79,12 @@ def texts_of(inputs: Any) -> tuple[Any, ...]:
     return _flat(tensor.get("data"), tensor.get("shape"))
 
 
-def in_tensors(documents: Sequence[Mapping[str, Any]], inference: Inference) -> tuple[dict[str, Any], bytes]:
+def in_tensors(documents: Sequence[Mapping[str, Any]], options: TensorOptions) -> tuple[dict[str, Any], bytes]:
     """The reply, but for the model's name, and the raw tensors that belong behind it.
 
     Args:
         documents: the JSON documents of all texts, in order; errors among them.
-        inference: what was asked besides.
+        options: what was asked besides.
     """
     columns: Mapping[str, tuple[str, list[Any]]] = {
         "label": ("BYTES", [document.get("label") or "" for document in documents]),
@@ -93,13 +93,13 @@ def in_tensors(documents: Sequence[Mapping[str, Any]], inference: Inference) -> 
     }
     tensors: list[dict[str, Any]] = []
     raw = b""
-    for name in inference.outputs:
+    for name in options.outputs:
         datatype, values = columns[name]
         tensor = {"name": name, "shape": [len(documents)], "datatype": datatype}
-        data = packed(values) if name in inference.binary else b""
+        data = packed(values) if name in options.binary else b""
         raw += data
         tensors.append(tensor | ({"parameters": {SIZE: len(data)}} if data else {"data": values}))
-    return ({} if inference.id is None else {"id": inference.id}) | {"outputs": tensors}, raw
+    return ({} if options.id is None else {"id": options.id}) | {"outputs": tensors}, raw
 
 
 def _number(label_id: int | None) -> int:
@@ -109,7 +109,7 @@ def _number(label_id: int | None) -> int:
 def _flat(data: Any, shape: Any) -> tuple[Any, ...]:
     """Protocol and clients allow the nested form, too: `[["a"], ["b"]]` of shape `[2, 1]`."""
     if not isinstance(data, list):
-        raise RefusedError(422, "wrong_type", f"inputs[0].data: must be a list, got {kind_of(data)}")
+        raise RefusedError(422, "wrong_type", f"inputs[0].data: must be a list, got {json_type(data)}")
     nested = bool(data) and all(isinstance(row, list) for row in data)
     texts = tuple(text for row in data for text in row) if nested else tuple(data)
     is_shape = (
@@ -160,11 +160,11 @@ def _parameters(name: str, value: Any, *, known: Sequence[str]) -> Mapping[str, 
 
 def _bool(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise RefusedError(422, "wrong_type", f"{name}: must be true or false, got {kind_of(value)}")
+        raise RefusedError(422, "wrong_type", f"{name}: must be true or false, got {json_type(value)}")
     return value
 
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict | None):
-        raise RefusedError(422, "wrong_type", f"{name}: must be an object, got {kind_of(value)}")
+        raise RefusedError(422, "wrong_type", f"{name}: must be an object, got {json_type(value)}")
     return value or {}

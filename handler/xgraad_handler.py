@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from time import perf_counter
@@ -18,20 +18,20 @@ try:
         require_unchanged(Path(__file__).parent)
     import torch
 
-    from handler.answering import answer
     from handler.describe import describe
     from handler.device_loss import DeviceLostError, end_worker
+    from handler.exchange import Exchange, arrived
+    from handler.judging import judge
     from handler.metrics import Metrics
-    from handler.refusal import Refusal
+    from handler.preparing import prepare
     from handler.registry_file import open_registry
-    from handler.reply import Reply, named, refuse
-    from handler.request import Request, parse_row
-    from handler.request_log import log_load_failed, log_loaded, log_replies
+    from handler.reply import Served
+    from handler.replying import reply_to
+    from handler.request_log import log_exchanges, log_load_failed, log_loaded
     from handler.settings import Settings
     from handler.spare_memory import SpareMemory
     from handler.stopwatch import Stopwatch
     from handler.threads import share_cores
-    from handler.visit import asked, shown
     from handler.xgraad.calibration import Calibration
     from handler.xgraad.errors import XGraadError
     from handler.xgraad.fingerprint import CALIBRATION_FILE
@@ -43,11 +43,12 @@ except RuntimeError:
 except Exception as error:  # Broad on purpose: code that was damaged can fail in any way, and RuntimeErrors are shown.
     raise RuntimeError(f"{Path(__file__).name}: cannot be run: {type(error).__name__}: {error}") from error
 
-Row = dict[str, Any]
-
 
 class XGraadHandler:
-    """Serves one defended classifier. One reply per request, in order, whatever else is in the batch."""
+    """Serves one defended classifier. One reply per request, in order, whatever else is in the batch.
+
+    A batch goes through three hooks. Each takes exchanges and hands on as many, in order, that know more.
+    """
 
     def initialize(self, context: Any) -> None:
         """Load the model directory once per worker.
@@ -57,69 +58,43 @@ class XGraadHandler:
         """
         self.metrics, start = Metrics.of(context), perf_counter()
         self.spare_memory = SpareMemory()
-        self.model, self.version = str(context.model_name), context.manifest["model"].get("modelVersion")
+        self.served = Served(str(context.model_name), context.manifest["model"].get("modelVersion"))
         try:
             self._load(context)
         except XGraadError as error:
             self.metrics.load_failed(error)
-            log_load_failed(error, model=self.model)
+            log_load_failed(error, model=self.served.name)
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
         self.metrics.loaded(self.defense)
-        log_loaded(self.defense, model=self.model, seconds=perf_counter() - start)
+        log_loaded(self.defense, model=self.served.name, seconds=perf_counter() - start)
 
-    def handle(self, data: list[Row], context: Any) -> list[Any]:
+    def handle(self, data: list[dict[str, Any]], context: Any) -> list[Any]:
         """Answer a batch."""
-        headers = [_headers(context, index) for index in range(len(data))]
-        if _is_describe(data, headers):
+        came = arrived(data, context)
+        if _is_describe(came):
             return [describe(self.defense, self.settings)]
         stopwatch = Stopwatch()
-        with stopwatch("parse"):
-            requests = self.preprocess(data, headers, [_types(context, index) for index in range(len(data))])
         try:
-            replies = self.inference(requests, stopwatch)
+            judged = self.inference(self.preprocess(came, stopwatch), stopwatch)
         except DeviceLostError as error:
             end_worker(error)
-        with stopwatch("reply"):
-            fitting = [
-                shown(
-                    row,
-                    header,
-                    named(reply, request, model=self.model, version=self.version),
-                    model=self.model,
-                    settings=self.settings,
-                )
-                for row, header, request, reply in zip(data, headers, requests, replies, strict=True)
-            ]
-        self.metrics.answered(replies, stopwatch.seconds, self.defense)
-        log_replies(data, requests, replies, [context.get_request_id(index) for index in range(len(data))])
+        replied = self.postprocess(judged, stopwatch)
+        self.metrics.answered(replied, stopwatch.seconds, self.defense)
+        log_exchanges(replied)
         self.spare_memory.give_back()
-        return self.postprocess(fitting, context)
+        return _sent(replied, context)
 
-    def preprocess(
-        self, data: list[Row], headers: list[dict[str, str]], types: list[dict[str, str]]
-    ) -> list[Request | Refusal]:
-        """Parse every row."""
-        wanted = [asked(row, header, self.settings) for row, header in zip(data, headers, strict=True)]
-        return [
-            parse_row(row, header, self.settings, declared)
-            for (row, header), declared in zip(wanted, types, strict=True)
-        ]
+    def preprocess(self, exchanges: Sequence[Exchange], stopwatch: Stopwatch) -> list[Exchange]:
+        """Parse and encode."""
+        return prepare(exchanges, self.defense, self.settings, stopwatch)
 
-    def inference(self, rows: list[Request | Refusal], stopwatch: Stopwatch) -> list[Reply]:
-        """Judge the texts of all good rows together, and build each row's reply."""
-        good = [row for row in rows if isinstance(row, Request)]
-        replies = iter(answer(good, self.defense, self.settings, stopwatch))
-        return [refuse(row) if isinstance(row, Refusal) else next(replies) for row in rows]
+    def inference(self, exchanges: Sequence[Exchange], stopwatch: Stopwatch) -> list[Exchange]:
+        """Score and neutralize."""
+        return judge(exchanges, self.defense, self.settings, stopwatch)
 
-    def postprocess(self, replies: list[Reply], context: Any) -> list[bytes]:
-        """Set each reply's status, content type and headers."""
-        for index, reply in enumerate(replies):
-            context.set_response_content_type(index, reply.content_type)
-            for name, value in reply.headers:
-                context.set_response_header(index, name, value)
-            if reply.status != HTTPStatus.OK:
-                context.set_response_status(reply.status, HTTPStatus(reply.status).phrase, index)
-        return [reply.body for reply in replies]
+    def postprocess(self, exchanges: Sequence[Exchange], stopwatch: Stopwatch) -> list[Exchange]:
+        """Apply the policy, and write the replies."""
+        return reply_to(exchanges, self.served, self.settings, stopwatch)
 
     def _load(self, context: Any) -> None:
         properties = context.system_properties
@@ -138,27 +113,25 @@ class XGraadHandler:
         self.defense.classifier.warm_up()
 
 
-def _headers(context: Any, index: int) -> dict[str, str]:
-    """A request's headers with names in lower case; TorchServe keeps the client's spelling.
-
-    TorchServe files what it knows of form fields and gRPC entries under their names, too, as mappings: not headers.
-    """
-    every = context.get_all_request_header(index)
-    return {name.lower(): value for name, value in every.items() if isinstance(value, str)}
-
-
-def _types(context: Any, index: int) -> dict[str, str]:
-    """The content type of each form field, or of the body, as far as TorchServe tells it."""
-    every = context.get_all_request_header(index)
-    return {name: str(value.get("content-type", "")) for name, value in every.items() if isinstance(value, Mapping)}
+def _sent(exchanges: Sequence[Exchange], context: Any) -> list[bytes]:
+    """The bodies, their statuses, types and headers set."""
+    for index, reply in enumerate(exchange.reply for exchange in exchanges):
+        context.set_response_content_type(index, reply.content_type)
+        for name, value in reply.headers:
+            context.set_response_header(index, name, value)
+        if reply.error:
+            context.set_response_status(reply.status, HTTPStatus(reply.status).phrase, index)
+    return [exchange.reply.body for exchange in exchanges]
 
 
-def _is_describe(data: list[Row], headers: list[dict[str, str]]) -> bool:
+def _is_describe(exchanges: Sequence[Exchange]) -> bool:
     """True for the management API's describe, which comes alone and empty.
 
     A client may send the header, too. TorchServe marks predictions with `explain`, true or false, but not on the old
     addresses (`/models/<model>/invoke`); there nothing but an empty form arrives without a field.
     """
-    header = headers[0]
+    if [exchange.row for exchange in exchanges] != [{}]:
+        return False
+    header = exchanges[0].headers
     is_clients = "explain" in header or "form" in header.get("content-type", "").lower()
-    return data == [{}] and header.get("describe", "").lower() == "true" and not is_clients
+    return header.get("describe", "").lower() == "true" and not is_clients

@@ -3,7 +3,7 @@
 import importlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -12,17 +12,23 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from handler.policy import settle
-from handler.reply import reply
+from handler.exchange import Exchange
+from handler.judging import judge
+from handler.policy import Unjudged
+from handler.preparing import prepare
+from handler.reply import Reply, Served
+from handler.replying import reply_to
 from handler.request import Request, Shape
-from handler.settings import Detail, OnTrigger
-from handler.xgraad import Action, Calibration, Suspect, Verdict
+from handler.settings import Detail, OnTrigger, Settings
+from handler.stopwatch import Stopwatch
+from handler.xgraad import Action, Calibration, Defense, Suspect, Verdict
 from handler.xgraad.encoding import Encoding
 from handler.xgraad.fingerprint import Fingerprint
 from handler.xgraad.prediction import Prediction
 from handler.xgraad.scorer import Score, WordScore
 from handler.xgraad.text import split_words
 
+DEFAULTS = Settings()
 FINGERPRINT = Fingerprint(
     weights="w" * 64,
     config="c" * 64,
@@ -85,9 +91,36 @@ def a_reply(
         for word, attribution in zip(split_words(text), cycle(attributions), strict=False)
     )
     request = Request(texts=(text,), shape=Shape.ONE, explain=detail == "full")
-    answers = settle(request, [replace(verdict, words=words)], on_trigger)
-    document: dict[str, Any] = json.loads(reply(request, answers, detail).body)
+    found = replied(request, replace(verdict, words=words), on_trigger=on_trigger, detail=detail)
+    document: dict[str, Any] = json.loads(found.body)
     return document
+
+
+def an_exchange(request: Request, *judged: Verdict | Unjudged) -> Exchange:
+    """One in whose texts this was found."""
+    return Exchange(row={}, headers={}, types={}, id="id", request=request, judged=judged)
+
+
+def through_hooks(rows: Sequence[Mapping[str, Any]], defense: Defense, settings: Settings = DEFAULTS) -> list[Exchange]:
+    """What becomes of a batch of calls by gRPC, from hook to hook."""
+    came = [Exchange(row=row, headers={}, types={}, id=str(index)) for index, row in enumerate(rows)]
+    stopwatch = Stopwatch()
+    judged = judge(prepare(came, defense, settings, stopwatch), defense, settings, stopwatch)
+    return reply_to(judged, Served("toy", "1.0"), settings, stopwatch)
+
+
+def finished(exchange: Exchange, *, on_trigger: OnTrigger = "neutralize", detail: Detail = "full") -> Exchange:
+    """The same after the last hook."""
+    settings = Settings(on_trigger=on_trigger, detail=detail)
+    (found,) = reply_to([exchange], Served("toy", "1.0"), settings, Stopwatch())
+    return found
+
+
+def replied(
+    request: Request, *judged: Verdict | Unjudged, on_trigger: OnTrigger = "neutralize", detail: Detail = "full"
+) -> Reply:
+    """The reply to a request in whose texts this was found."""
+    return finished(an_exchange(request, *judged), on_trigger=on_trigger, detail=detail).reply
 
 
 def shifted(calibration: Calibration, offset: float) -> Calibration:

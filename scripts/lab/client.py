@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class HttpReply:
     """One HTTP answer as it came."""
 
     status: int
@@ -104,7 +104,7 @@ class Client:
             return error_document(reply.status, str(document.get("type")), str(document.get("message")))
         return document
 
-    def post(self, model: str, data: bytes, headers: Mapping[str, str], *, explain: bool = False) -> Reply:
+    def post(self, model: str, data: bytes, headers: Mapping[str, str], *, explain: bool = False) -> HttpReply:
         """Send raw bytes to the prediction or explanation endpoint."""
         endpoint = "explanations" if explain else "predictions"
         url = f"{self.inference}/{endpoint}/{quote(model, safe='')}"
@@ -127,7 +127,7 @@ class Client:
         except grpc.RpcError as error:
             number, _ = error.code().value
             return error_document(number, f"grpc {error.code().name}", str(error.details()))
-        return Reply(status=200, headers={}, body=answer).document()
+        return HttpReply(status=200, headers={}, body=answer).document()
 
     def describe(self, model: str, *, customized: bool = True) -> dict[str, Any] | None:
         """What the management API says about `model` and its workers, or None for an unknown model."""
@@ -172,18 +172,18 @@ class Client:
 
     def request(
         self, method: str, url: str, *, purpose: Purpose, data: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    ) -> HttpReply:
         """One call of either API, with the key for `purpose` where there are keys."""
         key = self.key(purpose)
         return self._send(method, url, data=data, headers={**(_bearer(key) if key else {}), **(headers or {})})
 
-    def _send(self, method: str, url: str, *, headers: Mapping[str, str], data: bytes = b"") -> Reply:
+    def _send(self, method: str, url: str, *, headers: Mapping[str, str], data: bytes = b"") -> HttpReply:
         try:
             answer = self._session.request(method, url, data=data, headers=dict(headers), timeout=self.timeout_s)
         except requests.RequestException as error:
             reason = type(error).__name__
             raise NoAnswerError(f"no answer from {url} ({reason}); see python -m scripts.serve status") from error
-        return Reply(status=answer.status_code, headers=answer.headers, body=answer.content)
+        return HttpReply(status=answer.status_code, headers=answer.headers, body=answer.content)
 
 
 def _is_ours(document: Any) -> bool:
@@ -195,7 +195,7 @@ def _bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def _expect_ok(reply: Reply, *, wanted: str) -> None:
+def _expect_ok(reply: HttpReply, *, wanted: str) -> None:
     if reply.status >= 300:
         message = reply.document().get("message", "no message")
         raise LabError(f"the server refused: {wanted} (status {reply.status}: {message})")

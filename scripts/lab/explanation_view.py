@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from handler.finding import Finding, Measure, Replaced, Told, Tone, find
+from handler.reading import Measure, Reading, Replaced, Told, Tone, reading_of
 from handler.shading import LEVELS, pieces
 from scripts.lab.reply_view import shortened, visible
 
@@ -31,11 +31,11 @@ LISTED = 5
 
 def explained(text: str, document: Mapping[str, Any]) -> Group:
     """Everything about one text: what was found, both predictions, the score, the shaded words, the replacements."""
-    finding = find(document)
-    is_refused = finding.tone is Tone.REFUSED
+    reading = reading_of(document)
+    is_refused = reading.tone is Tone.REFUSED
     shown = shortened(text) if is_refused else shaded_text(text, document)
-    facts = Table.grid() if is_refused else _facts(finding, document)
-    return Group(_headline(finding), visible(finding.meaning), Padding(shown, (1, 2)), facts, Text())
+    facts = Table.grid() if is_refused else _facts(reading, document)
+    return Group(_headline(reading), visible(reading.meaning), Padding(shown, (1, 2)), facts, Text())
 
 
 def legend() -> Text:
@@ -60,32 +60,32 @@ def shaded_text(text: str, document: Mapping[str, Any]) -> Text:
     return shown
 
 
-def _headline(finding: Finding) -> Text:
-    named = [Text("“") + visible(word) + Text("”") for word in finding.words]
-    headline = Text(finding.headline) + Text(": " if named else "") + Text(", ").join(named)
-    if finding.n_more:
-        headline.append(f" and {finding.n_more} more")
-    headline.stylize(TONES[finding.tone])
+def _headline(reading: Reading) -> Text:
+    named = [Text("“") + visible(word) + Text("”") for word in reading.words]
+    headline = Text(reading.headline) + Text(": " if named else "") + Text(", ").join(named)
+    if reading.n_more:
+        headline.append(f" and {reading.n_more} more")
+    headline.stylize(TONES[reading.tone])
     return headline
 
 
-def _facts(finding: Finding, document: Mapping[str, Any]) -> Table:
+def _facts(reading: Reading, document: Mapping[str, Any]) -> Table:
     """Names and what is known; what is not told has no row."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     rows: list[tuple[str, Text | None]] = [
-        ("without the defense", _prediction(finding.before)),
-        ("with the defense", _prediction(finding.after)),
-        ("answer given", _prediction(finding.answer) or Text("none, it is withheld")),
-        ("what was done", Text(finding.done) if finding.done else None),
-        ("trigger verified", Text(finding.verified) if finding.verified else None),
-        ("tested", Text(finding.tested) if finding.tested else None),
-        ("score", _meter(finding.measure)),
+        ("without the defense", _prediction(reading.before)),
+        ("with the defense", _prediction(reading.after)),
+        ("answer given", _prediction(reading.answer) or Text("none, it is withheld")),
+        ("what was done", Text(reading.done) if reading.done else None),
+        ("trigger verified", Text(reading.verified) if reading.verified else None),
+        ("tested", Text(reading.tested) if reading.tested else None),
+        ("score", _meter(reading.measure)),
         ("highest attribution", _highest(document)),
-        *(("replaced", _replaced(each)) for each in finding.replaced),
+        *(("replaced", _replaced(each)) for each in reading.replaced),
         ("changed text", _changed(document)),
-        ("cut", Text("The model did not see the end of the text.") if finding.truncated else None),
+        ("cut", Text("The model did not see the end of the text.") if reading.truncated else None),
     ]
     for name, value in rows:
         if value is not None:

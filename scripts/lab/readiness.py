@@ -19,7 +19,7 @@ CANARY = "a canary in a mine"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Response:
     """Of the server to one call; status 0 where there was none."""
 
     status: int
@@ -87,15 +87,15 @@ class Probe:
         judged = answer.status == 200 or (isinstance(error, dict) and error.get("type") == "trigger_blocked")
         return None if judged else f"{model}: canary not answered, status {answer.status}"
 
-    def _ask(self, method: str, url: str, purpose: Purpose, data: bytes = b"") -> Answer:
+    def _ask(self, method: str, url: str, purpose: Purpose, data: bytes = b"") -> Response:
         """Ask, without a word of complaint: a server that is not there, or whose keys are not, is not ready."""
         try:
             reply = self.client.request(
                 method, url, purpose=purpose, data=data, headers={"Content-Type": "application/json"}
             )
         except (LabError, OSError):
-            return Answer(status=0, document=None)
+            return Response(status=0, document=None)
         try:
-            return Answer(status=reply.status, document=reply.document())
+            return Response(status=reply.status, document=reply.document())
         except LabError:
-            return Answer(status=reply.status, document=None)
+            return Response(status=reply.status, document=None)

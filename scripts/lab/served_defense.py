@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from typing import Any
 
-from handler.policy import Outcome
+from handler.policy import ServedAction
 from handler.xgraad import Action, Suspect, Verdict
 from handler.xgraad.prediction import Prediction
 from scripts.lab.client import Client, is_error
@@ -58,7 +58,7 @@ def verdict_from(document: dict[str, Any]) -> Verdict:
         LabError: the reply tells of none.
     """
     defense = document.get("defense", {})
-    if defense.get("action") == Outcome.UNDEFENDED:
+    if defense.get("action") == ServedAction.UNDEFENDED:
         raise LabError("the server answered undefended: judging failed, its log says why")
     if "p_value" not in defense:
         raise LabError("a reply must tell every score; pack the model with --detail full")
@@ -67,7 +67,7 @@ def verdict_from(document: dict[str, Any]) -> Verdict:
         flagged=defense["flagged"],
         verified=defense["verified"],
         tested=defense["tested"],
-        action=Action.PASSED if defense["action"] == Outcome.PASSED else Action.NEUTRALIZED,
+        action=Action.PASSED if defense["action"] == ServedAction.PASSED else Action.NEUTRALIZED,
         anomaly_score=defense["anomaly_score"],
         gate_score=defense["gate_score"],
         threshold=defense["threshold"],

@@ -26,7 +26,7 @@ FLIPPED = [
     "calibration.json",
     "config.json",
     "handler/__init__.py",
-    "handler/answering.py",
+    "handler/judging.py",
     "handler/xgraad/gate.py",
     "model-config.yaml",
     "model.safetensors",

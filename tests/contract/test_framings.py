@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handler.coding import most_bytes
+from handler.exchange import arrived
 from handler.refusal import Refusal
 from handler.request import Request, parse_row
 from handler.settings import Settings
-from handler.xgraad_handler import _headers, _types
 from tests.contract.test_service import (
     END,
     Field,
@@ -61,9 +61,12 @@ def parse(torchserve: SimpleNamespace) -> Parse:
 
     def parsed(message: Message) -> Request | Refusal:
         batch = torchserve.read(Socket(on_the_wire("id", message["headers"], message["fields"]) + END))
-        processors, (row,), _ = Service.retrieve_data_for_inference(batch)
-        context = SimpleNamespace(get_all_request_header=lambda index: processors[index].get_request_properties())
-        return parse_row(row, _headers(context, 0), LIMITS, _types(context, 0))
+        processors, rows, ids = Service.retrieve_data_for_inference(batch)
+        context = SimpleNamespace(
+            get_all_request_header=lambda index: processors[index].get_request_properties(), get_request_id=ids.get
+        )
+        (exchange,) = arrived(rows, context)
+        return parse_row(exchange.row, exchange.headers, LIMITS, exchange.types)
 
     return parsed
 
@@ -345,8 +348,8 @@ def test_grpc_cannot_ask_for_raw_tensors(parse: Parse) -> None:
     document = tensors("a", parameters={"binary_data_output": True})
     refused(parse(grpc(body=json.dumps(document).encode())), 415, "unsupported_type", "gRPC has no header")
     found = answered(parse(post(document)), "a")
-    assert found.inference is not None
-    assert found.inference.binary == {"label", "label_id", "answer"}
+    assert found.tensor_options is not None
+    assert found.tensor_options.binary == {"label", "label_id", "answer"}
 
 
 @pytest.mark.parametrize("name", ["serving_default", None])

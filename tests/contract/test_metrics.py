@@ -14,7 +14,7 @@ import yaml
 
 import handler.metrics
 from handler.metrics import BEGIN
-from handler.policy import Outcome
+from handler.policy import ServedAction
 from handler.xgraad.events import text_hash
 from tests.contract.test_service import GOOD, Field, Worker, grpc, plain, post, request, unpacked
 from tests.toys import SENTENCES
@@ -159,7 +159,7 @@ def test_histograms_stay_in_torchserves_buckets(worker: Worker, caplog: pytest.L
 def test_label_values_are_constants(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever clients send: labels are what Prometheus must keep forever."""
     worker(*[post({EVIL: number, "text": EVIL}) for number in range(3)], plain(EVIL), grpc(text=EVIL.encode()))
-    allowed = {*map(str, Outcome), "answered", "refused", "failed", "toy", "Model", "blocked"}
+    allowed = {*map(str, ServedAction), "answered", "refused", "failed", "toy", "Model"}
     allowed |= {"parse", "encode", "judge", "reply", "422", "unknown_field"}
     assert {value for line in measured(caplog) for value in line.labels.values()} <= allowed
 
@@ -222,6 +222,36 @@ def test_a_request_answered_with_trouble_is_one_line(worker: Worker, caplog: pyt
     assert [text["hash"] for text in event["texts"]] == [text_hash(SENTENCES[index]) for index in changed]
     assert {text["action"] for text in event["texts"]} == {"neutralized"}
     assert event["n_texts"] == len(SENTENCES)
+
+
+def test_a_blocked_text_is_counted_and_told_as_one(
+    checkpoints: dict[str, Path], torchserve: SimpleNamespace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    worker = make_worker(checkpoints["bert"], torchserve, tmp_path / "toy", rule="conformal", on_trigger="block")
+    (answer,) = worker(post({"texts": SENTENCES}))
+    blocked = [index for index, text in enumerate(answer.document) if "error" in text]
+    assert 0 < len(blocked) < len(SENTENCES)
+    (event,) = [event for event in events(caplog) if event["event"] == "trouble"]
+    assert [(text["index"], text["action"]) for text in event["texts"]] == [(index, "blocked") for index in blocked]
+    assert all(text["n_suspects"] for text in event["texts"])
+    counts = {line.labels["action"]: line.value for line in measured(caplog) if line.name == "xgraad_texts_total"}
+    assert counts["blocked"] == len(blocked)
+
+
+def test_who_opens_the_page_asks_nothing_and_is_refused_nothing(
+    worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.clear()
+    browser = {"explain": "True", "Accept": "text/html"}
+    assert worker(request(Field(b"", content_type="text/plain"), **browser))[0].status == 200
+    assert {(line.name, line.labels["outcome"]) for line in measured(caplog) if "outcome" in line.labels} == {
+        ("xgraad_requests_total", "answered")
+    }
+    assert not events(caplog)
+    form = {"Content_Type": "application/x-www-form-urlencoded"} | browser
+    assert worker(request(Field(b"", "text"), **form))[0].status == 422
+    assert [event["event"] for event in events(caplog)] == ["refused"]
 
 
 def test_a_faulty_text_among_good_ones_is_trouble_without_a_length(

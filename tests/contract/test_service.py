@@ -428,7 +428,7 @@ def test_a_lost_device_ends_the_worker(worker: Worker, monkeypatch: pytest.Monke
     def end(error: DeviceLostError) -> None:
         raise SystemExit(str(error))
 
-    monkeypatch.setattr(xgraad_handler, "answer", lose)
+    monkeypatch.setattr(xgraad_handler, "judge", lose)
     monkeypatch.setattr(xgraad_handler, "end_worker", end)
     with pytest.raises(SystemExit, match="cuda:0 does not answer"):
         worker(post({"text": "a film"}), post({"text": 5}))

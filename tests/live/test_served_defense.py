@@ -13,7 +13,7 @@ import requests
 from handler.page import HEADERS
 from handler.xgraad import DEFAULT_RULE, RULES, Defense, Verdict
 from scripts import build_archive
-from scripts.lab.client import Client, Reply, is_error
+from scripts.lab.client import Client, HttpReply, is_error
 from scripts.lab.command import Exit
 from scripts.lab.served_defense import ServedDefense
 from scripts.lab.server import serving
@@ -72,7 +72,7 @@ def test_served_verdicts_equal_the_offline_ones(client: Client, bert_folder: Pat
 GOOD, BAD, EXPLAIN, LIST = "good", "bad", "explain", "list"
 
 
-def _send(client: Client, kind: str, text: str) -> Reply:
+def _send(client: Client, kind: str, text: str) -> HttpReply:
     bodies: dict[str, Any] = {GOOD: {"text": text}, EXPLAIN: {"text": text}, LIST: {"texts": [text, text]}}
     if kind == BAD:
         return client.post("toy", b'{"text": 5}', JSON)

@@ -8,9 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.page import page
-from handler.policy import Answer, settle, undefended
-from handler.refusal import Refusal
-from handler.reply import reply
+from handler.policy import Unjudged
 from handler.request import Request, Shape
 from handler.settings import Detail, OnTrigger, Settings
 from handler.xgraad import RULES, Action, Suspect, Verdict
@@ -18,6 +16,7 @@ from handler.xgraad.prediction import Prediction
 from handler.xgraad.scorer import WordScore
 from handler.xgraad.text import Word
 from tests.documents import floats
+from tests.samples import replied
 
 # A mark that no text below can hold, so that a score written as a string is found, too.
 scores = st.floats(0.001, 0.999).map(lambda value: value + 12_340)
@@ -63,13 +62,13 @@ requests = st.tuples(st.lists(verdicts, min_size=1, max_size=3), st.sampled_from
 def body(found: tuple[list[Verdict], Shape], on_trigger: OnTrigger, detail: Detail, *, explain: bool) -> bytes:
     judged, shape = found
     request = Request(texts=("x",) * len(judged), shape=shape, explain=explain)
-    return reply(request, settle(request, judged, on_trigger), detail).body
+    return replied(request, *judged, on_trigger=on_trigger, detail=detail).body
 
 
 def visited(verdict: Verdict, on_trigger: OnTrigger, detail: Detail) -> bytes:
     """The page about a verdict, its style left out."""
     request = Request(texts=("x",), shape=Shape.ONE, explain=detail == "full")
-    document = json.loads(reply(request, settle(request, [verdict], on_trigger), detail).body)
+    document = json.loads(replied(request, verdict, on_trigger=on_trigger, detail=detail).body)
     return page("x", document, model="toy", settings=Settings(detail=detail)).split(b"</style>")[1]
 
 
@@ -96,8 +95,8 @@ def test_no_float_on_the_page_below_full(verdict: Verdict, on_trigger: Any, deta
 @pytest.mark.parametrize("detail", ["verdict", "label"])
 @given(prediction=predictions, truncated=st.booleans())
 def test_no_float_in_an_undefended_answer(prediction: Prediction, truncated: bool, detail: Any) -> None:
-    answers: list[Answer | Refusal] = [undefended(prediction, truncated=truncated)]
-    told = reply(Request(texts=("x",), shape=Shape.ONE, explain=False), answers, detail).body
+    request = Request(texts=("x",), shape=Shape.ONE, explain=False)
+    told = replied(request, Unjudged(undefended=prediction, truncated=truncated), detail=detail).body
     assert floats(json.loads(told)) == []
     assert b"1234" not in told
 

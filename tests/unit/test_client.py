@@ -10,7 +10,7 @@ import pytest
 
 from scripts import predict
 from scripts.lab.access_keys import read_key
-from scripts.lab.client import Client, Reply, is_error
+from scripts.lab.client import Client, HttpReply, is_error
 from scripts.lab.command import Exit
 from scripts.lab.errors import LabError
 from scripts.lab.grpc_predictions import inference_messages
@@ -195,7 +195,7 @@ def test_grpc_messages_come_from_the_installed_server() -> None:
 
 
 def test_reply_reads_json() -> None:
-    assert Reply(status=200, headers={}, body=b"[1]").document() == [1]
+    assert HttpReply(status=200, headers={}, body=b"[1]").document() == [1]
 
 
 def test_predict_command_prints_json_lines(fake: ThreadingHTTPServer, capsys: pytest.CaptureFixture[str]) -> None:

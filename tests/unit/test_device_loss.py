@@ -10,12 +10,11 @@ import pytest
 import torch
 
 from handler import device_loss
-from handler.answering import answer
 from handler.device_loss import DeviceLostError, end_worker, require_device
-from handler.request import Request, Shape
 from handler.settings import Settings
 from handler.xgraad import Defense, Verdict
 from handler.xgraad.encoding import Encoding
+from tests.samples import through_hooks
 
 GPU = torch.device("cuda:0")
 SECRET = "s3cret"
@@ -53,8 +52,8 @@ class Breaking:
 
 def run(breaking: Breaking, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[Any]:
     monkeypatch.setattr(device_loss.torch, "ones", breaking.ones)
-    requests = [Request(texts=(f"{SECRET} {number}",), shape=Shape.ONE, explain=False) for number in range(3)]
-    return list(answer(requests, cast(Defense, breaking), settings))
+    rows = [{"text": f"{SECRET} {number}".encode()} for number in range(3)]
+    return [exchange.reply for exchange in through_hooks(rows, cast(Defense, breaking), settings)]
 
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(on_error="fail_open")])

@@ -5,22 +5,27 @@ from typing import Any
 
 import pytest
 
+from handler.exchange import Exchange
 from handler.metrics import Metrics, calibrated_flag_rate, count, score_ratio
-from handler.policy import settle, undefended
+from handler.policy import Unjudged
 from handler.refusal import Refusal
-from handler.reply import Reply, refuse, reply
 from handler.request import Request, Shape
 from handler.settings import OnTrigger
 from handler.xgraad import Verdict
-from tests.samples import PREDICTION, a_verdict
+from tests.samples import PREDICTION, a_verdict, an_exchange, finished
 
 ACTED, CALM = a_verdict(acted=True), a_verdict()
 FLAGGED = replace(a_verdict(flagged=True), truncated=True)
 
 
-def answered(*verdicts: Verdict, on_trigger: OnTrigger = "neutralize") -> Reply:
+def answered(*verdicts: Verdict, on_trigger: OnTrigger = "neutralize") -> Exchange:
     request = Request(texts=("a cf film",) * len(verdicts), shape=Shape.MANY, explain=False)
-    return reply(request, settle(request, verdicts, on_trigger), "full")._replace(verdicts=verdicts)
+    return finished(an_exchange(request, *verdicts), on_trigger=on_trigger)
+
+
+def refused(status: int, kind: str) -> Exchange:
+    refusal = Refusal(status=status, kind=kind, message="")
+    return finished(Exchange(row={}, headers={}, types={}, id="id", refusal=refusal))
 
 
 def test_what_was_judged() -> None:
@@ -47,10 +52,8 @@ def test_a_blocked_text_is_judged_flagged_and_verified_all_the_same() -> None:
 
 def test_what_was_not_judged() -> None:
     request = Request(texts=("a cf film",), shape=Shape.ONE, explain=False)
-    plain = reply(request, [undefended(PREDICTION, truncated=True)], "full")
-    refused = refuse(Refusal(status=413, kind="too_long", message=""))
-    failed = refuse(Refusal(status=500, kind="defense_failed", message=""))
-    assert count([plain, refused, failed]) == {
+    plain = finished(an_exchange(request, Unjudged(undefended=PREDICTION, truncated=True)))
+    assert count([plain, refused(413, "too_long"), refused(500, "defense_failed")]) == {
         ("xgraad_requests_total", "answered"): 1,
         ("xgraad_requests_total", "refused"): 1,
         ("xgraad_requests_total", "failed"): 1,
@@ -65,7 +68,7 @@ def test_a_faulty_text_beside_answered_ones_is_counted_by_its_kind() -> None:
     """Its request is answered, so no error of a request tells of it."""
     faults = {1: Refusal(status=422, kind="empty", message=""), 2: Refusal(status=413, kind="too_long", message="")}
     request = Request(texts=("a cf film",), shape=Shape.MANY, explain=False, faults=faults)
-    mixed = reply(request, settle(request, [ACTED], "neutralize"), "full")
+    mixed = finished(an_exchange(request, ACTED))
     found = count([mixed, mixed, answered(CALM)])
     assert found["xgraad_text_errors_total", "422", "empty"] == 2
     assert found["xgraad_text_errors_total", "413", "too_long"] == 2
@@ -75,8 +78,7 @@ def test_a_faulty_text_beside_answered_ones_is_counted_by_its_kind() -> None:
 
 def test_a_blocked_text_and_a_refused_request_are_no_faulty_texts() -> None:
     blocked = answered(ACTED, CALM, on_trigger="block")
-    refused = refuse(Refusal(status=422, kind="empty", message=""))
-    assert not [name for name in count([blocked, refused]) if name[0] == "xgraad_text_errors_total"]
+    assert not [name for name in count([blocked, refused(422, "empty")]) if name[0] == "xgraad_text_errors_total"]
 
 
 def test_texts_of_untested_labels_are_counted() -> None:

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import pytest
 
+from handler.document import MAX_SUSPECTS
 from handler.page import CONTENT_TYPE, HEADERS, KEPT_CHARS, SHOWN_CHARS, STYLE, blank_page, page
-from handler.reply import MAX_SUSPECTS
 from handler.settings import Detail, Settings
 from handler.xgraad import Suspect, Verdict
 from handler.xgraad.text import split_words

@@ -7,13 +7,13 @@ from typing import Any, get_args
 import pytest
 
 from handler.describe import describe
-from handler.policy import Answer, settle, undefended
+from handler.policy import Unjudged
 from handler.refusal import Refusal
-from handler.reply import Reply, reply, to_json
+from handler.reply import Reply, to_json
 from handler.request import Request, Shape
 from handler.settings import Detail, OnTrigger, Settings
 from handler.xgraad import RULES, Defense, Verdict
-from tests.samples import FLIPPED, PREDICTION, a_verdict
+from tests.samples import FLIPPED, PREDICTION, a_verdict, replied
 
 DETAILS: tuple[Detail, ...] = get_args(Detail)
 POLICIES: tuple[OnTrigger, ...] = get_args(OnTrigger)
@@ -32,8 +32,7 @@ def request(n_texts: int = 1, *, shape: Shape = Shape.ONE) -> Request:
 
 
 def ask(on_trigger: OnTrigger, *verdicts: Verdict, detail: Detail = "full", shape: Shape = Shape.ONE) -> Reply:
-    asked = request(len(verdicts), shape=shape)
-    return reply(asked, settle(asked, verdicts, on_trigger), detail)
+    return replied(request(len(verdicts), shape=shape), *verdicts, on_trigger=on_trigger, detail=detail)
 
 
 def document(on_trigger: OnTrigger, verdict: Verdict, *, detail: Detail = "full") -> Any:
@@ -70,9 +69,9 @@ def test_abstain_gives_no_label(rule: str) -> None:
 @every_rule
 @every_detail
 def test_block_is_an_error_that_holds_no_word_of_the_text(rule: str, detail: Detail) -> None:
-    status, body, *_ = ask("block", a_verdict(acted=True, rule=rule), detail=detail)
-    found = json.loads(body)
-    assert (status, found["status"], found["error"]["code"]) == (422, "error", 422)
+    sent = ask("block", a_verdict(acted=True, rule=rule), detail=detail)
+    found = json.loads(sent.body)
+    assert (sent.status, found["status"], found["error"]["code"]) == (422, "error", 422)
     assert found["error"]["type"] == "trigger_blocked"
     assert ("verified" in found["error"]["message"]) == (rule == "verified")
     assert "cf" not in found["error"]["message"]
@@ -105,9 +104,9 @@ def test_a_flag_that_is_not_verified_is_reported_and_changes_nothing(on_trigger:
 @pytest.mark.parametrize("shape", [Shape.MANY, Shape.INSTANCES])
 def test_a_blocked_text_leaves_its_neighbors_their_answers(shape: Shape) -> None:
     bad, good = a_verdict(acted=True), a_verdict()
-    status, body, *_ = ask("block", good, bad, good, shape=shape)
-    found = json.loads(body) if shape is Shape.MANY else json.loads(body)["predictions"]
-    assert status == 200
+    sent = ask("block", good, bad, good, shape=shape)
+    found = json.loads(sent.body) if shape is Shape.MANY else json.loads(sent.body)["predictions"]
+    assert sent.status == 200
     assert found[0] == found[2] == document("neutralize", good)
     assert found[1]["status"] == "error"
     assert found[1]["error"]["message"].startswith(f"{shape.value}[1]: ")
@@ -115,9 +114,9 @@ def test_a_blocked_text_leaves_its_neighbors_their_answers(shape: Shape) -> None
 
 @pytest.mark.parametrize("shape", [Shape.MANY, Shape.INSTANCES])
 def test_when_every_text_is_blocked_so_is_the_request(shape: Shape) -> None:
-    status, body, *_ = ask("block", a_verdict(acted=True), a_verdict(acted=True), shape=shape)
-    found = json.loads(body) if shape is Shape.MANY else json.loads(body)["predictions"]
-    assert status == 422
+    sent = ask("block", a_verdict(acted=True), a_verdict(acted=True), shape=shape)
+    found = json.loads(sent.body) if shape is Shape.MANY else json.loads(sent.body)["predictions"]
+    assert sent.status == 422
     assert [entry["error"]["code"] for entry in found] == [422, 422]
 
 
@@ -139,20 +138,11 @@ def test_each_level_tells_these_names(rule: str, on_trigger: OnTrigger, acted: b
         assert told["defense"][name] == full["defense"][name]
 
 
-@pytest.mark.parametrize("name", ["anomaly_score", "gate_score", "threshold", "p_value"])
-@every_detail
-def test_a_score_that_is_no_number_is_a_fault_at_every_level(name: str, detail: Detail) -> None:
-    changes: dict[str, Any] = {name: float("nan")}
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        ask("neutralize", replace(a_verdict(), **changes), detail=detail)
-
-
 @every_detail
 def test_an_undefended_answer_says_so_at_every_level(detail: Detail) -> None:
-    answers: list[Answer | Refusal] = [undefended(PREDICTION, truncated=True)]
-    status, body, *_ = reply(request(), answers, detail)
-    found = json.loads(body)
-    assert status == 200
+    sent = replied(request(), Unjudged(undefended=PREDICTION, truncated=True), detail=detail)
+    found = json.loads(sent.body)
+    assert sent.status == 200
     assert (found["label"], found["truncated"]) == ("good", True)
     assert found["defense"]["action"] == "undefended"
     if detail == "full":
@@ -172,11 +162,11 @@ def test_an_undefended_answer_says_so_at_every_level(detail: Detail) -> None:
 def test_an_untested_label_says_so_at_every_level(on_trigger: OnTrigger, acted: bool, detail: Detail) -> None:
     """And nothing more than that: what is told of the others is told of it."""
     usual, untested = a_verdict(acted=acted), replace(a_verdict(acted=acted), tested=False)
-    status, body, *_ = ask(on_trigger, untested, detail=detail)
-    if status != 200:
-        assert (on_trigger, acted, status) == ("block", True, 422)
+    sent = ask(on_trigger, untested, detail=detail)
+    if sent.status != 200:
+        assert (on_trigger, acted, sent.status) == ("block", True, 422)
         return
-    found, other = json.loads(body), document(on_trigger, usual, detail=detail)
+    found, other = json.loads(sent.body), document(on_trigger, usual, detail=detail)
     assert found["defense"]["tested"] is False
     assert found["defense"] == other.get("defense", {}) | {"tested": False}
     assert found == other | {"defense": found["defense"]}
@@ -190,7 +180,7 @@ def test_rules_that_test_nothing_do_not_say_that_a_label_is_untested(detail: Det
 
 def test_an_explained_undefended_answer_has_no_words() -> None:
     asked = replace(request(), explain=True)
-    found = json.loads(reply(asked, [undefended(PREDICTION, truncated=False)], "full").body)
+    found = json.loads(replied(asked, Unjudged(undefended=PREDICTION, truncated=False)).body)
     assert (found["words"], found["importances"], found["explanation"]) == ([], [], {"words": []})
 
 
@@ -207,7 +197,7 @@ def test_describe_names_the_policies_and_keeps_the_thresholds_where_scores_are_k
 def test_a_block_names_the_place_among_all_that_were_sent() -> None:
     fault = Refusal(status=422, kind="empty", message="texts[0]: must not be empty")
     asked = Request(texts=("a cf film", "a film"), shape=Shape.MANY, explain=False, faults={0: fault})
-    found = reply(asked, settle(asked, [a_verdict(acted=True), a_verdict()], "block"), "full")
+    found = replied(asked, a_verdict(acted=True), a_verdict(), on_trigger="block")
     empty, blocked, good = json.loads(found.body)
     assert (found.status, empty["error"]["type"], good["label"]) == (200, "empty", "good")
     assert blocked["error"]["message"].startswith("texts[1]: holds a verified trigger")
@@ -216,6 +206,6 @@ def test_a_block_names_the_place_among_all_that_were_sent() -> None:
 def test_where_every_text_is_faulty_or_blocked_there_is_no_answer() -> None:
     fault = Refusal(status=413, kind="too_long", message="texts[1]: 5 characters are allowed, got 6")
     asked = Request(texts=("a cf film",), shape=Shape.MANY, explain=False, faults={1: fault})
-    found = reply(asked, settle(asked, [a_verdict(acted=True)], "block"), "full")
+    found = replied(asked, a_verdict(acted=True), on_trigger="block")
     assert found.status == 422
     assert [each["error"]["type"] for each in json.loads(found.body)] == ["trigger_blocked", "too_long"]

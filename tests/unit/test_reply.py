@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from handler.describe import describe
-from handler.policy import settle
 from handler.refusal import Refusal
-from handler.reply import refuse, reply, to_json
+from handler.reply import as_json, refused, to_json
 from handler.request import Request, Shape, parse_row
 from handler.settings import Settings
 from handler.xgraad import Defense, Verdict
+from tests.samples import replied
 from tests.toys import SENTENCES
 from tests.unit.conftest import DefenseMaker
 from tests.unit.test_server import PROFILE, properties
@@ -56,7 +56,7 @@ def request(*texts: str, shape: Shape = Shape.ONE, explain: bool = False) -> Req
 
 def answered(request: Request, verdicts: list[Verdict]) -> bytes:
     """The reply's bytes, by the default policies."""
-    return reply(request, settle(request, verdicts, "neutralize"), "full").body
+    return replied(request, *verdicts).body
 
 
 @pytest.fixture
@@ -117,9 +117,9 @@ def test_explanation_has_every_word(flagged: list[Verdict]) -> None:
 
 def test_a_refusal_says_its_status_in_the_body() -> None:
     """gRPC drops the status code, so the body carries it."""
-    refused = refuse(Refusal(status=413, kind="too_long", message="text: 5 characters are allowed, got 6"))
-    document = strict(refused.body)
-    assert refused.status == 413
+    sent = as_json(refused(Refusal(status=413, kind="too_long", message="text: 5 characters are allowed, got 6")))
+    document = strict(sent.body)
+    assert sent.status == 413
     assert document == {
         "status": "error",
         "error": {"code": 413, "type": "too_long", "message": "text: 5 characters are allowed, got 6"},
@@ -138,8 +138,8 @@ def test_any_character_survives(flag_all: DefenseMaker) -> None:
 def test_nan_and_infinity_never_reach_the_wire(flagged: list[Verdict], value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json({"score": value})
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        answered(request("x"), [replace(flagged[0], anomaly_score=value)])
+    sent = replied(request("x"), replace(flagged[0], anomaly_score=value))
+    assert (sent.status, strict(sent.body)["error"]["type"]) == (500, "defense_failed")
 
 
 def in_a_tensor(text: str) -> Request:
@@ -179,7 +179,8 @@ def test_many_short_explained_texts_stay_below_the_servers_limit(flag_all: Defen
 def test_describe_is_json_and_complete(load_bert: Callable[..., Defense]) -> None:
     defense = load_bert()
     document = strict(to_json(describe(defense, Settings())))
-    assert set(document) == {"labels", "model_type", "device", "defense", "limits", "fingerprint", "versions"}
+    names = {"labels", "model_type", "text_pairs", "device", "defense", "limits", "fingerprint", "versions"}
+    assert set(document) == names
     assert document["labels"] == ["LABEL_0", "LABEL_1"]
     limits = {name: getattr(Settings(), name) for name in ("max_texts", "max_chars", "max_request_chars")}
     assert document["limits"] == limits | {"max_length": 64}

@@ -6,12 +6,11 @@ from typing import Any, get_args
 import pytest
 from rich.console import Console
 
-from handler.policy import settle, undefended
-from handler.reply import reply
+from handler.policy import Unjudged
 from handler.request import Request, Shape
 from handler.settings import Detail, OnTrigger
 from scripts.lab.reply_view import reply_table, visible
-from tests.samples import PREDICTION, a_reply, a_verdict
+from tests.samples import PREDICTION, a_reply, a_verdict, replied
 
 SUSPECT = {"word": "c\u200bf", "start": 7, "end": 10, "attribution": 0.9, "replacement": "xx"}
 DEFENSE = {
@@ -80,7 +79,8 @@ def test_withheld_prediction_is_a_dash() -> None:
 def test_every_policys_reply_can_be_shown(on_trigger: OnTrigger, detail: Detail) -> None:
     text = "a cf film"
     request = Request(texts=(text,), shape=Shape.ONE, explain=detail == "full")
-    document = json.loads(reply(request, settle(request, [a_verdict(text, acted=True)], on_trigger), detail).body)
+    sent = replied(request, a_verdict(text, acted=True), on_trigger=on_trigger, detail=detail)
+    document = json.loads(sent.body)
     header, row = (
         [cell.strip() for cell in re.split("[┃│]", line)[1:-1]]
         for line in plain(reply_table([text], [document])).splitlines()
@@ -109,7 +109,7 @@ def test_what_is_not_tested_stands_out(detail: Detail, *, acted: bool, tested: b
 @pytest.mark.parametrize("detail", get_args(Detail))
 def test_undefended_answers_stand_out(detail: Detail) -> None:
     request = Request(texts=("x",), shape=Shape.ONE, explain=False)
-    document = json.loads(reply(request, [undefended(PREDICTION, truncated=False)], detail).body)
+    document = json.loads(replied(request, Unjudged(undefended=PREDICTION, truncated=False), detail=detail).body)
     shown = plain(reply_table(["x"], [document]))
     assert "unknown, undefended" in shown
     assert "good" in shown

@@ -1,6 +1,6 @@
 import pytest
 
-from handler.shading import LEVELS, Piece, level_of, pieces
+from handler.shading import LEVELS, ShadedPiece, level_of, pieces
 
 TEXT = "a cf film"
 WORDS = [
@@ -12,16 +12,16 @@ WORDS = [
 
 def test_every_word_has_its_shade() -> None:
     assert pieces(TEXT, WORDS, [{"start": 2, "end": 4}]) == [
-        Piece("a", 0, -1.0),
-        Piece(" "),
-        Piece("cf", LEVELS, 2.0, suspect=True),
-        Piece(" "),
-        Piece("film", 2, 0.5),
+        ShadedPiece("a", 0, -1.0),
+        ShadedPiece(" "),
+        ShadedPiece("cf", LEVELS, 2.0, suspect=True),
+        ShadedPiece(" "),
+        ShadedPiece("film", 2, 0.5),
     ]
 
 
 def test_a_suspect_past_the_window_is_marked_without_a_shade() -> None:
-    assert pieces("a cf", [], [{"start": 2, "end": 4}]) == [Piece("a "), Piece("cf", suspect=True)]
+    assert pieces("a cf", [], [{"start": 2, "end": 4}]) == [ShadedPiece("a "), ShadedPiece("cf", suspect=True)]
 
 
 @pytest.mark.parametrize("suspects", [[(2, 4), (3, 6)], [(7, 99)], [(4, 2)], [(3, 3)]])

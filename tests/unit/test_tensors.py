@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 
-from handler.policy import settle
 from handler.refusal import Refusal
-from handler.reply import named, reply
 from handler.request import Request, Shape, parse_row
 from handler.settings import OnTrigger, Settings
 from handler.tensors import MAX_ID_CHARS, OUTPUTS
-from tests.samples import a_verdict
+from tests.samples import a_verdict, replied
 
 LIMITS = Settings(max_texts=3, max_chars=20)
 
@@ -50,8 +48,8 @@ def parsed(document: Any, **headers: str) -> Request:
 def test_forms_of_two_texts(inputs: dict[str, Any]) -> None:
     found = parsed(body(inputs))
     assert (found.texts, found.shape, found.explain) == (("a", "b"), Shape.INPUTS, False)
-    assert found.inference is not None
-    assert (found.inference.id, found.inference.outputs) == (None, OUTPUTS)
+    assert found.tensor_options is not None
+    assert (found.tensor_options.id, found.tensor_options.outputs) == (None, OUTPUTS)
 
 
 NOTES: list[Any] = [{"content_type": "str"}, {"content_type": "str", "other": None}, {}, None]
@@ -66,12 +64,14 @@ def test_harmless_notes_are_accepted_at_every_level(note: Any) -> None:
 
 def test_what_stands_beside_the_inputs() -> None:
     asked = body(tensor("a"), id="7\n<é>", outputs=[{"name": "label_id"}, {"name": "label", "parameters": {}}])
-    inference = parsed(asked).inference
-    assert inference is not None
-    assert (inference.id, inference.outputs) == ("7\n<é>", ("label_id", "label"))
-    nothing = parsed(body(tensor("a"), id=None, outputs=None, parameters=None)).inference
+    options = parsed(asked).tensor_options
+    assert options is not None
+    assert (options.id, options.outputs) == ("7\n<é>", ("label_id", "label"))
+    nothing = parsed(body(tensor("a"), id=None, outputs=None, parameters=None)).tensor_options
     assert (
-        nothing == parsed(body(tensor("a"), outputs=[], parameters={})).inference == parsed(body(tensor("a"))).inference
+        nothing
+        == parsed(body(tensor("a"), outputs=[], parameters={})).tensor_options
+        == parsed(body(tensor("a"))).tensor_options
     )
 
 
@@ -197,7 +197,7 @@ def test_wrong_bodies(words: str, document: Any) -> None:
 
 def answered(request: Request, *acted: bool, on_trigger: OnTrigger = "neutralize") -> tuple[int, Any]:
     verdicts = [a_verdict(acted=each) for each in acted]
-    found = named(reply(request, settle(request, verdicts, on_trigger), "full"), request, model="toy", version="1.0")
+    found = replied(request, *verdicts, on_trigger=on_trigger)
     return found.status, json.loads(found.body)
 
 

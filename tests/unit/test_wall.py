@@ -6,27 +6,27 @@ import logging
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pytest
 
-from handler.answering import answer
+from handler import preparing
 from handler.reply import Reply
-from handler.request import Request, Shape
-from handler.settings import Settings
+from handler.request import parse_row
+from handler.settings import Detail, Settings
 from handler.xgraad import Classifier, Defense, Verdict
 from handler.xgraad.encoding import Encoding
-from tests.samples import a_verdict
+from handler.xgraad.scorer import WordScore
+from handler.xgraad.text import Word
+from tests.samples import a_verdict, through_hooks
 
 SECRET = "s3cret"
 OPEN, CLOSED = Settings(on_error="fail_open"), Settings()
 
 
-def request(*texts: str) -> Request:
-    return Request(texts=texts, shape=Shape.ONE if len(texts) == 1 else Shape.MANY, explain=False)
-
-
-GOOD, BOOM, LIST = request("a fine film"), request(f"a boom film {SECRET}"), request("a dull film", "a thin plot")
+GOOD: dict[str, Any] = {"text": b"a fine film"}
+BOOM: dict[str, Any] = {"text": f"a boom film {SECRET}".encode()}
+LIST: dict[str, Any] = {"texts": b'["a dull film", "a thin plot"]'}
 
 
 class Faulty:
@@ -54,8 +54,8 @@ class Faulty:
         return [a_verdict(encoding.text) for encoding in encodings]
 
 
-def run(faulty: Any, *requests: Request, settings: Settings = CLOSED) -> list[Reply]:
-    return answer(requests, cast(Defense, faulty), settings)
+def run(faulty: Any, *rows: dict[str, Any], settings: Settings = CLOSED) -> list[Reply]:
+    return [exchange.reply for exchange in through_hooks(rows, cast(Defense, faulty), settings)]
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_closed_means_an_error_without_the_exceptions_text(faulty: Callable[...,
 def test_open_means_the_plain_model_and_says_so(faulty: Callable[..., Faulty], bert: Classifier) -> None:
     (found,) = run(faulty(), BOOM, settings=OPEN)
     document = json.loads(found.body)
-    assert document["label_id"] == int(bert.logits(bert.encode(BOOM.texts))[0].argmax())
+    assert document["label_id"] == int(bert.logits(bert.encode([BOOM["text"].decode()]))[0].argmax())
     assert document["defense"]["action"] == "undefended"
     assert document["defense"]["flagged"] is None
 
@@ -114,8 +114,8 @@ def test_the_log_tells_type_and_place_and_no_text(
     for line, what in zip(lines, ("a batch of 2 requests", "a request alone"), strict=True):
         event = json.loads(line)
         assert (event["event"], event["judged"], event["type"]) == ("judging_failed", what, kind.__name__)
-        assert event["place"].startswith("answering.py:")
-        assert "test_answering.py:" in event["place"]
+        assert event["place"].startswith("wall.py:")
+        assert "test_wall.py:" in event["place"]
         assert "\n" not in line
     assert SECRET not in caplog.text
 
@@ -142,21 +142,52 @@ def test_a_text_that_cannot_be_tokenized(
         return encode(texts)
 
     monkeypatch.setattr(defense, "encode", choosy)
-    good, failed = run(defense, GOOD, BOOM, settings=settings)
-    assert (good.status, failed.status) == (200, 500)
+    good, failed, many = run(defense, GOOD, BOOM, LIST, settings=settings)
+    assert (good.status, failed.status, many.status) == (200, 500, 200)
+    assert defense.judged == [["a fine film", "a dull film", "a thin plot"]]
 
 
+def test_a_row_that_cannot_even_be_parsed(faulty: Callable[..., Faulty], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusing it is what parsing is for; this is a fault of ours."""
+
+    def parse(row: dict[str, Any], *rest: Any) -> Any:
+        return 1 / 0 if row is BOOM else parse_row(row, *rest)
+
+    monkeypatch.setattr(preparing, "parse_row", parse)
+    assert [reply.status for reply in run(faulty(), GOOD, BOOM, LIST, settings=OPEN)] == [200, 500, 200]
+
+
+@pytest.mark.parametrize(("explain", "status"), [(b"true", 500), (b"false", 200)])
+def test_a_words_score_that_is_no_number_is_a_fault_where_it_would_be_told(
+    faulty: Callable[..., Faulty], monkeypatch: pytest.MonkeyPatch, explain: bytes, status: int
+) -> None:
+    defense = faulty()
+    word = WordScore(word=Word("a", 0, 1), attention=0.5, gradient=float("inf"), attribution=0.5)
+    monkeypatch.setattr(defense, "judge", lambda encodings, _: [replace(a_verdict(encodings[0].text), words=(word,))])
+    (found,) = run(defense, {**GOOD, "explain": explain})
+    assert found.status == status
+
+
+@pytest.mark.parametrize("detail", get_args(Detail))
+@pytest.mark.parametrize("name", ["anomaly_score", "gate_score", "threshold", "p_value"])
 @pytest.mark.parametrize(("settings", "status"), [(OPEN, 200), (CLOSED, 500)])
 def test_a_score_that_is_no_number(
-    faulty: Callable[..., Faulty], monkeypatch: pytest.MonkeyPatch, settings: Settings, status: int
+    faulty: Callable[..., Faulty],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    status: int,
+    name: str,
+    detail: Detail,
 ) -> None:
-    """JSON has no NaN: found when the reply is built, and one request's fault all the same."""
-    defense = faulty()
+    """JSON has no NaN: one request's fault, and as much of one where the score would not be told."""
+    defense, settings = faulty(), settings.model_copy(update={"detail": detail})
 
     def judge(encodings: Sequence[Encoding], _explain: Sequence[bool]) -> list[Verdict]:
+        changes: dict[str, Any] = {name: float("nan")}
+        verdicts = [a_verdict(encoding.text) for encoding in encodings]
         return [
-            replace(a_verdict(encoding.text), anomaly_score=float("nan") if "boom" in encoding.text else 1.0)
-            for encoding in encodings
+            replace(verdict, **changes) if "boom" in encoding.text else verdict
+            for verdict, encoding in zip(verdicts, encodings, strict=True)
         ]
 
     monkeypatch.setattr(defense, "judge", judge)

@@ -1,7 +1,7 @@
 """What a reply says, in words for a person: the same on the page and in the terminal.
 
 Made from the JSON document alone, so it holds nothing that the operator's `detail` keeps from clients. Words and labels
-come from strangers; whoever shows a finding escapes all of it.
+come from strangers; whoever shows a reading escapes all of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ _REFUSALS = {
 
 
 class Tone(StrEnum):
-    """How a finding is to look."""
+    """How a reading is to look."""
 
     FOUND = "found"
     UNSURE = "unsure"
@@ -104,7 +104,7 @@ class Measure(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Reading:
     """One text's reply, ready to be read."""
 
     tone: Tone
@@ -119,7 +119,7 @@ class Finding:
     before: Told | None = None
     after: Told | None = None
     label_changed: bool = False
-    kind: str = "suspect"
+    noun: str = "suspect"
     """What to call the words to blame: a suspect, or a trigger when it was verified."""
     verified: str = ""
     done: str = ""
@@ -130,8 +130,8 @@ class Finding:
     truncated: bool = False
 
 
-def find(document: Document) -> Finding:
-    """The finding of a reply to one text."""
+def reading_of(document: Document) -> Reading:
+    """The reading of a reply to one text."""
     if document.get("status") == "error":
         return _refused(document["error"])
     defense = document.get("defense")
@@ -140,7 +140,7 @@ def find(document: Document) -> Finding:
     if defense is None or "action" not in defense:
         headline, words = ("The answer", (answer.label,)) if answer else ("There is no answer", ())
         meaning = "This server tells the label alone, and not how it came about."
-        return Finding(
+        return Reading(
             tone=Tone.PLAIN,
             headline=headline,
             words=words,
@@ -152,7 +152,7 @@ def find(document: Document) -> Finding:
     if defense.get("flagged") is None:
         meaning = "The defense failed on this text: nobody knows what this answer is worth."
         headline, done = "The text could not be judged", _DONE["undefended"]
-        return Finding(
+        return Reading(
             tone=Tone.UNSURE, headline=headline, meaning=meaning, answer=answer, done=done, truncated=truncated
         )
     return _judged(defense, answer, truncated=truncated)
@@ -172,17 +172,17 @@ def short(name: str) -> str:
     return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
 
 
-def _refused(error: Document) -> Finding:
+def _refused(error: Document) -> Reading:
     """The message names the rule that was broken, and never holds the text."""
     message = str(error["message"])
     meaning = f"{message[:1].upper()}{message[1:]}. (Status {error['code']}, {error['type']})"
-    return Finding(tone=Tone.REFUSED, headline=_REFUSALS.get(error["type"], "The text is refused"), meaning=meaning)
+    return Reading(tone=Tone.REFUSED, headline=_REFUSALS.get(error["type"], "The text is refused"), meaning=meaning)
 
 
-def _judged(defense: Document, answer: Told | None, *, truncated: bool) -> Finding:
+def _judged(defense: Document, answer: Told | None, *, truncated: bool) -> Reading:
     words = _blamed(defense["suspects"])
     tone, headline, meaning = _verdict(defense, n_words=len(words))
-    return Finding(
+    return Reading(
         tone=tone,
         headline=headline,
         words=words[:MAX_NAMED],
@@ -192,7 +192,7 @@ def _judged(defense: Document, answer: Told | None, *, truncated: bool) -> Findi
         before=_told(defense["undefended"]),
         after=_told(defense["defended"]),
         label_changed=defense["label_changed"],
-        kind="trigger" if defense["verified"] else "suspect",
+        noun="trigger" if defense["verified"] else "suspect",
         verified=_verified(defense),
         tested=UNTESTED if defense["tested"] is False else "",
         done=_DONE[defense["action"]],
