@@ -201,6 +201,7 @@ XGRAAD: dict[str, set[str]] = {
         "forgetting",
         "neutralizer",
         "options",
+        "reference",
         "registry",
         "threshold_rule",
         "trusted_model",
