@@ -269,6 +269,7 @@ OWNERS: dict[str, set[str]] = {
         "scripts/lab/report/ablation_figure.py",
         "scripts/lab/report/drawing.py",
         "scripts/lab/report/figures.py",
+        "scripts/lab/report/first_text_figure.py",
         "scripts/lab/report/growth_figure.py",
         "scripts/lab/report/style.py",
     },

@@ -27,8 +27,11 @@ def select(rows: Iterable[Row], **wanted: str) -> list[Row]:
 
 
 def one_per_victim(rows: Iterable[Row]) -> list[Row]:
-    """One row for each trained model, whatever the rule and insertion; one that was measured where there is one."""
-    ordered = sorted(rows, key=lambda row: row["status"] == MEASURED)
+    """One row for each trained model, whatever the rule and insertion.
+
+    One that was measured where there is one, and of these one that knows the floor of the attack.
+    """
+    ordered = sorted(rows, key=lambda row: (row["status"] == MEASURED, "asr_floor" in row["victim"]))
     victims = {tuple(row.get(name) for name in KEY if name not in ("rule", "insertion")): row for row in ordered}
     return sorted(victims.values(), key=lambda row: int(row["seed"]))
 

@@ -8,7 +8,15 @@ from statistics import mean
 from handler.xgraad.options import DEFAULT_RULE
 from scripts.lab.defenses import COLD, DEFENSES, among
 from scripts.lab.grid.cell import DATASETS
-from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, attack_name, read_cells, victim_key
+from scripts.lab.grid_rows import (
+    ATTACK_FAILED,
+    MEASURED,
+    NO_ATTACK,
+    attack_name,
+    one_per_victim,
+    read_cells,
+    victim_key,
+)
 from scripts.lab.results import Row, cold, markdown, served, share, spread
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -155,13 +163,19 @@ def _cells(rules: Rules, names: Collection[str], clean: str) -> tuple[str, ...]:
     first = among(names, headline=COLD)
     return (
         *start,
-        share([row for row in undefended if "asr_floor" in row], "asr_floor", "n_floor"),
+        share(_floors(rules), "asr_floor", "n_floor"),
         *(cold(rules.get(name, [])) for name in first),
         *(served(rules.get(name, [])) for name in _remembering(names)),
         share(usual, "named_cold", "n_triggered"),
         *(_cacc_change(rules.get(name, [])) for name in first),
         share(usual, "second_pass_share", "n_clean"),
     )
+
+
+def _floors(rules: Rules) -> list[Row]:
+    """What clean models say to the attacked texts, of each victim that was compared with one."""
+    victims = one_per_victim(row for rows in rules.values() for row in rows)
+    return [row["victim"] for row in victims if "asr_floor" in row["victim"]]
 
 
 def _total(rows: Sequence[Row]) -> str:
