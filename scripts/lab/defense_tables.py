@@ -6,7 +6,8 @@ from pathlib import Path
 
 from handler.xgraad.options import DEFAULT_RULE, usual_neutralizer
 from scripts.lab.defenses import COLD, among
-from scripts.lab.results import Row, cold, markdown, read_rows, served, share, spread
+from scripts.lab.results import Row, markdown, read_rows, spread
+from scripts.lab.shares import cold, served, share
 from scripts.lab.triggers import TRIGGER_WORDS
 
 Key = tuple[str, ...]

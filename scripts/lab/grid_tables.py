@@ -17,7 +17,8 @@ from scripts.lab.grid_rows import (
     read_cells,
     victim_key,
 )
-from scripts.lab.results import Row, cold, markdown, served, share, spread
+from scripts.lab.results import Row, markdown, spread
+from scripts.lab.shares import cold, served, share
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "inserted words": ("badnets", "badnets_clean_label", "ripples", "badpre"),

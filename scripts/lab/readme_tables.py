@@ -16,7 +16,8 @@ from scripts.lab.defense_tables import (
 from scripts.lab.errors import LabError
 from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.lab.operation_tables import faults_table, fuzz_table, soak_table
-from scripts.lab.results import Row, cold, is_cold_first, markdown, read_rows, served, share
+from scripts.lab.results import Row, is_cold_first, markdown, read_rows
+from scripts.lab.shares import cold, served, share
 from scripts.lab.speed_tables import (
     cost_line,
     growth_table,

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from scripts.lab.defenses import COLD
 from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED
 from scripts.lab.report.published import NOT_REPORTED
-from scripts.lab.results import Row, interval_of
+from scripts.lab.results import Row
+from scripts.lab.shares import interval_of
 
 Number = float | None
 Figure = Callable[[Row], Number]

@@ -13,7 +13,8 @@ from scripts.lab.grid_rows import attack_name, one_per_victim
 from scripts.lab.grid_tables import GROUPS
 from scripts.lab.report.entries import Number, defended, floor, mean_of
 from scripts.lab.report.style import BLUE, FAINT, GREEN, INK, ORANGE, PAPER, new_figure, plain_axes
-from scripts.lab.results import Row, interval_of
+from scripts.lab.results import Row
+from scripts.lab.shares import interval_of
 
 OTHERS = "others"
 ORDER = (*GROUPS, OTHERS)
