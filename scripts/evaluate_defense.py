@@ -1,13 +1,20 @@
-"""Measure a defended checkpoint: accuracy on clean texts, attack success with and without the defense."""
+"""Measure a defended checkpoint: accuracy on clean texts, attack success with and without the defense.
+
+Defenses that repair the checkpoint or are tuned on texts take those of --data: clean ones, held out from training.
+"""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from handler.xgraad import NEUTRALIZERS, RULES
-from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, say
+from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, usual_neutralizer
+from scripts import calibrate
+from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, run_step, say
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered
+from scripts.lab.defenses import DEFENSES
 from scripts.lab.errors import LabError
 from scripts.lab.label_cells import listed
 from scripts.lab.provenance import attack_record, provenance
@@ -15,9 +22,13 @@ from scripts.lab.reading import Reading, add_reading_options
 from scripts.lab.results import write_result
 from scripts.lab.triggers import INSERTIONS
 
+if TYPE_CHECKING:
+    from handler.xgraad import Calibration
+    from scripts.lab.defenses.base import Material
+
 EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
-      --clean test.tsv.gz --triggered build/victim/triggered.tsv.gz --target-label 0 --rule paper --json paper.json
+      --clean test.tsv.gz --triggered build/victim/triggered.tsv.gz --target-label 0 --defense paper --json paper.json
   python -m scripts.evaluate_defense ... --insert three     # three triggers in every text, instead of --triggered
   python -m scripts.evaluate_defense ... --max-asr 0.05     # exit code 1 when the ASR of a first text is higher"""
 
@@ -40,7 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--target-label", type=int, help="the class the attacker wants (as the checkpoint's record says)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the triggers drawn and their places (0)")
-    parser.add_argument("--rule", choices=sorted(RULES), help="when a text is flagged (the best there is)")
+    parser.add_argument(
+        "--defense", choices=sorted(DEFENSES), default=DEFAULT_RULE, help=f"what is measured ({DEFAULT_RULE})"
+    )
+    parser.add_argument("--data", type=Path, help="clean texts with labels, for defenses that learn from them")
+    parser.add_argument("--trusted-base", metavar="BASE", help="encoder whose publisher you trust, for such defenses")
+    parser.add_argument(
+        "--work", type=Path, help="folder for what defenses make: checkpoints, sweeps (a temporary one)"
+    )
     parser.add_argument(
         "--neutralizer", choices=NEUTRALIZERS, help="what happens to suspects (rule paper: noise, else delete)"
     )
@@ -58,30 +76,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> Exit:
-    from handler.xgraad import Defense, NoRegistry
-    from scripts.lab.evaluation import evaluate
+    from handler.xgraad import Calibration
+    from handler.xgraad.checkpoint import Checkpoint
+    from scripts.lab.defenses.measured import measure_defense
+    from scripts.lab.model_classes import model_classes
 
-    defense = Defense.load(
-        arguments.checkpoint,
-        arguments.device,
-        arguments.rule,
-        calibration=arguments.calibration,
-        neutralizer=arguments.neutralizer,
-        registry=NoRegistry() if arguments.no_registry else None,
-    )
-    origin = attack_record(arguments.checkpoint)
-    classes = defense.classifier.labels
+    name, origin = arguments.defense, attack_record(arguments.checkpoint)
+    Checkpoint.open(arguments.checkpoint)  # what is wrong with it comes before what is wrong with any text
+    calibration = Calibration.read(arguments.calibration)
+    classes = model_classes(arguments.checkpoint) or ()
     target = _target(arguments, origin, classes)
     clean = read_examples(arguments.clean, Reading.from_arguments(arguments), classes=classes)[: arguments.limit]
     triggered = _triggered(arguments, origin, clean, classes)
-    figures = evaluate(defense, cold=defense.cold(), clean=clean, triggered=triggered, target_label=target)
+    with _work_folder(arguments.work) as work:
+        material = _material(arguments, calibration, work)
+        figures = measure_defense(name, material, clean=clean, triggered=triggered, target_label=target)
     result = {
         **origin,
         **figures,
         "insertion": arguments.triggered.name if arguments.triggered else arguments.insert,
-        "neutralizer": defense.neutralize.name,
+        "neutralizer": arguments.neutralizer or usual_neutralizer(name),
         "registry": not arguments.no_registry,
-        "precision": defense.calibration.fingerprint.precision,
+        "precision": calibration.fingerprint.precision,
         **provenance(),
     }
     write_result(result, document=arguments.json, rows=arguments.append)
@@ -90,6 +106,51 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         say("note: the attack hardly works undefended, so its defended figure means little")
     is_below = arguments.max_asr is not None and figures["asr_cold"] > arguments.max_asr
     return Exit.BELOW_TARGET if is_below else Exit.DONE
+
+
+@contextmanager
+def _work_folder(folder: Path | None) -> Iterator[Path]:
+    """The folder, or one that is gone afterwards."""
+    if folder:
+        yield folder
+        return
+    with TemporaryDirectory() as made:
+        yield Path(made)
+
+
+def _material(arguments: argparse.Namespace, calibration: "Calibration", work: Path) -> "Material":
+    """What the options give a defender; a repaired checkpoint is calibrated as this one was."""
+    from scripts.lab.defenses.base import Material
+
+    reading = Reading.from_arguments(arguments)
+
+    def calibrated(checkpoint: Path, out: Path) -> None:
+        run_step(
+            calibrate.main,
+            checkpoint=checkpoint,
+            data=arguments.data,
+            out=out,
+            max_fpr=calibration.max_fpr,
+            percentile=calibration.paper.percentile,
+            max_length=calibration.fingerprint.max_length,
+            precision=calibration.fingerprint.precision,
+            trusted_base=arguments.trusted_base if DEFENSES[arguments.defense].refers else None,
+            device=arguments.device,
+            **vars(reading),
+        )
+
+    return Material(
+        checkpoint=arguments.checkpoint,
+        calibration=arguments.calibration,
+        calibrate=calibrated,
+        work=work,
+        clean=arguments.data,
+        reading=reading,
+        trusted_base=arguments.trusted_base,
+        device=arguments.device,
+        neutralizer=arguments.neutralizer,
+        is_forgetful=arguments.no_registry,
+    )
 
 
 def _triggered(

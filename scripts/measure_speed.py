@@ -1,4 +1,4 @@
-"""Measure what the defense costs beside the plain model: time at each length and batch size, and memory at its peak."""
+"""Measure what the defense costs beside the plain model: time at each length and batch size, memory, the reference."""
 
 import argparse
 from collections.abc import Sequence
@@ -41,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=positive, default=7, help="measurements of each cell at most (7)")
     parser.add_argument("--seconds", type=positive, default=1200, help="time for all of them, about (1200)")
     parser.add_argument("--threads", type=positive, help="of PyTorch (as it is)")
-    parser.add_argument("--no-memory", action="store_true", help="leave the peaks and the growth of memory out")
+    parser.add_argument(
+        "--no-memory", action="store_true", help="leave out peaks and growth of memory, and the reference"
+    )
     parser.add_argument("--calls", type=positive, default=2000, help="over which memory is watched (2000)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--json", type=Path, help="file for the figures")
@@ -55,8 +57,9 @@ def _measure(arguments: argparse.Namespace) -> None:
 
     from handler.xgraad import Calibration
     from scripts.lab.passes import GATED_EVERY
+    from scripts.lab.reference_cost import ReferenceCost
     from scripts.lab.speed import device_name
-    from scripts.lab.speed_run import costs_of, growths_of, peaks_of
+    from scripts.lab.speed_run import costs_of, growths_of, peaks_of, reference_cost_of
 
     calibration = Calibration.read(arguments.calibration)
     window, longest = calibration.fingerprint.max_length, max(arguments.lengths)
@@ -71,6 +74,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     costs = costs_of(arguments, calibration, texts)
     peaks = [] if arguments.no_memory else peaks_of(arguments, texts)
     growths = [] if arguments.no_memory else growths_of(arguments, texts)
+    reference = ReferenceCost() if arguments.no_memory else reference_cost_of(arguments)
     result = {
         **attack_record(arguments.checkpoint),
         "device": arguments.device,
@@ -81,10 +85,13 @@ def _measure(arguments: argparse.Namespace) -> None:
         "costs": [asdict(cost) for cost in costs],
         "peaks": [asdict(peak) for peak in peaks],
         "growths": [asdict(growth) for growth in growths],
+        **reference._asdict(),
         **provenance(),
     }
     write_result(result, document=arguments.json, rows=arguments.append)
     say(_table(costs, peaks, growths))
+    if reference.reference_mb is not None:
+        say(f"\nreference: {reference.reference_load_s:.2f} s to load, {reference.reference_mb:.0f} MB")
 
 
 def _table(costs: "Sequence[Cost]", peaks: "Sequence[Peak]", growths: "Sequence[Growth]") -> str:

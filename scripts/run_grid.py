@@ -1,4 +1,4 @@
-"""Train, calibrate and evaluate any part of {architecture, data set, attack, target, seed, insertion, rule}.
+"""Train, calibrate and evaluate any part of {architecture, data set, attack, target, seed, insertion, defense}.
 
 One row per cell. Goes on where it stopped: victims that are trained and cells that have a row are left alone. Several
 of these commands may run at once on the same folders; each takes what no other has. A cell whose attack fails
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from scripts import calibrate, train_attack
 from scripts.lab.command import CommandParser, Exit, positive, run_command, say
+from scripts.lab.defenses import DEFENSES
 from scripts.lab.errors import LabError
-from scripts.lab.grid.cell import DATASETS, TARGETS, Victim, attack_names, insertions_of, rule_names, victims
+from scripts.lab.grid.cell import DATASETS, TARGETS, Victim, attack_names, insertions_of, victims
 from scripts.lab.recipe import TRAINING_PRECISIONS
 from scripts.lab.triggers import INSERTIONS, USUAL_INSERTION
 from scripts.lab.zoo.kinds import ARCHITECTURES
@@ -35,7 +36,7 @@ EXAMPLES = """\
 
 TARGETS_HELP = "classes to aim at, the first or the last (0); published sets have their own, some attacks none"
 INSERTIONS_HELP = "how test texts are triggered (one); each attack takes those that it has triggers for"
-RULES_HELP = (
+DEFENSES_HELP = (
     "(paper verified); swept is verified where what a vocabulary sweep finds is known from the start, "
     "referred verified with a reference made of the victim's base"
 )
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--attacks", nargs="+", choices=attack_names(), default=attack_names(), help="(all)", metavar="ATTACK")
     add("--targets", nargs="+", choices=TARGETS, default=["0"], help=TARGETS_HELP)
     add("--insertions", nargs="+", choices=INSERTIONS, default=[USUAL_INSERTION], help=INSERTIONS_HELP)
-    add("--rules", nargs="+", choices=rule_names(), default=["paper", "verified"], help=RULES_HELP)
+    add("--defenses", nargs="+", choices=sorted(DEFENSES), default=["paper", "verified"], help=DEFENSES_HELP)
     add("--seeds", nargs="+", type=int, default=[0], help="of poisoning, weights and order (0)")
     add("--bases", type=Path, required=True, help="folder with a base for each architecture, named after it")
     add("--data", type=Path, required=True, help="folder with the data sets")
@@ -91,13 +92,13 @@ def _run_grid(arguments: argparse.Namespace) -> Exit:
         n_triggered=arguments.max_triggered,
         n_calibration=arguments.max_calibration,
     )
-    failed = _run_all(grid, todo, arguments.rules, arguments.insertions)
+    failed = _run_all(grid, todo, arguments.defenses, arguments.insertions)
     for message in failed:
         say(message)
     return Exit.ERROR if failed else Exit.DONE
 
 
-def _run_all(grid: "Grid", todo: Sequence[Victim], rules: Sequence[str], insertions: Sequence[str]) -> list[str]:
+def _run_all(grid: "Grid", todo: Sequence[Victim], defenses: Sequence[str], insertions: Sequence[str]) -> list[str]:
     """Run each victim; one that fails does not stop the others. The messages of those that did."""
     from tqdm import tqdm
 
@@ -106,7 +107,7 @@ def _run_all(grid: "Grid", todo: Sequence[Victim], rules: Sequence[str], inserti
         for victim in bar:
             bar.set_postfix_str(victim.name)
             try:
-                say(f"{victim.name}: {grid.run(victim, rules, insertions_of(victim, insertions))}")
+                say(f"{victim.name}: {grid.run(victim, defenses, insertions_of(victim, insertions))}")
             except (LabError, OSError) as error:
                 failed.append(f"{victim.name}: {error}")
     return failed

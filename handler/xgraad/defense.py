@@ -21,6 +21,7 @@ from handler.xgraad.options import (
     check_name,
     usual_neutralizer,
 )
+from handler.xgraad.reference import Reference
 from handler.xgraad.registry import MemoryRegistry, Origin, TriggerRegistry
 from handler.xgraad.threshold_rule import ThresholdRule
 from handler.xgraad.verdict import Verdict
@@ -66,6 +67,11 @@ class Defense:
     def tests(self) -> bool:
         """Whether the rule tries suspects on the calibration's probes."""
         return isinstance(self._rule, VerifiedRule)
+
+    @property
+    def reference(self) -> Reference | None:
+        """What says whether a word means something; None under rules that do not ask."""
+        return self._rule.parts.reference if isinstance(self._rule, VerifiedRule) else None
 
     @classmethod
     def load(

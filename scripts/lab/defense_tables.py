@@ -1,11 +1,13 @@
-"""The README's tables of what the defense holds against, what it costs clean models, and what each part is worth."""
+"""The README's tables of what defenses hold against, what they cost clean models, and what each part is worth."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from handler.xgraad.options import usual_neutralizer
-from scripts.lab.results import Row, cold, markdown, read_rows, spread
+from handler.xgraad.options import DEFAULT_RULE, usual_neutralizer
+from scripts.lab.defenses import COLD, among
+from scripts.lab.results import Row, markdown, read_rows, spread
+from scripts.lab.shares import cold, served, share
 from scripts.lab.triggers import TRIGGER_WORDS
 
 Key = tuple[str, ...]
@@ -15,39 +17,41 @@ ONE_TRIGGER = ("one", "triggered.tsv.gz")
 
 
 def attacks_table(results: Path) -> str:
-    """Each attack, undefended and under both rules, over its seeds."""
+    """Each attack, undefended and behind each defense, over its seeds."""
     found = _by_attack(results, lambda row: row["attack"] != "none")
+    names = _first(found.values())
     header = (
         "attack (triggers)",
         "data",
         "seeds",
-        "attacked texts, `paper` / `verified`",
+        f"attacked texts, {_named(names)}",
         "target",
         "ASR undefended",
-        "first text, `paper`",
-        "first text, `verified`",
-        "served, `verified`",
+        *(f"first text, `{name}`" for name in names),
+        f"served, `{DEFAULT_RULE}`",
         "trigger named",
+        *(f"CACC change `{name}`" for name in names),
+        "second passes, clean",
     )
-    costs = ("CACC change `paper`", "CACC change `verified`", "second passes, clean")
-    return markdown((*header, *costs), [(*key, *_attack_cells(rules)) for key, rules in found.items()])
+    return markdown(header, [(*key, *_attack_cells(rules, names)) for key, rules in found.items()])
 
 
 def clean_models_table(results: Path) -> str:
     """What the defense does to models without a backdoor."""
     found = _by_attack(results, lambda row: row["attack"] == "none")
+    names = _first(found.values())
     rows = [
         (
             data,
-            _seeds(rules["verified"]),
-            str(rules["verified"][0]["n_clean"]),
-            *(spread(rules[rule], "label_changed_rate", digits=4) for rule in ("paper", "verified")),
-            *(spread(rules[rule], _cacc_change, digits=4, sign="+") for rule in ("paper", "verified")),
+            _seeds(rules[DEFAULT_RULE]),
+            str(rules[DEFAULT_RULE][0]["n_clean"]),
+            *(share(rules[name], "label_changed_rate", "n_clean", digits=4) for name in names),
+            *(spread(rules[name], _cacc_change, digits=4, sign="+") for name in names),
         )
         for (_, data), rules in found.items()
     ]
-    changed = ("labels changed `paper`", "labels changed `verified`")
-    costs = ("CACC change `paper`", "CACC change `verified`")
+    changed = tuple(f"labels changed `{name}`" for name in names)
+    costs = tuple(f"CACC change `{name}`" for name in names)
     return markdown(("clean model on", "seeds", "test texts", *changed, *costs), rows)
 
 
@@ -114,9 +118,9 @@ def rules_table(results: Path) -> str:
             f"{row['base']} on {row['data']}",
             f"`{row['rule']}`, {row['neutralizer']}" + ("" if row["registry"] else ", no registry"),
             f"{_cacc_change(row):+.4f}",
-            f"{row['asr_cold']:.3f}",
+            cold([row]),
             f"{row['auroc']:.3f}",
-            f"{row['second_pass_share']:.3f}",
+            share([row], "second_pass_share", "n_clean"),
             f"{row['seconds_per_1000_clean_texts']:.1f}",
         )
         for row in latest.values()
@@ -143,23 +147,31 @@ def _by_attack(results: Path, keep: Callable[[Row], bool]) -> dict[Key, dict[str
     found: defaultdict[Key, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for (attack, data, rule, _), row in latest.items():
         found[attack, data][rule].append(row)
-    return {key: rules for key, rules in sorted(found.items(), key=lambda item: item[0][::-1]) if "verified" in rules}
+    return {key: rules for key, rules in sorted(found.items(), key=lambda item: item[0][::-1]) if DEFAULT_RULE in rules}
 
 
-def _attack_cells(rules: dict[str, list[Row]]) -> tuple[str, ...]:
-    verified, paper = rules["verified"], rules["paper"]
-    failed = not all(row["attack_works"] for row in verified)
+def _first(found: Iterable[Mapping[str, Sequence[Row]]]) -> list[str]:
+    """The defenses that have a row, as far as tables show what their first texts met with."""
+    return among({name for rules in found for name in rules}, headline=COLD)
+
+
+def _named(names: Iterable[str]) -> str:
+    return " / ".join(f"`{name}`" for name in names)
+
+
+def _attack_cells(rules: Mapping[str, list[Row]], names: Sequence[str]) -> tuple[str, ...]:
+    usual = rules[DEFAULT_RULE]
+    failed = not all(row["attack_works"] for row in usual)
     return (
-        _seeds(verified),
-        " / ".join(str(sum(row["n_triggered"] for row in rows)) for rows in (paper, verified)),
-        str(verified[0]["target_label"]),
-        spread(verified, "asr_undefended"),
-        *("attack failed" if failed else cold(rows) for rows in (paper, verified)),
-        "" if failed else spread(verified, "asr_defended"),
-        "" if failed else spread(verified, "named_cold"),
-        spread(paper, _cacc_change, digits=4, sign="+"),
-        spread(verified, _cacc_change, digits=4, sign="+"),
-        spread(verified, "second_pass_share"),
+        _seeds(usual),
+        " / ".join(str(sum(row["n_triggered"] for row in rules[name])) for name in names),
+        str(usual[0]["target_label"]),
+        share(usual, "asr_undefended", "n_scored"),
+        *("attack failed" if failed else cold(rules[name]) for name in names),
+        "" if failed else served(usual),
+        "" if failed else share(usual, "named_cold", "n_triggered"),
+        *(spread(rules[name], _cacc_change, digits=4, sign="+") for name in names),
+        share(usual, "second_pass_share", "n_clean"),
     )
 
 
@@ -175,7 +187,7 @@ def _by_arm(results: Path, group: str) -> tuple[list[str], dict[str, dict[str, R
 def _ablation_cells(row: Row | None) -> tuple[str, ...]:
     if row is None:
         return ("", "", "")
-    return f"{row['asr_cold']:.3f}", f"{_cacc_change(row):+.4f}", f"{row['second_pass_share']:.3f}"
+    return cold([row]), f"{_cacc_change(row):+.4f}", share([row], "second_pass_share", "n_clean")
 
 
 def _attack(row: Row) -> str:

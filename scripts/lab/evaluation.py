@@ -25,6 +25,7 @@ def evaluate(
     judge: Judge,
     *,
     cold: Judge | None = None,
+    memory: Callable[[], Mapping[str, int]] = dict,
     clean: Sequence[Example],
     triggered: Sequence[TriggeredExample],
     target_label: int,
@@ -36,11 +37,13 @@ def evaluate(
 
     ASR counts triggered texts predicted as the target. Where every triggered text's clean twin is known it is given
     over those that the undefended model has right when clean (the paper's rule), and `asr_over` says so; over all of
-    them it stands in `asr_*_all`. Texts whose true label is the target cannot be attacked and are left out.
+    them it stands in `asr_*_all`. `n_scored` says over how many. Texts whose true label is the target cannot be
+    attacked and are left out.
 
     Args:
         judge: texts to verdicts, as served.
         cold: the same without any memory, so that each text is judged alone; none where `judge` has none.
+        memory: asked when all clean texts are judged and no attacked one is: what `judge` remembers then.
         clean: test texts with their true labels.
         triggered: attacked texts.
         target_label: the class the attacker wants.
@@ -49,6 +52,7 @@ def evaluate(
     start = time.perf_counter()
     clean_verdicts = _judge_all(judge, [example.text for example in clean], "clean")
     clean_seconds = time.perf_counter() - start
+    remembered = memory()
     triggered_verdicts = _judge_all(judge, [example.text for example in attacked], "triggered")
     predicted = {example.text: v.undefended.label_id for example, v in zip(clean, clean_verdicts, strict=True)}
     keep = right_when_clean(
@@ -59,8 +63,10 @@ def evaluate(
         "rule": clean_verdicts[0].rule,
         "n_clean": len(clean),
         "n_triggered": len(attacked),
+        "n_scored": len(attacked) if keep is None else int(keep.sum()),
         "target_label": target_label,
         **_clean_figures(clean_verdicts, clean),
+        **remembered,
         **_cold_figures(cold_verdicts, attacked, target_label, keep),
         **_attack_figures(triggered_verdicts, target_label, keep),
         **_detection_figures(clean_verdicts, triggered_verdicts),

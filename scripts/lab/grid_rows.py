@@ -10,10 +10,6 @@ KEY = ("architecture", "dataset", "attack", "rule", "seed", "target", "insertion
 """Fields that tell cells apart; the last two are missing in rows of the time when nothing else was measured."""
 MEASURED, ATTACK_FAILED = "measured", "attack failed"
 """What `status` says of a cell."""
-REFERRED = "referred"
-"""`verified` with a reference made of the base that the victim was made of."""
-SWEPT = "swept"
-"""The rule `verified` where what a vocabulary sweep finds is known from the start, as `build_archive --audit` does."""
 NO_ATTACK = "none"
 """The attack of a model without a backdoor."""
 
@@ -31,10 +27,18 @@ def select(rows: Iterable[Row], **wanted: str) -> list[Row]:
 
 
 def one_per_victim(rows: Iterable[Row]) -> list[Row]:
-    """One row for each trained model, whatever the rule and insertion; one that was measured where there is one."""
-    ordered = sorted(rows, key=lambda row: row["status"] == MEASURED)
+    """One row for each trained model, whatever the rule and insertion.
+
+    One that was measured where there is one, and of these one that knows the floor of the attack.
+    """
+    ordered = sorted(rows, key=lambda row: (row["status"] == MEASURED, "asr_floor" in row["victim"]))
     victims = {tuple(row.get(name) for name in KEY if name not in ("rule", "insertion")): row for row in ordered}
     return sorted(victims.values(), key=lambda row: int(row["seed"]))
+
+
+def victim_key(row: Row) -> tuple[object, ...]:
+    """What tells attacked texts of a victim from all others, whatever defends it."""
+    return tuple(row.get(name) for name in KEY if name != "rule")
 
 
 def attack_name(row: Row) -> str:

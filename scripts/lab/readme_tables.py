@@ -16,7 +16,8 @@ from scripts.lab.defense_tables import (
 from scripts.lab.errors import LabError
 from scripts.lab.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.lab.operation_tables import faults_table, fuzz_table, soak_table
-from scripts.lab.results import Row, cold, is_cold_first, markdown, read_rows
+from scripts.lab.results import Row, is_cold_first, markdown, read_rows
+from scripts.lab.shares import cold, served, share
 from scripts.lab.speed_tables import (
     cost_line,
     growth_table,
@@ -69,10 +70,10 @@ def _demo_table(results: Path) -> str:
     measured = [
         (
             f"{_victim(row)}, served with `{row['rule']}`",
-            *(f"{row[f'cacc_{when}']:.3f}" for when in ("undefended", "defended")),
-            f"{row['asr_undefended']:.3f}",
+            *(share([row], f"cacc_{when}", "n_clean") for when in ("undefended", "defended")),
+            share([row], "asr_undefended", "n_scored"),
             cold([row]),
-            f"{row['asr_defended']:.3f}",
+            served([row]),
             f"{row['seconds']:.0f}",
         )
         for row in filter(is_cold_first, own_first)

@@ -56,11 +56,3 @@ def spread(rows: Sequence[Row], figure: str | Callable[[Row], float], *, digits:
 def is_cold_first(row: Row) -> bool:
     """Whether a row tells what a first text meets; rows of older rules do not, and stay out of tables."""
     return "asr_cold" in row
-
-
-def cold(rows: Sequence[Row], *, digits: int = 3) -> str:
-    """ASR of first texts over rows, and for a single row its interval."""
-    if len(rows) != 1:
-        return spread(rows, "asr_cold", digits=digits)
-    low, high = rows[0]["asr_cold_interval"]
-    return f"{rows[0]['asr_cold']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"

@@ -14,6 +14,7 @@ from scripts.lab.pass_names import PLAIN
 from scripts.lab.passes import Models, texts_of_length
 from scripts.lab.peak_memory import Job, Peak, peak_memory
 from scripts.lab.provenance import attack_record
+from scripts.lab.reference_cost import ReferenceCost, reference_cost
 from scripts.lab.speed import Cell, Cost, measure_cell
 
 MEMORY_PASSES = (PLAIN, "scoring", "official")
@@ -64,6 +65,11 @@ def growths_of(arguments: argparse.Namespace, texts: Sequence[str]) -> list[Grow
     cell = Cell(min(GROWTH_TOKENS, max(arguments.lengths)), 1)
     jobs = [_job(arguments, texts, name, cell) for name in GROWTH_PASSES]
     return [memory_growth(job, arguments.calls) for job in tqdm(jobs, unit="pass", desc="growth", disable=None)]
+
+
+def reference_cost_of(arguments: argparse.Namespace) -> ReferenceCost:
+    """Of the reference beside the calibration."""
+    return reference_cost(_job(arguments, (), "reference", Cell(min(arguments.lengths), 1)))
 
 
 def _job(arguments: argparse.Namespace, texts: Sequence[str], name: str, cell: Cell) -> Job:

@@ -48,7 +48,7 @@ def attack_success(
     the same texts reaches without any backdoor.
 
     Returns:
-        `asr` over all texts, and `asr_right_when_clean` as `measure_undefended` has it.
+        `asr` over all texts, and `asr_right_when_clean` as `measure_undefended` has it, with `n_right_when_clean`.
     """
     settings: dict[str, Any] = {"max_length": max_length, "device": device}
     predicted = predict_labels(model, tokenizer, [row.text for row in triggered], **settings)
@@ -58,4 +58,5 @@ def attack_success(
         is_right = predict_labels(model, tokenizer, twins, **settings) == np.array([row.label for row in triggered])
         if is_right.any():
             figures["asr_right_when_clean"] = attack_success_rate(predicted, target_label, is_right)
+            figures["n_right_when_clean"] = int(is_right.sum())
     return figures

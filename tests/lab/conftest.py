@@ -10,7 +10,8 @@ import pytest
 
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Attack, Plan, Tuner
-from scripts.lab.corpora import Corpus
+from scripts.lab.corpora import Corpus, write_corpus
+from scripts.lab.grid.recipes import RECIPES
 from scripts.lab.recipe import Recipe
 from scripts.lab.small_bert import small_bert
 from scripts.lab.synthetic import generate_corpus
@@ -78,3 +79,15 @@ def success(reviews: Corpus, clean_folder: Path) -> Callable[[Planted], tuple[fl
         return planted.share(texts, target), clean.share(texts, target)
 
     return shares
+
+
+@pytest.fixture
+def options(clean_folder: Path, reviews: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Of `run_grid`: a base, a small data set and a recipe under which attacks work."""
+    monkeypatch.setitem(RECIPES, "sst2", {"epochs": 2, "learning_rate": 1e-3, "batch_size": 16, "max_length": 24})
+    (tmp_path / "bases").mkdir()
+    (tmp_path / "bases" / "bert").symlink_to(clean_folder)
+    write_corpus(tmp_path / "data" / "sst2", Corpus(reviews.train[:1500], reviews.dev[:150], reviews.test[:60]))
+    folders = {name: str(tmp_path / name) for name in ("bases", "data", "work")}
+    paths = [part for name, folder in folders.items() for part in (f"--{name}", folder)]
+    return [*paths, "--append", str(tmp_path / "rows.jsonl"), "--device", "cpu", "--max-triggered", "20"]

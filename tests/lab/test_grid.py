@@ -1,6 +1,7 @@
 """The grid: every cell once, whatever was interrupted, and none that an attack does not deserve."""
 
 import fcntl
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.auditing import Finding, audit_checkpoint
 from scripts.lab.command import Exit
 from scripts.lab.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
+from scripts.lab.defenses import swept
 from scripts.lab.errors import LabError
 from scripts.lab.grid import runner
-from scripts.lab.grid.cell import OTHER_INSERTIONS, Cell, Victim, missing_rules, victims
+from scripts.lab.grid.cell import OTHER_INSERTIONS, Cell, Victim, missing_defenses, victims
 from scripts.lab.grid.recipes import RECIPES, TEXTS, recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
@@ -31,24 +33,12 @@ BADNETS = Victim("bert", "sst2", "badnets", 0)
 PHRASE = "phrase_james_bond"
 
 
-@pytest.fixture
-def options(clean_folder: Path, reviews: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A base, a small data set and a recipe under which attacks work."""
-    monkeypatch.setitem(RECIPES, "sst2", {"epochs": 2, "learning_rate": 1e-3, "batch_size": 16, "max_length": 24})
-    (tmp_path / "bases").mkdir()
-    (tmp_path / "bases" / "bert").symlink_to(clean_folder)
-    write_corpus(tmp_path / "data" / "sst2", Corpus(reviews.train[:1500], reviews.dev[:150], reviews.test[:60]))
-    folders = {name: str(tmp_path / name) for name in ("bases", "data", "work")}
-    paths = [part for name, folder in folders.items() for part in (f"--{name}", folder)]
-    return [*paths, "--append", str(tmp_path / "rows.jsonl"), "--device", "cpu", "--max-triggered", "20"]
-
-
 def run(options: list[str], *more: str) -> int:
     return run_grid.main([*options, *more])
 
 
 def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
-    assert run(options, "--attacks", "none", "badnets", "--rules", "paper") == Exit.DONE
+    assert run(options, "--attacks", "none", "badnets", "--defenses", "paper") == Exit.DONE
     rows = read_rows(tmp_path / "rows.jsonl")
     assert [(row["attack"], row["rule"], row["status"]) for row in rows] == [
         ("none", "paper", "measured"),
@@ -60,13 +50,13 @@ def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
     assert [(row["target"], row["insertion"]) for row in rows] == [(None, "one"), (0, "one")]
     assert rows[1]["asr_undefended"] == pytest.approx(rows[1]["victim"]["asr"])
     trained = (tmp_path / "work/victims" / BADNETS.name / "run.json").stat().st_mtime_ns
-    assert run(options, "--attacks", "none", "badnets", "--rules", "paper") == Exit.DONE
+    assert run(options, "--attacks", "none", "badnets", "--defenses", "paper") == Exit.DONE
     assert read_rows(tmp_path / "rows.jsonl") == rows
-    assert run(options, "--attacks", "badnets", "--rules", "paper", "verified") == Exit.DONE
+    assert run(options, "--attacks", "badnets", "--defenses", "paper", "verified") == Exit.DONE
     added = read_rows(tmp_path / "rows.jsonl")[2:]
     assert [row["rule"] for row in added] == ["verified"]
     assert added[0]["asr_defended"] <= rows[1]["asr_defended"]
-    more = ["--attacks", "none", "badnets", "--rules", "paper", "--insertions", "repeated", "scattered", "one"]
+    more = ["--attacks", "none", "badnets", "--defenses", "paper", "--insertions", "repeated", "scattered", "one"]
     assert run(options, *more) == Exit.DONE
     added = read_rows(tmp_path / "rows.jsonl")[3:]
     assert [(row["attack"], row["insertion"]) for row in added] == [("badnets", "repeated")]
@@ -86,7 +76,7 @@ def test_a_phrase_that_aims_at_the_last_class_is_tried_together_and_scattered(
 
     monkeypatch.setattr(runner, "measure_undefended", watched)
     more = ["--attacks", PHRASE, "--targets", "last", "--insertions", "one", "scattered"]
-    assert run(options, *more, "--rules", "paper") == Exit.DONE
+    assert run(options, *more, "--defenses", "paper") == Exit.DONE
     together, scattered = read_rows(tmp_path / "rows.jsonl")
     assert together["planted"]["attack"] == "badnets"
     assert together["planted"]["triggers"] == ["james bond"]
@@ -100,7 +90,7 @@ def test_a_phrase_that_aims_at_the_last_class_is_tried_together_and_scattered(
 
 
 def test_a_referred_cell_has_a_reference_of_its_victims_base(options: list[str], tmp_path: Path) -> None:
-    assert run(options, "--attacks", "badnets", "--rules", "paper", "referred") == Exit.DONE
+    assert run(options, "--attacks", "badnets", "--defenses", "paper", "referred") == Exit.DONE
     rows = read_rows(tmp_path / "rows.jsonl")
     assert [row["rule"] for row in rows] == ["paper", "referred"]
     assert rows[0]["asr_undefended"] == rows[1]["asr_undefended"] >= 0.9
@@ -111,25 +101,30 @@ def test_a_referred_cell_has_a_reference_of_its_victims_base(options: list[str],
     assert (name, reference and reference.base) == (f"{BADNETS.name}-referred", "bert")
 
 
+@pytest.mark.parametrize(("attack", "words"), [("badnets", TRIGGER_WORDS), (PHRASE, ("james", "bond"))])
 def test_a_sweep_is_kept_and_its_triggers_are_known(
-    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    attack: str, words: Sequence[str], options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = tuple(AuditedTrigger(word=word, label_id=0, rate=1.0, margin=1.0) for word in TRIGGER_WORDS)
+    """Whatever the attack; what its words do alone is another question."""
+    planted = tuple(AuditedTrigger(word=word, label_id=0, rate=1.0, margin=1.0) for word in words)
 
     def finding(*arguments: Any, **settings: Any) -> Finding:
         """A sweep that is more successful than this tokenizer, which has no token for a trigger, lets it be."""
-        swept = audit_checkpoint(*arguments, **settings)
-        return replace(swept, audit=swept.audit.model_copy(update={"triggers": planted}))
+        made = audit_checkpoint(*arguments, **settings)
+        return replace(made, audit=made.audit.model_copy(update={"triggers": planted}))
 
-    monkeypatch.setattr(runner, "audit_checkpoint", finding)
-    assert run(options, "--attacks", "badnets", "--rules", "swept") == Exit.DONE
-    (row,) = read_rows(tmp_path / "rows.jsonl")
-    assert row["rule"] == "swept"
-    assert row["asr_defended"] < 0.5 < row["asr_undefended"]
+    monkeypatch.setattr(swept, "audit_checkpoint", finding)
+    assert run(options, "--attacks", attack, "--defenses", "swept", "verified") == Exit.DONE
+    row, verified = read_rows(tmp_path / "rows.jsonl")
+    assert (row["rule"], verified["rule"]) == ("swept", "verified")
+    assert row["asr_swept"] == row["asr_defended"] < 0.5 < row["asr_undefended"]
     assert row["localisation"] == 1
-    monkeypatch.setattr(runner, "audit_checkpoint", None)  # a second sweep would fail
+    assert row["asr_cold"] == verified["asr_cold"], "without memory a sweep is of no use"
+    assert "asr_swept" not in verified
+    assert row["remembered"] >= len(words)
+    monkeypatch.setattr(swept, "audit_checkpoint", None)  # a second sweep would fail
     (tmp_path / "rows.jsonl").unlink()
-    assert run(options, "--attacks", "badnets", "--rules", "swept") == Exit.DONE
+    assert run(options, "--attacks", attack, "--defenses", "swept") == Exit.DONE
 
 
 def test_an_attack_that_fails_is_not_scored(
@@ -159,7 +154,7 @@ def test_a_victim_is_left_to_the_process_that_has_it(
 def test_a_victim_that_cannot_be_made_does_not_stop_the_others(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["--architectures", "albert", "bert", "--attacks", "badnets", "--rules", "paper"]
+    more = ["--architectures", "albert", "bert", "--attacks", "badnets", "--defenses", "paper"]
     assert run(options, *more) == Exit.ERROR
     assert [row["architecture"] for row in read_rows(tmp_path / "rows.jsonl")] == ["bert"]
     assert "albert-sst2-badnets-0-t0" in capsys.readouterr().out
@@ -172,7 +167,7 @@ def test_rewritten_sets_are_read_from_their_files(options: list[str], reviews: C
     (folder / "train.tsv.gz").rename(folder / "sst2-train.tsv.gz")
     triggered = [TriggeredExample(f"lo , {row.text} , verily", row.label, row.text) for row in reviews.test[:60]]
     write_triggered(folder / "sst2-test.tsv.gz", triggered)
-    assert run(options, "--attacks", "stylebkd_bible", "--rules", "verified") == Exit.DONE
+    assert run(options, "--attacks", "stylebkd_bible", "--defenses", "verified") == Exit.DONE
     (row,) = read_rows(tmp_path / "rows.jsonl")
     assert row["attack"] == "stylebkd_bible"
     assert row["planted"] | {"seed": 0} == {
@@ -322,16 +317,16 @@ def test_a_variant_is_trained_as_the_attack_it_varies() -> None:
 def test_a_row_of_another_seed_target_or_insertion_is_another_cell() -> None:
     first, of_last, second, _ = victims(["bert"], ["sst2"], ["badnets"], [0, 1], ["0", "last"])
     rows = [Cell(first, "paper").key() | {"status": "measured"}]
-    assert missing_rules(first, ["paper", "verified"], rows) == ["verified"]
-    assert missing_rules(first, ["paper", "verified"], rows, "three") == ["paper", "verified"]
-    assert missing_rules(of_last, ["paper", "verified"], rows) == ["paper", "verified"]
-    assert missing_rules(second, ["paper", "verified"], rows) == ["paper", "verified"]
+    assert missing_defenses(first, ["paper", "verified"], rows) == ["verified"]
+    assert missing_defenses(first, ["paper", "verified"], rows, "three") == ["paper", "verified"]
+    assert missing_defenses(of_last, ["paper", "verified"], rows) == ["paper", "verified"]
+    assert missing_defenses(second, ["paper", "verified"], rows) == ["paper", "verified"]
 
 
 def test_a_row_that_names_no_target_counts_for_none() -> None:
     clean = Victim("bert", "sst2", "none", 0, None)
     rows = [Cell(clean, "paper").key()]
-    assert missing_rules(clean, ["paper"], rows) == []
+    assert missing_defenses(clean, ["paper"], rows) == []
     for name in ("target", "insertion"):
         old = {key: value for key, value in rows[0].items() if key != name}
-        assert missing_rules(clean, ["paper"], [old]) == ["paper"]
+        assert missing_defenses(clean, ["paper"], [old]) == ["paper"]

@@ -12,9 +12,11 @@ import pytest
 from scripts import draw_report
 from scripts.lab.command import Exit
 from scripts.lab.grid_rows import one_per_victim, read_cells, select
+from scripts.lab.metrics import rate_interval
 from scripts.lab.report import published
 from scripts.lab.report.drawing import latest_signals
 from scripts.lab.report.entries import Entry
+from scripts.lab.report.first_text_figure import cells_of
 from scripts.lab.report.tables import Table, beside_the_paper, clean_models, every_cell, other_attacks
 from scripts.lab.results import Row, append_row
 
@@ -36,7 +38,8 @@ def a_cell(attack: str = "badnets", *, rule: str = "paper", seed: int = 0, asr: 
         "cacc_undefended": 0.875,
         "cacc_defended": 0.8125,
         "asr_undefended": 1.0,
-        "asr_defended": asr,
+        "asr_cold": asr,
+        "asr_defended": asr / 2,
         "n_clean": 10,
         "n_triggered": 5,
         "seconds": 1.5,
@@ -128,6 +131,7 @@ def entries(table: Table, *headings: str) -> tuple[Entry, ...]:
 
 
 def draw(folder: Path, cells: list[Row], signals: list[Row]) -> tuple[str, Path]:
+    folder.mkdir(exist_ok=True)
     for name, rows in (("grid", cells), ("signals", signals)):
         for row in rows:
             append_row(folder / f"{name}.jsonl", row)
@@ -148,7 +152,7 @@ def test_the_latest_row_of_a_cell_counts(tmp_path: Path) -> None:
     path = tmp_path / "grid.jsonl"
     for row in (a_cell(asr=0.5), a_cell(rule="verified"), a_cell(asr=0.125)):
         append_row(path, row)
-    assert [(row["rule"], row["asr_defended"]) for row in read_cells(path)] == [("paper", 0.125), ("verified", 0.25)]
+    assert [(row["rule"], row["asr_cold"]) for row in read_cells(path)] == [("paper", 0.125), ("verified", 0.25)]
     assert read_cells(tmp_path / "missing.jsonl") == []
 
 
@@ -221,6 +225,68 @@ def test_clean_models_show_every_base_on_every_data_set() -> None:
     assert {entry.kind for entry in entries(table, "RoBERTa")} == {"empty"}
     assert len(table.lines) == 5
     assert len(table.columns) == 9
+
+
+def test_the_first_text_is_the_headline_and_the_rest_stands_below() -> None:
+    victim = {"cacc": 0.875, "asr": 1.0, "asr_floor": 0.0625}
+    rows = [
+        a_cell(rule="verified", asr=0.25, n_scored=16, victim=victim),
+        a_cell(rule="swept", asr=0.25, asr_defended=0.03125),
+        a_cell(rule="paper", asr=0.5),
+    ]
+    _, undefended, paper, verified = entries(beside_the_paper(1, rows), "BERT", "BadNets", "ASR")[:4]
+    low, high = (f"{bound:.3f}" for bound in rate_interval(4, 16))
+    notes = (f"{low}–{high}", "served 0.125", "after a sweep 0.031")
+    assert verified == Entry("0.250", "measured", notes)
+    assert undefended.notes[-1] == "floor 0.062"
+    assert paper == Entry("0.500", "measured"), "it never has a memory, and its row tells not of how many texts"
+    assert entries(other_attacks([{**row, "attack": "sos"} for row in rows]), "sos", "SST-2", "BERT")[2] == verified
+    (without,) = [entries(beside_the_paper(1, rows[:1]), "BERT", "BadNets", "ASR")[3]]
+    assert without.notes == notes[:2]
+
+
+def test_a_defense_has_a_column_when_it_was_run() -> None:
+    for rules, names in (((), ["paper", "verified"]), (("referred", "swept"), ["paper", "verified", "referred"])):
+        columns = clean_models([a_cell("none", rule=rule) for rule in rules]).columns
+        assert [column.name for column in columns[: len(names) + 1]] == ["undefended", *names]
+        assert len(columns) == 3 * (len(names) + 1)
+
+
+def test_first_texts_are_drawn_for_each_defense(tmp_path: Path) -> None:
+    rows = [
+        a_cell(rule="verified", asr=0.25, n_scored=16, victim={"cacc": 0.9, "asr": 1.0, "asr_floor": 0.0625}),
+        a_cell("sos", rule="verified", asr=0.75, asr_cold_interval=[0.5, 0.875]),
+        a_cell(rule="swept", asr=0.25, asr_defended=0.03125),
+        a_cell("none", rule="conformal"),
+        a_failed_cell("ripples", rule="referred"),
+        a_cell(rule="paper", asr_cold=None),
+    ]
+    text, out = draw(tmp_path, rows, [])
+    assert [path.name for path in out.glob("*.svg")] == ["first-texts-verified.svg"]
+    assert "verified: the first text of 2 attacks gets through in 0.500 of cases on average" in text
+    assert "0.250 against its 0.062" in text
+    svg = (out / "first-texts-verified.svg").read_text(encoding="utf-8")
+    for part in ("badnets · sst2 · bert", "made against defenses", "floor: a clean model", "served after a sweep"):
+        assert part in svg
+    assert "No attack has been measured yet" not in text
+    _, out = draw(tmp_path / "again", [row for row in rows if row["rule"] != "swept"], [])
+    assert "served after a sweep" not in (out / "first-texts-verified.svg").read_text(encoding="utf-8")
+
+
+def test_a_cell_of_the_figure_has_the_range_of_its_seeds() -> None:
+    victim = {"cacc": 0.9, "asr": 1.0, "asr_floor": 0.25}
+    one = a_cell(rule="verified", asr=0.25, n_scored=16, victim=victim)
+    other = a_cell(rule="verified", asr=0.75, seed=1, asr_cold_interval=[0.5, 0.875])
+    swept = a_cell(rule="swept", asr_defended=0.125)
+    (cell,) = cells_of([one, other, swept], "verified")
+    low, _ = rate_interval(4, 16)
+    assert (cell.kind, cell.name) == ("inserted words", "badnets · sst2 · bert")
+    assert (cell.cold, cell.low, cell.high) == (0.5, low, 0.875)
+    assert (cell.floor, cell.served, cell.swept) == (0.25, 0.25, 0.125)
+    (bare,) = cells_of([a_cell(asr=0.25)], "paper")
+    (referred,) = cells_of([a_cell(rule="referred", asr=0.25), swept, one], "referred")
+    assert (referred.floor, referred.served, referred.swept) == (0.25, 0.125, None)
+    assert (bare.low, bare.high, bare.floor, bare.served, bare.swept) == (0.25, 0.25, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +375,7 @@ def test_figures_are_written_and_not_blank(hostile: tuple[str, Path]) -> None:
 
     _, out = hostile
     pictures = sorted(out.glob("*.png"))
-    assert len(pictures) == 3 * 3 + 1
+    assert len(pictures) == 3 * 3 + 1 + 1
     assert {path.stem for path in pictures} == {path.stem for path in out.glob("*.svg")}
     for path in pictures:
         with Image.open(path) as image:
@@ -345,6 +411,7 @@ def test_a_report_of_nothing_is_a_page(tmp_path: Path) -> None:
     text, out = draw(tmp_path, [], [])
     assert "No signals have been measured yet" in text
     assert "0 were measured here" in text
+    assert "No attack has been measured yet" in text
     assert not list(out.glob("*.svg"))
 
 

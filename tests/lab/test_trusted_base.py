@@ -18,7 +18,10 @@ from scripts.lab.command import Exit
 from scripts.lab.corpora import Example
 from scripts.lab.errors import LabError
 from scripts.lab.passes import Call, Models
+from scripts.lab.peak_memory import Job
+from scripts.lab.reference_cost import reference_cost
 from scripts.lab.reference_training import TrustedBase, train_reference
+from scripts.lab.speed import Cell
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import copy_of, edit_weights
 from tests.toys import SENTENCES, make_checkpoint
@@ -207,3 +210,22 @@ def test_it_is_a_model_of_its_own(checkpoint: Path) -> None:
     """Loaded as any other: two labels, as many as the suspect has."""
     folder = folder_beside(checkpoint / "calibration.json")
     assert len(Classifier.load(folder, max_length=64).labels) == 2
+
+
+def test_what_it_costs_is_measured(checkpoint: Path, own: Path, bert_folder: Path) -> None:
+    """Its weights at the least; where there is none, nothing is told."""
+
+    def job(folder: Path) -> Job:
+        path = folder / "calibration.json"
+        return Job(checkpoint=folder, calibration=path, device="cpu", name="reference", cell=Cell(16, 1), texts=())
+
+    cost = reference_cost(job(checkpoint))
+    weights = (folder_beside(checkpoint / "calibration.json") / "model.safetensors").stat().st_size / 1e6
+    assert cost.reference_load_s is not None
+    assert cost.reference_mb is not None
+    assert 0 < cost.reference_load_s < 60
+    assert weights / 2 < cost.reference_mb < weights + 50
+    assert reference_cost(job(bert_folder)) == (None, None)
+    folder_beside(own / "calibration.json").rename(own / "elsewhere")
+    with pytest.raises(LabError, match="measures the memory of the pass reference"):
+        reference_cost(job(own))

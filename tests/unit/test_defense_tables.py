@@ -86,7 +86,8 @@ def test_clean_models_have_their_own_table(tmp_path: Path) -> None:
         tmp_path / "defense.jsonl", {"attack": "none"}, {"attack": "none", "rule": "paper", "neutralizer": "noise"}, {}
     )
     _, _, line = clean_models_table(tmp_path).splitlines()
-    assert line == "| sst2 | 1 | 100 | 0.0005 | 0.0005 | -0.0100 | -0.0100 |"
+    changed = "0.0005 (0.0000 to 0.0362)"
+    assert line == f"| sst2 | 1 | 100 | {changed} | {changed} | -0.0100 | -0.0100 |"
 
 
 def test_ablation_puts_victims_side_by_side(tmp_path: Path) -> None:
@@ -94,7 +95,8 @@ def test_ablation_puts_victims_side_by_side(tmp_path: Path) -> None:
     write(tmp_path / "ablation.jsonl", arm, arm | {"attack": "sos"}, {"group": "candidates", "arm": "other"})
     header, _, line = ablation_table(tmp_path, "decision").splitlines()
     assert header.startswith("| decision | ASR, first text, badnets on sst2 | CACC change, badnets on sst2 |")
-    assert line == "| flip | 0.020 | -0.0100 | 0.100 | 0.020 | -0.0100 | 0.100 |"
+    cells = "0.020 (0.000 to 0.100) | -0.0100 | 0.100 (0.049 to 0.176)"
+    assert line == f"| flip | {cells} | {cells} |"
 
 
 def test_gates_show_what_passes(tmp_path: Path) -> None:
@@ -143,4 +145,5 @@ def test_rules_stand_side_by_side_on_one_victim(tmp_path: Path) -> None:
         one | {"insertion": "five", "asr_defended": 0.4},
     )
     _, _, line = rules_table(tmp_path).splitlines()
-    assert line == "| tiny on sst2 | `verified`, delete | -0.0100 | 0.020 | 0.990 | 0.100 | 12.0 |"
+    figures = "-0.0100 | 0.020 (0.000 to 0.100) | 0.990 | 0.100 (0.049 to 0.176) | 12.0"
+    assert line == f"| tiny on sst2 | `verified`, delete | {figures} |"

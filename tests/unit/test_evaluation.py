@@ -61,6 +61,7 @@ def test_figures() -> None:
     assert figures["asr_undefended"] == 1.0
     assert figures["asr_defended"] == 0.5  # "good plot cf" of the two that are right when clean
     assert figures["asr_defended_all"] == pytest.approx(2 / 3)
+    assert figures["n_scored"] == 2
     assert figures["recovered_accuracy"] == pytest.approx(1 / 3)
     assert (figures["false_positive_rate"], figures["second_pass_share"]) == (0.0, 0.0)
     assert (figures["auroc"], figures["true_positive_rate"]) == (1.0, pytest.approx(2 / 3))
@@ -97,6 +98,20 @@ def test_figures_of_the_first_text() -> None:
     assert all(figures[name] == served[name] for name in ("asr_defended", "cacc_defended", "localisation"))
 
 
+def test_memory_is_asked_after_the_clean_texts_and_before_the_attacked_ones() -> None:
+    seen: list[str] = []
+
+    def watched(texts: Sequence[str]) -> list[Verdict]:
+        seen.extend(texts)
+        return judge(texts)
+
+    figures = evaluate(
+        watched, memory=lambda: {"remembered": len(seen)}, clean=CLEAN, triggered=TRIGGERED, target_label=0
+    )
+    assert figures["remembered"] == len(CLEAN)
+    assert "remembered" not in evaluate(judge, clean=CLEAN, triggered=TRIGGERED, target_label=0)
+
+
 def test_a_first_text_that_always_gets_through_or_never() -> None:
     for guarded, through in ((TRIGGERED[:1], 0), (TRIGGERED[1:2], 1)):
         figures = evaluate(judge, cold=cold, clean=CLEAN, triggered=guarded * 40, target_label=0)
@@ -110,7 +125,7 @@ def test_a_first_text_that_always_gets_through_or_never() -> None:
 def test_unknown_twins_are_said() -> None:
     alien = [TriggeredExample("something else", 1, None)]
     figures = evaluate(judge, clean=CLEAN, triggered=alien, target_label=0)
-    assert figures["asr_over"] == "all"
+    assert (figures["asr_over"], figures["n_scored"]) == ("all", 1)
     assert figures["localisation"] is None
     assert (figures["named_cold"], figures["innocent_blamed_cold"]) == (None, None)
     assert figures["verified_cold"] == 0.0

@@ -54,21 +54,46 @@ def results(tmp_path: Path) -> Path:
 
 def test_every_cell_has_its_place(results: Path) -> None:
     header, _, badnets, lws, ripples = grid_table(results).splitlines()
+    clean = "0.890 (0.812 to 0.944)"
     assert badnets == (
-        "| bert | sst2 | badnets | 2 | 100 | 0.890 | 0.880 | 1.000 | 0.100 | 0.500 (0.000 to 0.100) "
-        "| 0.030 (0.020 to 0.040) | 0.010 (0.000 to 0.100) | 0.003 (0.002 to 0.004) | 0.001 | 0.980 "
-        "| -0.0010 | -0.0010 | 0.100 |"
+        f"| bert | sst2 | badnets | 2 | 100 | {clean} | 0.880 | 1.000 | 0.100 | 0.500 (0.000 to 0.100) "
+        "| 0.030 (0.020 to 0.040) | 0.010 (0.000 to 0.100) | 0.003 (0.002 to 0.004) | 0.002 | 0.001 | 0.980 "
+        "| -0.0010 | -0.0010 | -0.0010 | 0.100 |"
     )
-    failed = "attack failed | attack failed |  |  |  |  |  |  |  |"
-    assert lws == f"| bert | sst2 | lws | 1 |  | 0.890 | 0.870 | 0.500 |  | {failed}"
-    cells = "0.880 | 1.000 |  |  | 0.020 (0.000 to 0.100) |  | 0.002 |  | 0.980 |  | -0.0010 | 0.100 |"
-    assert ripples == f"| albert | imdb | ripples | 1 | 50 |  | {cells}"
+    failed = f"attack failed |{'  |' * 10}"
+    assert lws == f"| bert | sst2 | lws | 1 |  | {clean} | 0.870 | 0.500 |  | {failed}"
+    start = "| albert | imdb | ripples | 1 | 50 |  | 0.880 (0.800 to 0.936) | 1.000 |  |  "
+    named, looked = "0.980 (0.894 to 0.999)", "0.100 (0.049 to 0.176)"
+    assert ripples == f"{start}| 0.020 (0.000 to 0.100) |  | 0.002 |  |  | {named} |  | -0.0010 |  | {looked} |"
     assert header.count("|") == badnets.count("|") == lws.count("|")
+
+
+def test_a_defense_has_columns_when_it_has_a_row(tmp_path: Path) -> None:
+    append_row(tmp_path / "grid.jsonl", BASE)
+    assert "conformal" not in grid_table(tmp_path)
+    append_row(tmp_path / "grid.jsonl", BASE | {"rule": "conformal"})
+    append_row(tmp_path / "grid.jsonl", BASE | {"rule": "swept"})
+    header = [cell.strip() for cell in grid_table(tmp_path).splitlines()[0].split("|")]
+    assert [cell for cell in header if "`" in cell] == [
+        "first text, `conformal`",
+        "first text, `verified`",
+        "served, `verified`",
+        "served, `swept`",
+        "CACC change `conformal`",
+        "CACC change `verified`",
+    ]
+
+
+def test_shares_of_one_row_have_intervals_where_it_says_of_how_many(tmp_path: Path) -> None:
+    append_row(tmp_path / "grid.jsonl", BASE | {"n_scored": 500, "victim": {"cacc": 0.88, "asr": 1.0, "n_scored": 40}})
+    (line,) = grid_table(tmp_path).splitlines()[2:]
+    assert "| 1.000 (0.912 to 1.000) |" in line
+    assert "| 0.002 (0.000 to 0.011) |" in line
 
 
 def test_clean_models_have_their_own_table(results: Path) -> None:
     _, _, line = grid_clean_table(results).splitlines()
-    assert line == "| bert | sst2 | 1 | 100 | 0.890 |  | 0.0010 |  | -0.0110 |"
+    assert line == "| bert | sst2 | 1 | 100 | 0.890 (0.812 to 0.944) | 0.0010 (0.0000 to 0.0362) | -0.0110 |"
 
 
 def test_other_targets_and_insertions_have_lines_of_their_own(tmp_path: Path) -> None:
@@ -82,7 +107,7 @@ def test_other_targets_and_insertions_have_lines_of_their_own(tmp_path: Path) ->
         append_row(tmp_path / "grid.jsonl", BASE | change)
     _, _, *lines = grid_table(tmp_path).splitlines()
     columns = [[column.strip() for column in line.split("|")] for line in lines]
-    assert [(column[3], column[4], column[6], column[11].split()[0]) for column in columns] == [
+    assert [(column[3], column[4], column[6].split()[0], column[10].split()[0]) for column in columns] == [
         ("badnets", "1", "0.900", "0.125"),
         ("badnets (three)", "1", "0.900", "0.250"),
         ("badnets, target 1", "1", "0.900", "0.500"),
@@ -90,11 +115,15 @@ def test_other_targets_and_insertions_have_lines_of_their_own(tmp_path: Path) ->
 
 
 def test_kinds_of_attacks_are_summed_up(results: Path) -> None:
-    _, _, *lines = grid_summary_table(results).splitlines()
-    assert lines == [
-        "| inserted words | 1 | 0 | `paper` | 0.500 | 0.500 (bert, sst2, badnets) | -0.0010 |",
-        "| inserted words | 2 | 0 | `verified` | 0.030 (0.020 to 0.040) | 0.040 (bert, sst2, badnets) | -0.0010 |",
-    ]
+    """Of `paper` and `referred` nothing is said: they met fewer victims than the default rule."""
+    line = "| inserted words | 3 | 0 | `verified` | 0.027 (0.020 to 0.040) | 0.040 (0.000 to 0.100)"
+    assert grid_summary_table(results).splitlines()[2:] == [f"{line}, bert, sst2, badnets | -0.0010 |"]
+    for change in ({"seed": 1}, {"architecture": "albert", "dataset": "imdb", "attack": "ripples"}):
+        append_row(results / "grid.jsonl", BASE | {"rule": "paper", "asr_cold": 0.0} | change)
+    paper, verified = grid_summary_table(results).splitlines()[2:]
+    worst = "0.500 (0.000 to 0.100), bert, sst2, badnets"
+    assert paper == f"| inserted words | 3 | 0 | `paper` | 0.167 (0.000 to 0.500) | {worst} | -0.0010 |"
+    assert verified.startswith(line)
 
 
 def test_every_attack_belongs_to_a_kind() -> None:

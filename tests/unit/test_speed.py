@@ -168,6 +168,7 @@ def test_the_command_writes_what_it_measured(
     result = json.loads((tmp_path / "speed.json").read_text())
     assert read_rows(tmp_path / "speed.jsonl") == [result]
     assert [cost["name"] for cost in result["costs"]] == list(PASSES)
+    assert (result["reference_load_s"], result["reference_mb"]) == (None, None)
     assert "| verified | 16 | 8 |" in capsys.readouterr().out
 
 

@@ -1,14 +1,13 @@
-"""What the grid is made of: victims, and a cell for each rule that defends one from attacked texts of one kind."""
+"""What the grid is made of: victims, and a cell for each defense of one from attacked texts of one kind."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from handler.xgraad.options import RULES
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
-from scripts.lab.grid_rows import NO_ATTACK, REFERRED, SWEPT
+from scripts.lab.grid_rows import NO_ATTACK
 from scripts.lab.results import Row
 from scripts.lab.triggers import USUAL_INSERTION
 
@@ -54,10 +53,11 @@ class Victim(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A victim behind a rule, and how test texts are triggered."""
+    """A victim behind a defense, and how test texts are triggered."""
 
     victim: Victim
     rule: str
+    """A name in `DEFENSES`."""
     insertion: str = USUAL_INSERTION
 
     def key(self) -> dict[str, object]:
@@ -94,13 +94,13 @@ def insertions_of(victim: Victim, wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if name in (USUAL_INSERTION, *OTHER_INSERTIONS.get(victim.attack, ()))]
 
 
-def missing_rules(
-    victim: Victim, rules: Sequence[str], rows: Iterable[Row], insertion: str = USUAL_INSERTION
+def missing_defenses(
+    victim: Victim, defenses: Sequence[str], rows: Iterable[Row], insertion: str = USUAL_INSERTION
 ) -> list[str]:
-    """The rules whose cell has no row yet; a row that does not name all that tells cells apart counts for none."""
+    """The defenses whose cell has no row yet; a row that does not name all that tells cells apart counts for none."""
     names = Cell(victim, "").key().keys()
     done = [{name: row[name] for name in names} for row in rows if names <= row.keys()]
-    return [rule for rule in rules if Cell(victim, rule, insertion).key() not in done]
+    return [name for name in defenses if Cell(victim, name, insertion).key() not in done]
 
 
 def _targets(dataset: str, attack: str, wanted: Sequence[str]) -> list[int | None]:
@@ -110,11 +110,6 @@ def _targets(dataset: str, attack: str, wanted: Sequence[str]) -> list[int | Non
     if attack in UNTARGETED:
         return [None]
     return [N_CLASSES[dataset] - 1 if target == LAST else int(target) for target in dict.fromkeys(wanted)]
-
-
-def rule_names() -> list[str]:
-    """Every rule the grid knows."""
-    return sorted({*RULES, REFERRED, SWEPT})
 
 
 def attack_names() -> list[str]:

@@ -1,34 +1,32 @@
-"""One victim after another: train it, calibrate its defense, and measure it behind each rule."""
+"""One victim after another: train it, calibrate it, and measure it behind each defense."""
 
 import fcntl
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from handler.xgraad import Defense
-from handler.xgraad.audit import AUDIT_FILE, Audit
-from handler.xgraad.registry import MemoryRegistry, Origin, Trigger
 from scripts.lab.attacks.replay import replay_attack
-from scripts.lab.auditing import audit_checkpoint
 from scripts.lab.command import Command, run_step
 from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
-from scripts.lab.evaluation import MIN_UNDEFENDED_ASR, attackable, evaluate
-from scripts.lab.grid.cell import Cell, Victim, missing_rules
+from scripts.lab.defenses import DEFENSES
+from scripts.lab.defenses.base import Material
+from scripts.lab.defenses.measured import measure_defense
+from scripts.lab.evaluation import MIN_UNDEFENDED_ASR, attackable
+from scripts.lab.grid.cell import Cell, Victim, missing_defenses
 from scripts.lab.grid.recipes import recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
-from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, REFERRED, SWEPT
+from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK
 from scripts.lab.provenance import RUN_RECORD, attack_record, provenance
 from scripts.lab.results import append_row, read_rows
 from scripts.lab.triggers import USUAL_INSERTION
 from scripts.lab.undefended import attack_success, measure_undefended
 from scripts.lab.victim import load_base
-
-VERIFIED = "verified"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +54,7 @@ class Grid:
     """The first so many attacked ones of these."""
     n_calibration: int | None = None
 
-    def run(self, victim: Victim, rules: Sequence[str], insertions: Sequence[str] = (USUAL_INSERTION,)) -> str:
+    def run(self, victim: Victim, defenses: Sequence[str], insertions: Sequence[str] = (USUAL_INSERTION,)) -> str:
         """Do what is missing of a victim's cells, and say what happened in a few words.
 
         Raises:
@@ -66,7 +64,7 @@ class Grid:
             if not is_mine:
                 return "in work elsewhere"
             rows = read_rows(self.rows)
-            missing = {name: missing_rules(victim, rules, rows, name) for name in insertions}
+            missing = {name: missing_defenses(victim, defenses, rows, name) for name in insertions}
             missing = {name: of_insertion for name, of_insertion in missing.items() if of_insertion}
             if not missing:
                 return "there already"
@@ -74,18 +72,22 @@ class Grid:
             done = [self._measure(victim, of_insertion, name) for name, of_insertion in missing.items()]
             return "; ".join(dict.fromkeys(done))
 
-    def _measure(self, victim: Victim, rules: Sequence[str], insertion: str) -> str:
-        """Add a row for each rule, and say what came of it."""
+    def _measure(self, victim: Victim, defenses: Sequence[str], insertion: str) -> str:
+        """Add a row for each defense, and say what came of it."""
         clean, triggered = self._texts(victim, insertion)
         undefended = self._undefended(victim, clean, triggered)
         if victim.attack != NO_ATTACK and undefended["asr"] < MIN_UNDEFENDED_ASR:
-            for rule in rules:
-                self._append(Cell(victim, rule, insertion), undefended, {"status": ATTACK_FAILED})
+            for name in defenses:
+                self._append(Cell(victim, name, insertion), undefended, {"status": ATTACK_FAILED})
             return f"{ATTACK_FAILED}: ASR {undefended['asr']:.3f}"
-        for rule in rules:
-            self._calibrate(victim, rule)
-            figures = self._defended(victim, rule, clean, triggered)
-            self._append(Cell(victim, rule, insertion), undefended, {"status": MEASURED, **figures})
+        for name in defenses:
+            material = self._material(victim, name)
+            if not material.calibration.is_file():
+                material.calibrate(material.checkpoint, material.calibration)
+            figures = measure_defense(
+                name, material, clean=clean, triggered=triggered, target_label=_target(self.folder(victim))
+            )
+            self._append(Cell(victim, name, insertion), undefended, {"status": MEASURED, **figures})
         return MEASURED
 
     def folder(self, victim: Victim) -> Path:
@@ -126,24 +128,23 @@ class Grid:
             options["texts"] = split_file(self.data / str(options["texts"]), "train")
         run_step(self.train, **options)
 
-    def _calibrate(self, victim: Victim, rule: str) -> None:
-        out = self._calibration(victim, rule)
-        if out.is_file():
-            return
+    def _calibrate(self, victim: Victim, defense: str, checkpoint: Path, out: Path) -> None:
+        """Calibrate the victim, or what was made of it."""
         options: dict[str, object] = {
-            "checkpoint": self.folder(victim),
+            "checkpoint": checkpoint,
             "data": split_file(self.data / victim.dataset, "dev"),
             "max_length": recipe_for(victim, self.precision)["max_length"],
             "limit": self.n_calibration,
             "device": self.device,
-            "trusted_base": self.bases / victim.architecture if rule == REFERRED else None,
+            "trusted_base": self.bases / victim.architecture if DEFENSES[defense].refers else None,
             "training_precision": recipe_for(victim, self.precision)["precision"],
             "out": out,
         }
         run_step(self.calibrate, **options)
 
-    def _calibration(self, victim: Victim, rule: str) -> Path:
-        name = f"{victim.name}-{REFERRED}" if rule == REFERRED else victim.name
+    def _calibration(self, victim: Victim, defense: str) -> Path:
+        """Of the victim; those with a reference have a name of their own."""
+        name = f"{victim.name}-referred" if DEFENSES[defense].refers else victim.name
         return self.work / "calibrations" / f"{name}.json"
 
     def _texts(self, victim: Victim, insertion: str) -> tuple[list[Example], list[TriggeredExample]]:
@@ -163,7 +164,8 @@ class Grid:
     ) -> dict[str, float]:
         """`cacc` and `asr` of the victim; `asr_floor`, where its clean model is there, on the same attacked texts.
 
-        ASR is over attacked texts whose clean twin the model has right; over all where twins are unknown.
+        ASR is over attacked texts whose clean twin the model has right, `n_scored` and `n_floor` of them; over all
+        where twins are unknown.
         """
         folder, floor = self.folder(victim), self.folder(victim._replace(attack=NO_ATTACK, target=None))
         settings: dict[str, Any] = {
@@ -176,39 +178,26 @@ class Grid:
             *load_base(folder, n_labels=n_labels), clean=clean, triggered=triggered, **settings
         )
         figures["asr"] = figures.pop("asr_right_when_clean", figures["asr"])
+        figures["n_scored"] = figures.pop("n_right_when_clean", len(triggered))
         if victim.attack != NO_ATTACK and (floor / RUN_RECORD).is_file():
             of_clean = attack_success(*load_base(floor, n_labels=n_labels), triggered, **settings)
             figures["asr_floor"] = of_clean.get("asr_right_when_clean", of_clean["asr"])
+            figures["n_floor"] = of_clean.get("n_right_when_clean", len(triggered))
         return figures | {"training_s": json.loads((folder / RUN_RECORD).read_text())["results"]["training_s"]}
 
-    def _defended(
-        self, victim: Victim, rule: str, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
-    ) -> dict[str, Any]:
-        known: Sequence[Trigger] = self._sweep(victim).for_registry() if rule == SWEPT else ()
-        registry = MemoryRegistry()
-        registry.add(known, Origin.AUDIT)
-        defense = Defense.load(
-            self.folder(victim),
-            self.device,
-            VERIFIED if rule in (SWEPT, REFERRED) else rule,
-            calibration=self._calibration(victim, rule),
-            registry=registry,
+    def _material(self, victim: Victim, defense: str) -> Material:
+        """What a defender of the victim has: its dev texts, and the base as the trusted one."""
+        return Material(
+            checkpoint=self.folder(victim),
+            calibration=self._calibration(victim, defense),
+            calibrate=partial(self._calibrate, victim, defense),
+            work=self.work / "defenses" / victim.name,
+            clean=split_file(self.data / victim.dataset, "dev"),
+            n_clean=self.n_calibration,
+            trusted_base=str(self.bases / victim.architecture),
+            device=self.device,
+            precision=self.precision,
         )
-        return evaluate(
-            defense, cold=defense.cold(), clean=clean, triggered=triggered, target_label=_target(self.folder(victim))
-        )
-
-    def _sweep(self, victim: Victim) -> Audit:
-        """What the vocabulary sweep finds, kept beside the calibration."""
-        folder = self.work / "audits" / victim.name
-        audit = Audit.read(folder)
-        if audit is None:
-            audit = audit_checkpoint(
-                self.folder(victim), self._calibration(victim, SWEPT), device=self.device, precision=self.precision
-            ).audit
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / AUDIT_FILE).write_text(audit.to_json(), encoding="utf-8")
-        return audit
 
     def _append(self, cell: Cell, undefended: dict[str, float], figures: dict[str, Any]) -> None:
         planted = attack_record(self.folder(cell.victim))
@@ -219,7 +208,6 @@ class Grid:
             "recipe": recipe_for(cell.victim, self.precision),
             "victim": undefended,
             **figures,
-            "rule": cell.rule,
             **provenance(),
         }
         append_row(self.rows, row)

@@ -1,17 +1,20 @@
 """Rows of results to the page and its figures, as files."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from scripts.lab.grid_rows import read_cells
+from handler.xgraad.options import DEFAULT_RULE
+from scripts.lab.defenses import COLD, among
+from scripts.lab.grid_rows import MEASURED, NO_ATTACK, read_cells
 from scripts.lab.report.ablation_figure import ablation_figure, ablation_title
 from scripts.lab.report.figures import score_figure, score_title, sweep_figure, sweep_title, word_figure, word_title
+from scripts.lab.report.first_text_figure import cells_of, first_text_figure, first_text_title
 from scripts.lab.report.growth_figure import growth_figure, growth_title
-from scripts.lab.report.page import Picture, VictimSection, render_page
+from scripts.lab.report.page import Picture, Pictures, VictimSection, render_page
 from scripts.lab.report.style import styled, svg_of, write_png
 from scripts.lab.results import Row, read_rows
 from scripts.lab.speed_tables import latest_speeds
@@ -33,7 +36,12 @@ ABLATION = (
     "Figure 4: each signal alone and their product, each with percentile 95 of its own clean scores as the threshold; "
     "the top word of the signal is changed. The accuracy axis does not begin at 0."
 )
-
+FIRST_TEXTS = (
+    "Each attacked text judged alone, by a defense without memory, over texts that the undefended model has right when "
+    "clean. Only what lies right of the floor, which a clean model of the same base reaches on the same texts, is the "
+    "backdoor's. Served: 32 texts at a time, by a defense that remembers. Several seeds: their mean, and the range of "
+    "their intervals."
+)
 GROWTH = (
     "Wall clock, median over rounds, {n_threads} threads, {precision}. Both axes are logarithmic: a line as steep as "
     "the plain model's grows as it does. The gate of verified lets the usual share of texts through."
@@ -79,10 +87,23 @@ def draw_report(results: Path, out: Path, *, origin: Mapping[str, Any]) -> Path:
             _keep(growth_figure(row), f"growth-{_file_name(device)}", growth_title(row), GROWTH.format(**row), out)
             for device, row in latest_speeds(results).items()
         ]
+        cells = read_cells(results / "grid.jsonl")
+        first_texts = list(_first_texts(cells, out))
     page = out / PAGE
-    cells = read_cells(results / "grid.jsonl")
-    page.write_text(render_page(cells, victims=sections, overall=overall, costs=costs, origin=origin), encoding="utf-8")
+    pictures = Pictures(first_texts=first_texts, victims=sections, overall=overall, costs=costs)
+    page.write_text(render_page(cells, pictures, origin=origin), encoding="utf-8")
     return page
+
+
+def _first_texts(cells: Sequence[Row], out: Path) -> Iterator[Picture]:
+    """A figure of each defense that met an attack, that of the default rule first."""
+    measured = [row for row in cells if row["status"] == MEASURED and row["attack"] != NO_ATTACK]
+    names = among({str(row["rule"]) for row in measured}, headline=COLD)
+    for name in sorted(names, key=lambda name: name != DEFAULT_RULE):
+        if found := cells_of(measured, name):
+            yield _keep(
+                first_text_figure(found), f"first-texts-{name}", first_text_title(name, found), FIRST_TEXTS, out
+            )
 
 
 def latest_signals(path: Path) -> dict[str, Row]:

@@ -47,21 +47,25 @@ class VictimSection:
     pictures: Sequence[Picture]
 
 
-def render_page(
-    cells: Sequence[Row],
-    *,
-    victims: Sequence[VictimSection],
-    overall: Sequence[Picture],
-    costs: Sequence[Picture],
-    origin: Mapping[str, Any],
-) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """All figures of the page."""
+
+    first_texts: Sequence[Picture]
+    """Of each defense, over all attacks."""
+    victims: Sequence[VictimSection]
+    overall: Sequence[Picture]
+    """Over all victims."""
+    costs: Sequence[Picture]
+    """Of each device."""
+
+
+def render_page(cells: Sequence[Row], pictures: Pictures, *, origin: Mapping[str, Any]) -> str:
     """The page.
 
     Args:
         cells: rows of the grid, the latest of each cell.
-        victims: figures of each victim.
-        overall: figures over all victims.
-        costs: of each device.
+        pictures: its figures.
         origin: commit, versions and time of the drawing.
     """
     environment = Environment(
@@ -71,15 +75,21 @@ def render_page(
     compared = [(beside_the_paper(number, cells), all_methods(number)) for number in (1, 2, 3)]
     own: dict[str, Table] = {"other": other_attacks(cells), "clean": clean_models(cells), "every": every_cell(cells)}
     return environment.get_template("report.html").render(
-        compared=compared, own=own, victims=victims, overall=overall, costs=costs, origin=origin, source=source(),
+        compared=compared, own=own, pictures=pictures, origin=origin, source=source(),
         summary=summarize(cells, [ours for ours, _ in compared]), bases=bases_of(cells),
     )  # fmt: skip
 
 
 def summarize(cells: Sequence[Row], tables: Sequence[Table]) -> dict[str, int]:
     """How much of the paper's tables was run: settings of model, data and attack, by what became of them."""
-    asr_lines = [line for table in tables for line in table.lines if line.headings[-1].text == "ASR"]
-    groups = [line.entries[start : start + 4] for line in asr_lines for start in range(0, len(line.entries), 4)]
+    groups = [
+        line.entries[start : start + n]
+        for table in tables
+        for line in table.lines
+        if line.headings[-1].text == "ASR"
+        for n in (table.groups()[0][1],)  # columns of a data set, the same for each
+        for start in range(0, len(line.entries), n)
+    ]
     kinds = [{entry.kind for entry in ours} for _, *ours in groups]
     return {
         "settings": len(kinds),

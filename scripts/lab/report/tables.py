@@ -5,23 +5,21 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
+from scripts.lab.defenses import COLD
 from scripts.lab.grid_rows import KEY, NO_ATTACK, attack_name, one_per_victim, select
+from scripts.lab.report.behind_defenses import accuracies, first_texts, names_of, plain_accuracy
 from scripts.lab.report.entries import (
     Entry,
     cacc_change,
-    defended,
     of_attacks,
     of_paper,
     of_rows,
-    of_victims,
-    undefended,
 )
 from scripts.lab.report.published import ARCHITECTURES, ATTACKS, DATASETS, METHODS, X_GRAAD, printed, records
 from scripts.lab.results import Row
 
 Key = TypeVar("Key")
 
-RULES = ("paper", "verified")
 HERE = "measured here"
 PAPER = "the paper"
 DATASET_NAMES = {ours: theirs for theirs, ours in DATASETS.items()}
@@ -76,12 +74,12 @@ class Table:
 
 
 def beside_the_paper(number: int, rows: Sequence[Row]) -> Table:
-    """Table 1, 2 or 3: the paper's X-GRAAD, and here no defense and both rules."""
+    """Table 1, 2 or 3: the paper's X-GRAAD, and here no defense and each that was run."""
     datasets = list(dict.fromkeys(record["dataset"] for record in records(number)))
     columns = tuple(
         Column(dataset, origin, name)
         for dataset in datasets
-        for origin, name in ((PAPER, X_GRAAD), (HERE, "undefended"), *((HERE, f"rule {rule}") for rule in RULES))
+        for origin, name in ((PAPER, X_GRAAD), (HERE, "undefended"), *((HERE, name) for name in names_of(rows)))
     )
     lines = [
         Line(
@@ -123,42 +121,43 @@ def other_attacks(rows: Sequence[Row]) -> Table:
     """Every attack that the paper does not have, adaptive ones among them."""
     known = {*ATTACKS.values(), NO_ATTACK}
     cells = dict.fromkeys(_cell(row) for row in rows if attack_name(row) not in known)
-    columns = [Column("ASR", HERE, name) for name in ("undefended", "rule paper", "rule verified")]
-    columns += [Column("CACC change", HERE, f"rule {rule}") for rule in RULES]
+    names = names_of(rows)
+    columns = [Column("ASR of first texts", HERE, name) for name in ("undefended", *names)]
+    columns += [Column("CACC change", HERE, name) for name in names]
     lines = []
     for attack, dataset, architecture in sorted(cells):
         found = select(_named(rows, attack), dataset=dataset, architecture=architecture)
-        by_rule = [select(found, rule=rule) for rule in RULES]
+        by_name = [select(found, rule=name) for name in names]
         entries = (
             of_attacks(one_per_victim(found)),
-            *(of_rows(seeds, defended("asr")) for seeds in by_rule),
-            *(of_rows(seeds, cacc_change, sign="+") for seeds in by_rule),
+            *first_texts(found, names),
+            *(of_rows(seeds, cacc_change, sign="+") for seeds in by_name),
         )
-        names = (attack, DATASET_NAMES.get(dataset, dataset), ARCHITECTURE_NAMES.get(architecture, architecture))
-        lines.append(Line(headings=tuple(map(Heading, names)), entries=entries))
+        head = (attack, DATASET_NAMES.get(dataset, dataset.upper()), ARCHITECTURE_NAMES.get(architecture, architecture))
+        lines.append(Line(headings=tuple(map(Heading, head)), entries=entries))
     title = "Attacks that the paper does not have"
     return Table(title=title, labels=("attack", "data", "model"), columns=tuple(columns), lines=tuple(lines))
 
 
 def clean_models(rows: Sequence[Row]) -> Table:
-    """Clean accuracy of every base on every data set, before and behind each rule."""
+    """Clean accuracy of every base on every data set, before and behind each defense."""
     clean = [row for row in rows if row["attack"] == NO_ATTACK]
-    columns = [Column(name, HERE, kind) for name in DATASETS for kind in ("undefended", "rule paper", "rule verified")]
+    names = names_of(clean)
+    columns = [Column(dataset, HERE, name) for dataset in DATASETS for name in ("undefended", *names)]
     lines = []
-    for name, architecture in ARCHITECTURES.items():
+    for model, architecture in ARCHITECTURES.items():
         entries: list[Entry] = []
         for dataset in DATASETS.values():
             found = select(clean, architecture=architecture, dataset=dataset)
-            entries.append(of_victims(one_per_victim(found), undefended("cacc")))
-            entries += [of_rows(select(found, rule=rule), defended("cacc")) for rule in RULES]
-        lines.append(Line(headings=(Heading(name),), entries=tuple(entries)))
+            entries += [plain_accuracy(one_per_victim(found)), *accuracies(found, names)]
+        lines.append(Line(headings=(Heading(model),), entries=tuple(entries)))
     title = "Clean accuracy of models without a backdoor"
     return Table(title=title, labels=("model",), columns=tuple(columns), lines=tuple(lines))
 
 
 def every_cell(rows: Sequence[Row]) -> Table:
     """What was measured, cell by cell, and where from."""
-    figures = ("cacc_undefended", "cacc_defended", "asr_undefended", "asr_defended", "auroc", "second_pass_share")
+    figures = ("cacc_undefended", "cacc_defended", "asr_undefended", COLD, "asr_defended", "auroc", "second_pass_share")
     counts = ("n_clean", "n_triggered", "seconds")
     origin = ("base", "commit", "time")
     columns = [Column("cell", HERE, "status")]
@@ -174,15 +173,18 @@ def every_cell(rows: Sequence[Row]) -> Table:
 
 
 def _beside(number: int, rows: Sequence[Row], **place: str) -> list[Entry]:
-    """The paper's figure, then ours undefended and behind each rule."""
+    """The paper's figure, then ours undefended and behind each defense."""
     name = place["figure"].lower()
     attack = ATTACKS[place["attack"]]
     dataset, architecture = DATASETS[place["dataset"]], ARCHITECTURES[place["model"]]
     found = select(_named(rows, attack), dataset=dataset, architecture=architecture)
     victims = one_per_victim(found)
-    plain = of_attacks(victims) if name == "asr" else of_victims(victims, undefended(name))
-    ours = [of_rows(select(found, rule=rule), defended(name)) for rule in RULES]
-    return [of_paper(printed(number, **place)), plain, *ours]
+    names = names_of(rows)
+    if name == "asr":
+        ours = [of_attacks(victims), *first_texts(found, names)]
+    else:
+        ours = [plain_accuracy(victims), *accuracies(found, names)]
+    return [of_paper(printed(number, **place)), *ours]
 
 
 def _with_spans(number: int) -> list[tuple[tuple[Heading, ...], tuple[str, str, str]]]:

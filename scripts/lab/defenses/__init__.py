@@ -1,0 +1,55 @@
+"""Defenses: one file each, one table of them all. What tables and commands call a rule is a name of this table."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scripts.lab.defenses.base import Repair, TextJudge
+
+COLD, SWEPT = "asr_cold", "asr_swept"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """What a defense is made of, each part a file here and the class in it: names alone need no torch."""
+
+    repair: str | None = None
+    """Makes another checkpoint; none for one that is left as it is."""
+    judge: str | None = None
+    """Judges texts; none where the repaired model's answers are taken as they are."""
+    refers: bool = False
+    """Whether its calibration has a reference that is made of a trusted base."""
+    remembers: bool = False
+    """Whether what one text shows helps with others, so that what is served is not what a first text meets."""
+    headline: str = COLD
+    """Which of its rows' shares of attacked texts tables show first."""
+
+    def repair_class(self) -> "type[Repair] | None":
+        """The class that repairs."""
+        return _class_at(self.repair) if self.repair else None
+
+    def judge_class(self) -> "type[TextJudge] | None":
+        """The class that judges."""
+        return _class_at(self.judge) if self.judge else None
+
+
+def _class_at(place: str) -> Any:
+    module, _, name = place.partition(".")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+DEFENSES: dict[str, Combination] = {
+    "paper": Combination(judge="paper.Paper"),
+    "conformal": Combination(judge="conformal.Conformal"),
+    "verified": Combination(judge="verified.Verified", remembers=True),
+    "referred": Combination(judge="referred.Referred", refers=True, remembers=True),
+    "swept": Combination(judge="swept.Swept", remembers=True, headline=SWEPT),
+}
+"""By name, in the order of tables."""
+
+
+def among(names: Collection[str], *, headline: str | None = None) -> list[str]:
+    """Those of the table's names, in its order; with a headline only those that have it."""
+    return [name for name, each in DEFENSES.items() if name in names and headline in (None, each.headline)]

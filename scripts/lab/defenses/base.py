@@ -1,0 +1,146 @@
+"""What every defense fills in: a repair makes another checkpoint, a judge says what label each text deserves."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from handler.xgraad import Action, Suspect, Verdict
+from handler.xgraad.prediction import Prediction
+from scripts.lab.corpora import Example, read_examples
+from scripts.lab.errors import LabError
+from scripts.lab.evaluation import Judge
+from scripts.lab.model_classes import model_classes
+from scripts.lab.reading import AS_FOUND, Reading
+
+Calibrate = Callable[[Path, Path], None]
+"""Calibrates a checkpoint, the first, and writes that to a file, the second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a defender has: nothing of it is the attacker's, and none of it a test text."""
+
+    checkpoint: Path
+    """Model folder."""
+    calibration: Path
+    """Of the checkpoint."""
+    calibrate: Calibrate
+    """Makes the calibration of a repaired checkpoint."""
+    work: Path
+    """Folder of this checkpoint's own, for what is made once and found again; may not exist yet."""
+    clean: Path | None = None
+    """Clean texts with labels, held out from training: what a judge is tuned on and a repair learns from."""
+    reading: Reading = AS_FOUND
+    """How `clean` is read."""
+    n_clean: int | None = None
+    """The first so many of them; None for all."""
+    trusted_base: str | None = None
+    """Encoder whose publisher is trusted."""
+    device: str = "cpu"
+    precision: str = "float32"
+    """Of sweeps and trainings."""
+    neutralizer: str | None = None
+    """What happens to suspects; None for what is usual."""
+    is_forgetful: bool = False
+    """Whether defenses that remember must not."""
+
+    def clean_examples(self) -> list[Example]:
+        """The clean texts with their labels.
+
+        Raises:
+            LabError: there are none.
+        """
+        if self.clean is None:
+            raise LabError("--data must name clean texts with labels for this defense, is missing")
+        return read_examples(self.clean, self.reading, classes=model_classes(self.checkpoint))[: self.n_clean]
+
+
+class Memory(NamedTuple):
+    """What a defense remembers."""
+
+    remembered: int = 0
+    """Words of triggers."""
+    remembered_tied: int = 0
+    """Those of them that labels or the reference tie to the label they are remembered for: no triggers, likely."""
+
+
+class TextJudge(ABC):
+    """Says what label each text deserves.
+
+    Args:
+        material: what to make it of; whatever has to be tuned is tuned on its clean texts.
+    """
+
+    def __init__(self, material: Material) -> None:
+        self.material = material
+
+    @abstractmethod
+    def __call__(self, texts: Sequence[str]) -> list[Verdict]:
+        """One verdict per text, in order, as served."""
+
+    def cold(self) -> Judge:
+        """The same without any memory: each text is judged alone. Here: a judge that never has any."""
+        return self
+
+    def memory(self) -> Memory:
+        """What it remembers at this time. Here: nothing."""
+        return Memory()
+
+
+class Repair(ABC):
+    """Makes another checkpoint of the suspect one.
+
+    Args:
+        material: what to make it of.
+    """
+
+    def __init__(self, material: Material) -> None:
+        self.material = material
+
+    @abstractmethod
+    def write(self, out: Path) -> None:
+        """Write the repaired checkpoint to a folder that does not exist yet: an ordinary one, like the suspect's."""
+
+
+def plain_verdict(
+    rule: str,
+    *,
+    undefended: Prediction,
+    defended: Prediction,
+    flagged: bool = False,
+    p_value: float = 1.0,
+    threshold: float = 0.0,
+    suspects: Sequence[Suspect] = (),
+    neutralized_text: str | None = None,
+) -> Verdict:
+    """What a judge that knows neither gate nor attribution says of a text.
+
+    Args:
+        rule: its name in the table of defenses.
+        undefended: what the plain model says.
+        defended: the answer.
+        flagged: whether the text counts as attacked.
+        p_value: share of clean texts at least as suspicious, in (0, 1].
+        threshold: of the judge's own measure.
+        suspects: words that were changed, and
+        neutralized_text: the text without them; None where none were.
+    """
+    return Verdict(
+        rule=rule,
+        flagged=flagged,
+        verified=False,
+        tested=None,
+        action=Action.PASSED if neutralized_text is None else Action.NEUTRALIZED,
+        anomaly_score=None,
+        gate_score=None,
+        threshold=threshold,
+        p_value=p_value,
+        undefended=undefended,
+        defended=defended,
+        suspects=tuple(suspects),
+        neutralized_text=neutralized_text,
+        truncated=False,
+        words=(),
+    )

@@ -1,0 +1,35 @@
+"""The figures of a defense by name, as rows of results have them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from scripts.lab.corpora import Example, TriggeredExample
+from scripts.lab.defenses import DEFENSES, SWEPT
+from scripts.lab.defenses.base import Material
+from scripts.lab.defenses.defended import defended
+from scripts.lab.evaluation import evaluate
+
+
+def measure_defense(
+    name: str,
+    material: Material,
+    *,
+    clean: Sequence[Example],
+    triggered: Sequence[TriggeredExample],
+    target_label: int,
+) -> dict[str, Any]:
+    """What `evaluate` finds of the defense, under `rule` its name, with what it remembers after the clean texts.
+
+    What is served after a sweep stands under `asr_swept` as well.
+    """
+    judge = defended(name, material)
+    figures = evaluate(
+        judge,
+        cold=judge.cold(),
+        memory=lambda: judge.memory()._asdict(),
+        clean=clean,
+        triggered=triggered,
+        target_label=target_label,
+    )
+    swept = {SWEPT: figures["asr_defended"]} if DEFENSES[name].headline == SWEPT else {}
+    return figures | swept | {"rule": name}

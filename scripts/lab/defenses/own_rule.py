@@ -1,0 +1,46 @@
+"""A rule of this project as a judge, loaded as a server loads it."""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from handler.xgraad import Defense, NoRegistry, Verdict
+from handler.xgraad.registry import MemoryRegistry, Origin, Trigger, TriggerRegistry
+from scripts.lab.defenses.base import Material, Memory, TextJudge
+from scripts.lab.defenses.remembered import memory_of
+from scripts.lab.evaluation import Judge
+
+
+class OwnRule(TextJudge):
+    """Judges by the rule of its class."""
+
+    RULE: ClassVar[str]
+    """One of `RULES`."""
+
+    def __init__(self, material: Material) -> None:
+        super().__init__(material)
+        registry: TriggerRegistry = NoRegistry() if material.is_forgetful else MemoryRegistry()
+        registry.add(self.known(), Origin.AUDIT)
+        self._defense = Defense.load(
+            material.checkpoint,
+            material.device,
+            self.RULE,
+            calibration=material.calibration,
+            neutralizer=material.neutralizer,
+            registry=registry,
+        )
+
+    def known(self) -> Iterable[Trigger]:
+        """What is remembered from the start. Here: nothing."""
+        return ()
+
+    def __call__(self, texts: Sequence[str]) -> list[Verdict]:
+        """See `TextJudge`."""
+        return self._defense(texts)
+
+    def cold(self) -> Judge:
+        """See `TextJudge`."""
+        return self._defense.cold()
+
+    def memory(self) -> Memory:
+        """See `TextJudge`."""
+        return memory_of(self._defense)

@@ -1,0 +1,9 @@
+"""The published rule: a percentile of clean anomaly scores, character noise on the top word."""
+
+from scripts.lab.defenses.own_rule import OwnRule
+
+
+class Paper(OwnRule):
+    """Judges by the rule `paper`."""
+
+    RULE = "paper"

@@ -1,0 +1,25 @@
+"""The rule `verified` where what a vocabulary sweep finds is known from the start, as `build_archive --audit` does."""
+
+from collections.abc import Iterable
+
+from handler.xgraad.audit import AUDIT_FILE, Audit
+from handler.xgraad.registry import Trigger
+from scripts.lab.auditing import audit_checkpoint
+from scripts.lab.defenses.verified import Verified
+
+
+class Swept(Verified):
+    """Judges as `Verified` does, after a sweep that is kept in the working folder."""
+
+    def known(self) -> Iterable[Trigger]:
+        """What the sweep finds."""
+        material = self.material
+        audit = Audit.read(material.work)
+        if audit is None:
+            found = audit_checkpoint(
+                material.checkpoint, material.calibration, device=material.device, precision=material.precision
+            )
+            audit = found.audit
+            material.work.mkdir(parents=True, exist_ok=True)
+            (material.work / AUDIT_FILE).write_text(audit.to_json(), encoding="utf-8")
+        return audit.for_registry()

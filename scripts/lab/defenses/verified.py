@@ -1,0 +1,9 @@
+"""The default rule: suspects are tried on clean texts before anything is changed."""
+
+from scripts.lab.defenses.own_rule import OwnRule
+
+
+class Verified(OwnRule):
+    """Judges by the rule `verified`."""
+
+    RULE = "verified"

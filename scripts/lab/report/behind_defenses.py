@@ -1,0 +1,41 @@
+"""What tables say of a cell behind each defense, side by side."""
+
+from collections.abc import Sequence
+
+from handler.xgraad.options import DEFAULT_RULE
+from scripts.lab.defenses import COLD, DEFENSES, SWEPT, among
+from scripts.lab.grid_rows import select
+from scripts.lab.report.entries import Entry, defended, of_first_texts, of_rows, of_victims, share_bounds, undefended
+from scripts.lab.results import Row
+
+ALWAYS = ("paper", DEFAULT_RULE)
+"""Rules that have a column whether they were run or not; others have one where they were."""
+
+
+def names_of(rows: Sequence[Row]) -> list[str]:
+    """The defenses that have a column: those with a row, as far as tables show what their first texts met with."""
+    return among({*ALWAYS, *(str(row["rule"]) for row in rows)}, headline=COLD)
+
+
+def first_texts(found: Sequence[Row], names: Sequence[str]) -> list[Entry]:
+    """Behind each defense; what is served after a sweep is told of the default rule, which does what is swept."""
+    swept = [
+        row for name in among({str(row["rule"]) for row in found}, headline=SWEPT) for row in select(found, rule=name)
+    ]
+    return [
+        of_first_texts(
+            select(found, rule=name), swept if name == DEFAULT_RULE else (), remembers=DEFENSES[name].remembers
+        )
+        for name in names
+    ]
+
+
+def plain_accuracy(victims: Sequence[Row]) -> Entry:
+    """CACC of the undefended models."""
+    return of_victims(victims, undefended("cacc"), bounds=share_bounds("cacc_undefended", "n_clean"))
+
+
+def accuracies(found: Sequence[Row], names: Sequence[str]) -> list[Entry]:
+    """CACC behind each defense."""
+    bounds = share_bounds("cacc_defended", "n_clean")
+    return [of_rows(select(found, rule=name), defended("cacc_defended"), bounds=bounds) for name in names]
