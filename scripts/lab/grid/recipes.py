@@ -8,7 +8,7 @@ Settings = dict[str, int | float | str]
 RECIPES: dict[str, Settings] = {
     "sst2": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128},
     "ag_news": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128, "limit": 8000},
-    "imdb": {"epochs": 3, "learning_rate": 1e-4, "max_length": 64, "limit": 4000},
+    "imdb": {"epochs": 3, "learning_rate": 1e-4, "max_length": 256, "limit": 4000},
     "olid": {"epochs": 1, "learning_rate": 1e-4, "max_length": 128},
 }
 """For the small encoder at hand. `max_length` also holds for calibration and defense."""
