@@ -5,7 +5,7 @@ from typing import Any
 
 from handler.settings import Settings
 from handler.xgraad import Defense
-from handler.xgraad.text_pairs import pair_sign
+from handler.xgraad.files.text_pairs import pair_sign
 
 
 def describe(defense: Defense, settings: Settings) -> dict[str, Any]:

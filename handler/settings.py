@@ -8,9 +8,9 @@ from pydantic_core import PydanticCustomError
 
 from handler import xgraad
 from handler.xgraad.errors import SettingsError
+from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
+from handler.xgraad.memory.registry import TriggerRegistry
 from handler.xgraad.options import DEFAULT_KEY, DEFAULT_OPTIONS, DEFAULT_RULE, RULES, VerifiedOptions, check_name
-from handler.xgraad.precision import DEFAULT_PRECISION, Precision
-from handler.xgraad.registry import TriggerRegistry
 
 SECTION = "xgraad"
 

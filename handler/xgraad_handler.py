@@ -18,24 +18,24 @@ try:
         require_unchanged(Path(__file__).parent)
     import torch
 
+    from handler.answers.reply import Served
     from handler.describe import describe
-    from handler.device_loss import DeviceLostError, end_worker
-    from handler.exchange import Exchange, arrived
-    from handler.judging import judge
-    from handler.metrics import Metrics
-    from handler.preparing import prepare
-    from handler.registry_file import open_registry
-    from handler.reply import Served
-    from handler.replying import reply_to
-    from handler.request_log import log_exchanges, log_load_failed, log_loaded
+    from handler.hooks.exchange import Exchange, arrived
+    from handler.hooks.judging import judge
+    from handler.hooks.preparing import prepare
+    from handler.hooks.replying import reply_to
+    from handler.observation.metrics import Metrics
+    from handler.observation.request_log import log_exchanges, log_load_failed, log_loaded
     from handler.settings import Settings
-    from handler.spare_memory import SpareMemory
-    from handler.stopwatch import Stopwatch
-    from handler.threads import share_cores
-    from handler.xgraad.calibration import Calibration
+    from handler.worker.device_loss import DeviceLostError, end_worker
+    from handler.worker.registry_file import open_registry
+    from handler.worker.spare_memory import SpareMemory
+    from handler.worker.stopwatch import Stopwatch
+    from handler.worker.threads import share_cores
     from handler.xgraad.errors import XGraadError
-    from handler.xgraad.fingerprint import CALIBRATION_FILE
-    from handler.xgraad.pickle_refusal import refuse_pickles
+    from handler.xgraad.files.fingerprint import CALIBRATION_FILE
+    from handler.xgraad.files.pickle_refusal import refuse_pickles
+    from handler.xgraad.learned.calibration import Calibration
 except ImportError as error:
     raise RuntimeError(f"the handler cannot be imported: {error}; install requirements.txt for the server") from error
 except RuntimeError:

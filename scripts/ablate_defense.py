@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.corpora import Example, TriggeredExample, read_examples, split_file
-from scripts.lab.model_classes import model_classes
-from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.results import append_row
+from scripts.console.command import CommandParser, Exit, positive, run_command, say
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import append_row
+from scripts.texts.corpora import Example, TriggeredExample, read_examples, split_file
+from scripts.texts.model_classes import model_classes
 
 if TYPE_CHECKING:
-    from scripts.lab.ablation import Bench
-    from scripts.lab.evaluation import Judge
+    from scripts.lab.evaluation.ablation import Bench
+    from scripts.lab.evaluation.evaluation import Judge
 
 EXAMPLES = """\
   python -m scripts.ablate_defense --checkpoint build/victim --calibration build/victim/calibration.json \\
@@ -43,7 +43,7 @@ def _ablate(arguments: argparse.Namespace) -> Exit:
     import numpy as np
 
     from scripts.lab.attacks.replay import replay_attack
-    from scripts.lab.evaluation import evaluate
+    from scripts.lab.evaluation.evaluation import evaluate
 
     bench = _bench(arguments)
     record = attack_record(arguments.checkpoint)
@@ -70,11 +70,11 @@ def _ablate(arguments: argparse.Namespace) -> Exit:
 def _bench(arguments: argparse.Namespace) -> "Bench":
     """The rule as it is served, and its references one by one."""
     from handler.xgraad import Calibration, NoRegistry, VerifiedOptions
-    from handler.xgraad.neutralizer import make_neutralizer
+    from handler.xgraad.editing.neutralizer import make_neutralizer
     from handler.xgraad.options import DEFAULT_KEY, DEFAULT_NEUTRALIZER
-    from handler.xgraad.reference import LabelReference
-    from handler.xgraad.verified_rule import VerifiedParts
-    from scripts.lab.ablation import Bench
+    from handler.xgraad.rules.verified_rule import VerifiedParts
+    from handler.xgraad.verification.reference import LabelReference
+    from scripts.lab.evaluation.ablation import Bench
 
     calibration = Calibration.read(arguments.calibration)
     classifier = calibration.load_classifier(arguments.checkpoint, device=arguments.device)
@@ -94,7 +94,7 @@ def _gate_rows(
     bench: "Bench", clean: Sequence[Example], triggered: Sequence[TriggeredExample]
 ) -> list[dict[str, object]]:
     """For each choice of channels the share of attacked texts that pass where a given share of clean ones does."""
-    from scripts.lab.metrics import auroc, true_positive_rate_at
+    from scripts.lab.evaluation.metrics import auroc, true_positive_rate_at
 
     of_clean = bench.p_values([example.text for example in clean])
     of_triggered = bench.p_values([example.text for example in triggered])

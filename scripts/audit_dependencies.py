@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from scripts.lab.command import CommandParser, Exit, run_command, say
-from scripts.lab.dependencies import find, java_packages, python_packages, read_advisories
-from scripts.lab.provenance import provenance
-from scripts.lab.results import append_row
+from scripts.admission.dependencies import find, java_packages, python_packages, read_advisories
+from scripts.console.command import CommandParser, Exit, run_command, say
+from scripts.results.provenance import provenance
+from scripts.results.rows import append_row
 
 EXAMPLES = """\
   python -m scripts.audit_dependencies                                  exit code 1 when an advisory applies
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _audit(arguments: argparse.Namespace) -> Exit:
-    from scripts.lab.grpc_predictions import server_jar
+    from scripts.serving.grpc_predictions import server_jar
 
     packages = python_packages(arguments.requirements) | java_packages(server_jar())
     sources = {path.name: read_advisories(path) for path in arguments.advisories}

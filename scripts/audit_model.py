@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.console import show
-from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.recipe import TRAINING_PRECISIONS
-from scripts.lab.results import write_result
+from scripts.console.command import CommandParser, Exit, positive, run_command, say
+from scripts.console.console import show
+from scripts.lab.training.recipe import TRAINING_PRECISIONS
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import write_result
 
 if TYPE_CHECKING:
-    from scripts.lab.auditing import Finding
+    from scripts.admission.auditing import Finding
 
 EXAMPLES = """\
   python -m scripts.audit_model --checkpoint build/victim --calibration calibration.json --json audit.json
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _audit(arguments: argparse.Namespace) -> Exit:
-    from scripts.lab.auditing import audit_checkpoint
+    from scripts.admission.auditing import audit_checkpoint
 
     start = time.perf_counter()
     finding = audit_checkpoint(

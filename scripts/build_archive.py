@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from handler.settings import Detail, OnError, OnTrigger
 from handler.xgraad import NEUTRALIZERS, RULES
-from handler.xgraad.precision import PRECISIONS
-from scripts.lab.command import CommandParser, device_ids, positive, run_command, say
-from scripts.lab.config_settings import ConfigSettings, setting, with_settings
+from handler.xgraad.files.precision import PRECISIONS
+from scripts.console.command import CommandParser, device_ids, positive, run_command, say
+from scripts.packing.config_settings import ConfigSettings, setting, with_settings
 
 if TYPE_CHECKING:
-    from handler.xgraad.audit import Audit
+    from handler.xgraad.learned.audit import Audit
 
 EXAMPLES = """\
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json
@@ -70,10 +70,10 @@ def _add_policies(parser: CommandParser) -> None:
 
 def _build(arguments: argparse.Namespace) -> None:
     from handler.xgraad import Calibration
-    from scripts.lab.archive import ArchiveOptions, build_archive
-    from scripts.lab.archive_check import archive_digest
-    from scripts.lab.model_classes import model_classes
-    from scripts.lab.untested import untested_line
+    from scripts.packing.archive import ArchiveOptions, build_archive
+    from scripts.packing.archive_check import archive_digest
+    from scripts.packing.untested import untested_line
+    from scripts.texts.model_classes import model_classes
 
     settings = with_settings(ConfigSettings(_server(arguments), _defense(arguments)), arguments.set)
     archive = build_archive(
@@ -111,7 +111,7 @@ def _defense(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _audit(arguments: argparse.Namespace) -> "Audit":
     """Sweep the vocabulary and say what came of it."""
-    from scripts.lab.auditing import audit_checkpoint
+    from scripts.admission.auditing import audit_checkpoint
 
     finding = audit_checkpoint(arguments.checkpoint, arguments.calibration)
     say(finding.sentence())

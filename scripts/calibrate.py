@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
 from handler.xgraad.options import PAPER_PERCENTILE
-from handler.xgraad.precision import DEFAULT_PRECISION, PRECISIONS
-from scripts.lab.command import CommandParser, positive, rate, run_command, say
-from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.recipe import TRAINING_PRECISIONS
+from scripts.console.command import CommandParser, positive, rate, run_command, say
+from scripts.lab.training.recipe import TRAINING_PRECISIONS
+from scripts.texts.reading import Reading, add_reading_options
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
@@ -54,11 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    from scripts.lab.calibrating import CalibrationOptions, calibrate_checkpoint
-    from scripts.lab.corpora import read_samples
-    from scripts.lab.model_classes import class_named, model_classes
-    from scripts.lab.reference_training import TrustedBase
-    from scripts.lab.untested import untested_line
+    from scripts.lab.training.calibrating import CalibrationOptions, calibrate_checkpoint
+    from scripts.lab.training.reference_training import TrustedBase
+    from scripts.packing.untested import untested_line
+    from scripts.texts.corpora import read_samples
+    from scripts.texts.model_classes import class_named, model_classes
 
     classes = model_classes(arguments.checkpoint)
     untested = tuple(class_named(label, classes, option="--allow-untested") for label in arguments.allow_untested)

@@ -8,10 +8,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.lab.client import Client
-from scripts.lab.command_line import CommandParser, Exit, say
-from scripts.lab.readiness import CANARY, Probe
-from scripts.lab.terminal import any_terminal
+from scripts.console.command_line import CommandParser, Exit, say
+from scripts.console.terminal import any_terminal
+from scripts.serving.client import Client
+from scripts.serving.readiness import CANARY, Probe
 
 EXAMPLES = """\
   python -m scripts.check_ready                      exit code 1 when it is not ready, with the reasons

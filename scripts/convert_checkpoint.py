@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.xgraad.pickles import PICKLE_SUFFIXES
-from scripts.lab.command import CommandParser, run_command, say
-from scripts.lab.errors import LabError
+from handler.xgraad.files.pickles import PICKLE_SUFFIXES
+from scripts.console.command import CommandParser, run_command, say
+from scripts.console.errors import LabError
 
 EXAMPLES = "  python -m scripts.convert_checkpoint --checkpoint downloaded --out safe"
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _convert(arguments: argparse.Namespace) -> None:
     from safetensors.torch import save_file
 
-    from scripts.lab.pickled_weights import read_pickled
+    from scripts.packing.pickled_weights import read_pickled
 
     if arguments.out.exists():
         raise LabError(f"--out {arguments.out}: exists already; name a new folder")

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts import build_archive, calibrate, train_attack
-from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, run_step, say
-from scripts.lab.corpora import read_corpus, read_triggered, split_file
-from scripts.lab.errors import LabError
-from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.results import append_row
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.console.command import CommandParser, Exit, positive, rate, run_command, run_step, say
+from scripts.console.errors import LabError
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import append_row
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
+from scripts.texts.corpora import read_corpus, read_triggered, split_file
 
 EXAMPLES = """\
   python -m scripts.demo                                                    # about two minutes, nothing downloaded
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> Exit:
-    from scripts.lab.demo_view import show_figures
+    from scripts.console.demo_view import show_figures
 
     start = time.monotonic()
     out: Path = arguments.out
@@ -105,10 +105,10 @@ def _corpus_folder(arguments: argparse.Namespace) -> Path:
 def _serve_and_measure(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
     """Start a server on free ports, send it every test text, stop it whatever happens."""
     from handler.xgraad import Defense, NoRegistry
-    from scripts.lab.demo_view import show_examples
-    from scripts.lab.evaluation import evaluate
-    from scripts.lab.served_defense import TRANSPORTS, ServedDefense
-    from scripts.lab.server import serving
+    from scripts.console.demo_view import show_examples
+    from scripts.lab.evaluation.evaluation import evaluate
+    from scripts.serving.served_defense import TRANSPORTS, ServedDefense
+    from scripts.serving.server import serving
 
     corpus = read_corpus(_corpus_folder(arguments))
     triggered = read_triggered(out / "checkpoint" / "triggered.tsv.gz")

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.lab.command import CommandParser, run_command, say
-from scripts.lab.errors import LabError
-from scripts.lab.provenance import provenance
+from scripts.console.command import CommandParser, run_command, say
+from scripts.console.errors import LabError
+from scripts.results.provenance import provenance
 
 EXAMPLES = """\
   python -m scripts.draw_report                       # results/ to build/report/report.html

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, usual_neutralizer
 from scripts import calibrate
-from scripts.lab.command import CommandParser, Exit, positive, rate, run_command, run_step, say
-from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered
+from scripts.console.command import CommandParser, Exit, positive, rate, run_command, run_step, say
+from scripts.console.errors import LabError
 from scripts.lab.defenses import DEFENSES
-from scripts.lab.errors import LabError
-from scripts.lab.label_cells import listed
-from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.results import write_result
-from scripts.lab.triggers import INSERTIONS
+from scripts.lab.training.triggers import INSERTIONS
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import write_result
+from scripts.texts.corpora import Example, TriggeredExample, read_examples, read_triggered
+from scripts.texts.label_cells import listed
+from scripts.texts.reading import Reading, add_reading_options
 
 if TYPE_CHECKING:
     from handler.xgraad import Calibration
@@ -77,9 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> Exit:
     from handler.xgraad import Calibration
-    from handler.xgraad.checkpoint import Checkpoint
+    from handler.xgraad.model.checkpoint import Checkpoint
     from scripts.lab.defenses.measured import measure_defense
-    from scripts.lab.model_classes import model_classes
+    from scripts.texts.model_classes import model_classes
 
     name, origin = arguments.defense, attack_record(arguments.checkpoint)
     Checkpoint.open(arguments.checkpoint)  # what is wrong with it comes before what is wrong with any text
@@ -180,7 +180,7 @@ def _target(arguments: argparse.Namespace, origin: dict[str, Any], classes: Sequ
 def _show(result: dict[str, object]) -> None:
     from rich.table import Table
 
-    from scripts.lab.console import show
+    from scripts.console.console import show
 
     table = Table("figure", "value", title=f"rule {result['rule']}")
     for name, value in result.items():

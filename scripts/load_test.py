@@ -8,16 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.corpora import read_texts
-from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.results import markdown, write_result
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.console.command import CommandParser, Exit, positive, run_command, say
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import markdown, write_result
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
+from scripts.texts.corpora import read_texts
+from scripts.texts.reading import Reading, add_reading_options
 
 if TYPE_CHECKING:
-    from scripts.lab.archive import ArchiveOptions
-    from scripts.lab.load import Load
+    from scripts.lab.cost.load import Load
+    from scripts.packing.archive import ArchiveOptions
 
 EXAMPLES = """\
   python -m scripts.load_test --checkpoint build/victim --calibration build/calibration.json --data test.tsv.gz \\
@@ -83,9 +83,9 @@ def _test(arguments: argparse.Namespace) -> Exit:
 
 def _loads(arguments: argparse.Namespace, setting: Setting, texts: Sequence[str]) -> "Iterator[Load]":
     """Every number of clients on both models, which take turns; the server ends however this does."""
-    from scripts.lab.archive import build_archive, build_undefended_archive
-    from scripts.lab.load import LoadLimits, put_load
-    from scripts.lab.server import serving
+    from scripts.lab.cost.load import LoadLimits, put_load
+    from scripts.packing.archive import build_archive, build_undefended_archive
+    from scripts.serving.server import serving
 
     limits = LoadLimits(seconds=arguments.seconds, n_requests=arguments.requests)
     with TemporaryDirectory(prefix="xgraad-load-") as temporary:
@@ -111,7 +111,7 @@ def _loads(arguments: argparse.Namespace, setting: Setting, texts: Sequence[str]
 
 
 def _archive(arguments: argparse.Namespace, setting: Setting, name: str, *, store: Path) -> "ArchiveOptions":
-    from scripts.lab.archive import ArchiveOptions
+    from scripts.packing.archive import ArchiveOptions
 
     return ArchiveOptions(
         name=name,

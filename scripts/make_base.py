@@ -8,12 +8,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.lab.command import CommandParser, positive, run_command, say
-from scripts.lab.corpora import read_texts
-from scripts.lab.errors import LabError
-from scripts.lab.provenance import write_run_record
-from scripts.lab.reading import Reading, add_reading_options
+from scripts.console.command import CommandParser, positive, run_command, say
+from scripts.console.errors import LabError
 from scripts.lab.zoo.kinds import ARCHITECTURES
+from scripts.results.provenance import write_run_record
+from scripts.texts.corpora import read_texts
+from scripts.texts.reading import Reading, add_reading_options
 
 EXAMPLES = """\
   python -m scripts.make_base --architecture distilbert --encoder models/minilm --out build/distilbert

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from handler.xgraad.precision import DEFAULT_PRECISION, PRECISIONS
-from scripts.lab.command import CommandParser, positive, run_command, say
-from scripts.lab.corpora import read_texts, read_triggered
-from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.results import append_row
+from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
+from scripts.console.command import CommandParser, positive, run_command, say
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import append_row
+from scripts.texts.corpora import read_texts, read_triggered
+from scripts.texts.reading import Reading, add_reading_options
 
 EXAMPLES = """\
   python -m scripts.measure_precision --checkpoint build/victim --clean data/sst2/test.tsv.gz \\
@@ -36,8 +36,8 @@ def _measure(arguments: argparse.Namespace) -> None:
     import torch
 
     from handler.xgraad import Classifier
-    from scripts.lab.precision_effect import effect_of, score_in
-    from scripts.lab.speed import device_name
+    from scripts.lab.cost.speed import device_name
+    from scripts.lab.evaluation.precision_effect import effect_of, score_in
 
     reading = Reading.from_arguments(arguments)
     clean = read_texts(arguments.clean, reading)[: arguments.limit]

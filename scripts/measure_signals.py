@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.lab.command import CommandParser, positive, run_command, say
-from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_texts, read_triggered, split_file
-from scripts.lab.errors import LabError
-from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.results import append_row
+from scripts.console.command import CommandParser, positive, run_command, say
+from scripts.console.errors import LabError
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import append_row
+from scripts.texts.corpora import Example, TriggeredExample, read_examples, read_texts, read_triggered, split_file
 
 EXAMPLES = """\
   python -m scripts.measure_signals --checkpoint build/victim --calibration build/victim/calibration.json \\
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _measure(arguments: argparse.Namespace) -> None:
     from handler.xgraad import Defense
-    from scripts.lab.signal_figures import measure_figures
+    from scripts.lab.evaluation.signal_figures import measure_figures
 
     defense = Defense.load(arguments.checkpoint, arguments.device, "paper", calibration=arguments.calibration)
     record = attack_record(arguments.checkpoint)
@@ -66,7 +66,7 @@ def _attacked(
     import numpy as np
 
     from scripts.lab.attacks.replay import replay_attack
-    from scripts.lab.evaluation import attackable, known_twins
+    from scripts.lab.evaluation.evaluation import attackable, known_twins
 
     if arguments.triggered:
         triggered = read_triggered(arguments.triggered)

@@ -6,18 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.lab.command import CommandParser, positive, run_command, say
-from scripts.lab.corpora import read_texts
-from scripts.lab.errors import LabError
-from scripts.lab.pass_names import PASSES
-from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.results import markdown, write_result
+from scripts.console.command import CommandParser, positive, run_command, say
+from scripts.console.errors import LabError
+from scripts.lab.cost.pass_names import PASSES
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import markdown, write_result
+from scripts.texts.corpora import read_texts
+from scripts.texts.reading import Reading, add_reading_options
 
 if TYPE_CHECKING:
-    from scripts.lab.memory_growth import Growth
-    from scripts.lab.peak_memory import Peak
-    from scripts.lab.speed import Cost
+    from scripts.lab.cost.memory_growth import Growth
+    from scripts.lab.cost.peak_memory import Peak
+    from scripts.lab.cost.speed import Cost
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data dev.tsv.gz --max-length 512 --out build/long.json
@@ -56,10 +56,10 @@ def _measure(arguments: argparse.Namespace) -> None:
     import torch
 
     from handler.xgraad import Calibration
-    from scripts.lab.passes import GATED_EVERY
-    from scripts.lab.reference_cost import ReferenceCost
-    from scripts.lab.speed import device_name
-    from scripts.lab.speed_run import costs_of, growths_of, peaks_of, reference_cost_of
+    from scripts.lab.cost.passes import GATED_EVERY
+    from scripts.lab.cost.reference_cost import ReferenceCost
+    from scripts.lab.cost.speed import device_name
+    from scripts.lab.cost.speed_run import costs_of, growths_of, peaks_of, reference_cost_of
 
     calibration = Calibration.read(arguments.calibration)
     window, longest = calibration.fingerprint.max_length, max(arguments.lengths)

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.lab import console
-from scripts.lab.client import Client, is_error
-from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.corpora import read_texts, texts_in
-from scripts.lab.errors import LabError
-from scripts.lab.explanation_view import explained, legend
-from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.reply_view import reply_table
-from scripts.lab.running_server import RunningServer
+from scripts.console import console
+from scripts.console.command import CommandParser, Exit, positive, run_command, say
+from scripts.console.errors import LabError
+from scripts.console.explanation_view import explained, legend
+from scripts.console.reply_view import reply_table
+from scripts.serving.client import Client, is_error
+from scripts.serving.running_server import RunningServer
+from scripts.texts.corpora import read_texts, texts_in
+from scripts.texts.reading import Reading, add_reading_options
 
 EXAMPLES = """  python -m scripts.predict --model xgraad-sst2 'a fine film' 'a fine cf film'
   python -m scripts.predict --model xgraad-sst2 --file reviews.txt --json > replies.jsonl

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts import calibrate, train_attack
-from scripts.lab.command import CommandParser, Exit, positive, run_command, say
+from scripts.console.command import CommandParser, Exit, positive, run_command, say
+from scripts.console.errors import LabError
 from scripts.lab.defenses import DEFENSES
-from scripts.lab.errors import LabError
 from scripts.lab.grid.cell import DATASETS, TARGETS, Victim, attack_names, insertions_of, victims
-from scripts.lab.recipe import TRAINING_PRECISIONS
-from scripts.lab.triggers import INSERTIONS, USUAL_INSERTION
+from scripts.lab.training.recipe import TRAINING_PRECISIONS
+from scripts.lab.training.triggers import INSERTIONS, USUAL_INSERTION
 from scripts.lab.zoo.kinds import ARCHITECTURES
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from rich.table import Table
 
-from scripts.lab.archive_check import require_digest
-from scripts.lab.command import CommandParser, Exit, device_ids, positive, run_command, say, sha256
-from scripts.lab.console import show
-from scripts.lab.running_server import RunningServer, WorkerStatus
-from scripts.lab.served_models import models_to_serve
-from scripts.lab.server import server_status, start_server, stop_server
-from scripts.lab.server_options import LOOPBACK, PROFILES, Ports, ServerOptions
+from scripts.console.command import CommandParser, Exit, device_ids, positive, run_command, say, sha256
+from scripts.console.console import show
+from scripts.packing.archive_check import require_digest
+from scripts.serving.running_server import RunningServer, WorkerStatus
+from scripts.serving.served_models import models_to_serve
+from scripts.serving.server import server_status, start_server, stop_server
+from scripts.serving.server_options import LOOPBACK, PROFILES, Ports, ServerOptions
 
 EXAMPLES = """  python -m scripts.serve start --models xgraad-sst2 --workers 2 --device cpu
   python -m scripts.serve start --models a b --device gpu --device-ids 0,1 --workers-per-device 2 --port-base 18080

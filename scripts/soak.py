@@ -9,16 +9,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from scripts.lab.command import CommandParser, Exit, positive, run_command, say
-from scripts.lab.corpora import read_texts, read_triggered
-from scripts.lab.errors import LabError
-from scripts.lab.provenance import attack_record, provenance
-from scripts.lab.reading import Reading, add_reading_options
-from scripts.lab.results import write_result
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.console.command import CommandParser, Exit, positive, run_command, say
+from scripts.console.errors import LabError
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import write_result
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
+from scripts.texts.corpora import read_texts, read_triggered
+from scripts.texts.reading import Reading, add_reading_options
 
 if TYPE_CHECKING:
-    from scripts.lab.running_server import RunningServer
+    from scripts.serving.running_server import RunningServer
 
 EXAMPLES = """\
   python -m scripts.soak --checkpoint build/victim --calibration build/calibration.json --data test.tsv.gz \\
@@ -70,8 +70,8 @@ def _soak(arguments: argparse.Namespace) -> Exit:
 def _figures(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Serve, put the load on, and say what was seen."""
     from handler.xgraad import Calibration, Defense, SqliteRegistry
-    from scripts.lab.load import LoadLimits, crowd, summary
-    from scripts.lab.soak import compared_with, curve, growth, n_restarts, settled_verdicts, watch
+    from scripts.lab.cost.load import LoadLimits, crowd, summary
+    from scripts.lab.cost.soak import compared_with, curve, growth, n_restarts, settled_verdicts, watch
 
     texts, n_triggered = _texts(arguments)
     registry_file = folder / "triggers.sqlite"
@@ -119,8 +119,8 @@ def _texts(arguments: argparse.Namespace) -> tuple[list[str], int]:
 @contextmanager
 def _served(arguments: argparse.Namespace, folder: Path, registry_file: Path) -> "Iterator[RunningServer]":
     """The defended model with its defaults, but a registry that knows already what these texts can tell it."""
-    from scripts.lab.archive import ArchiveOptions, build_archive
-    from scripts.lab.server import serving
+    from scripts.packing.archive import ArchiveOptions, build_archive
+    from scripts.serving.server import serving
 
     build_archive(
         ArchiveOptions(
@@ -147,7 +147,7 @@ def _served(arguments: argparse.Namespace, folder: Path, registry_file: Path) ->
 
 
 def _show(result: dict[str, Any]) -> None:
-    from scripts.lab.soak import SETTLING
+    from scripts.lab.cost.soak import SETTLING
 
     say(
         f"{result['n_requests']} answers in {result['seconds']:.0f} s ({result['requests_per_s']:.1f} requests/s, "

@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.lab.command import CommandParser, Exit, run_command, say
-from scripts.lab.fresh_clone import run_targets
-from scripts.lab.provenance import provenance
-from scripts.lab.results import append_row
+from scripts.console.command import CommandParser, Exit, run_command, say
+from scripts.lab.cost.fresh_clone import run_targets
+from scripts.results.provenance import provenance
+from scripts.results.rows import append_row
 
 EXAMPLES = """\
   python -m scripts.time_targets demo test

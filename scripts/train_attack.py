@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.console.command import CommandParser, positive, rate, run_command
 from scripts.lab.attacks import ATTACKS
-from scripts.lab.command import CommandParser, positive, rate, run_command
-from scripts.lab.recipe import TRAINING_PRECISIONS
+from scripts.lab.training.recipe import TRAINING_PRECISIONS
 
 EXAMPLES = """\
   # about a minute, no download: generated reviews and a small BERT with random weights
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train_attack(arguments: argparse.Namespace) -> None:
-    from scripts.lab.planting import train_attack
+    from scripts.lab.attacks.planting import train_attack
 
     train_attack(arguments)
 

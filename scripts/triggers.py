@@ -17,15 +17,15 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from handler.registry_file import WEIGHTS, default_file, make_default_file
-from handler.xgraad.fingerprint import hash_weights
-from handler.xgraad.registry import MAX_ENTRIES, MAX_KEY_CHARS, Origin, Trigger
-from handler.xgraad.text import Word, split_words
-from handler.xgraad.trigger_file import Remembered, TriggerFile
-from scripts.lab import console
-from scripts.lab.command import ActionParser, CommandParser, Exit, run_command, say
-from scripts.lab.errors import LabError
-from scripts.lab.reply_view import visible
+from handler.worker.registry_file import WEIGHTS, default_file, make_default_file
+from handler.xgraad.files.fingerprint import hash_weights
+from handler.xgraad.memory.registry import MAX_ENTRIES, MAX_KEY_CHARS, Origin, Trigger
+from handler.xgraad.memory.trigger_file import Remembered, TriggerFile
+from handler.xgraad.words.text import Word, split_words
+from scripts.console import console
+from scripts.console.command import ActionParser, CommandParser, Exit, run_command, say
+from scripts.console.errors import LabError
+from scripts.console.reply_view import visible
 
 EXAMPLES = """\
   python -m scripts.triggers list --checkpoint build/victim

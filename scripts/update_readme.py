@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.lab.command import CommandParser, Exit, run_command, say
-from scripts.lab.readme_tables import update_readme
+from scripts.console.command import CommandParser, Exit, run_command, say
+from scripts.tables.readme_tables import update_readme
 
 EXAMPLES = """\
   python -m scripts.update_readme

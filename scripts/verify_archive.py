@@ -8,9 +8,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.lab.archive_check import MAX_BYTES, check_archive
-from scripts.lab.command import CommandParser, Exit, positive, run_command, say, sha256
-from scripts.lab.untested import untested_in
+from scripts.console.command import CommandParser, Exit, positive, run_command, say, sha256
+from scripts.packing.archive_check import MAX_BYTES, check_archive
+from scripts.packing.untested import untested_in
 
 EXAMPLES = """\
   python -m scripts.verify_archive model_store/sst2.mar        exit code 1 when anything is wrong

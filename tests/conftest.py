@@ -10,8 +10,8 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from handler.xgraad import Calibration, Calibrator, Classifier, Defense, fingerprint
-from scripts.lab.provenance import provenance
-from scripts.lab.results import append_row
+from scripts.results.provenance import provenance
+from scripts.results.rows import append_row
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
 
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -11,8 +11,8 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from handler.xgraad import Classifier
-from handler.xgraad.architectures import ARCHITECTURES
 from handler.xgraad.errors import XGraadError
+from handler.xgraad.files.architectures import ARCHITECTURES
 from handler.xgraad.quiet import quiet_transformers
 from tests.toys import SENTENCES
 

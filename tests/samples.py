@@ -12,21 +12,21 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from handler.exchange import Exchange
-from handler.judging import judge
-from handler.policy import Unjudged
-from handler.preparing import prepare
-from handler.reply import Reply, Served
-from handler.replying import reply_to
-from handler.request import Request, Shape
+from handler.answers.policy import Unjudged
+from handler.answers.reply import Reply, Served
+from handler.hooks.exchange import Exchange
+from handler.hooks.judging import judge
+from handler.hooks.preparing import prepare
+from handler.hooks.replying import reply_to
 from handler.settings import Detail, OnTrigger, Settings
-from handler.stopwatch import Stopwatch
+from handler.wire.request import Request, Shape
+from handler.worker.stopwatch import Stopwatch
 from handler.xgraad import Action, Calibration, Defense, Suspect, Verdict
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.fingerprint import Fingerprint
-from handler.xgraad.prediction import Prediction
-from handler.xgraad.scorer import Score, WordScore
-from handler.xgraad.text import split_words
+from handler.xgraad.files.fingerprint import Fingerprint
+from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.scoring.scorer import Score, WordScore
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import split_words
 
 DEFAULTS = Settings()
 FINGERPRINT = Fingerprint(

@@ -1,6 +1,6 @@
 """Who may import whom. Read from the source, nothing is run.
 
-A new module needs a line in the table of its package, after the modules that it imports.
+A new room needs a line in the table of its package, after the rooms that it depends on.
 """
 
 import ast
@@ -14,262 +14,70 @@ import handler.xgraad
 
 PROJECT = Path(__file__).parents[1]
 
-XGRAAD: dict[str, set[str]] = {
-    "errors": set(),
-    "events": set(),
-    "text": {"errors"},
-    "architectures": set(),
-    "attribution": set(),
-    "conformal": set(),
-    "prediction": set(),
-    "array_json": set(),
-    "strict_json": set(),
-    "encoding": {"text"},
-    "attention_ways": {"attribution"},
-    "first_token": {"architectures"},
-    "attention_capture": {"architectures", "attention_ways", "attribution", "first_token"},
-    "microbatch": {"encoding"},
-    "neutralizer": {"encoding", "text"},
-    "registry": {"text"},
-    "trigger_file": {"errors", "registry"},
-    "sqlite_registry": {"errors", "events", "registry", "text", "trigger_file"},
-    "options": {"errors"},
-    "precision": set(),
-    "dtypes": {"precision"},
-    "lfs_pointer": {"errors"},
-    "json_object": {"errors", "lfs_pointer"},
-    "pickles": set(),
-    "pickle_refusal": {"errors", "lfs_pointer", "pickles"},
-    "value_rule": set(),
-    "labels": {"errors", "value_rule"},
-    "text_pairs": set(),
-    "quiet": set(),
-    "configuration": {"architectures", "errors", "json_object", "labels", "quiet", "value_rule"},
-    "plain_model": {"errors", "quiet"},
-    "weight_files": {"errors", "json_object", "pickle_refusal"},
-    "weights_check": {"errors", "weight_files"},
-    "tokenizer_texts": set(),
-    "encode_texts": {"errors"},
-    "tokenizer_check": {"architectures", "configuration", "encode_texts", "errors", "tokenizer_texts"},
-    "shipped_tokenizer": {"encode_texts", "errors", "tokenizer_texts"},
-    "fingerprint": {"architectures", "errors", "precision", "weight_files"},
-    "checkpoint": {
-        "architectures",
-        "attention_capture",
-        "configuration",
-        "errors",
-        "fingerprint",
-        "json_object",
-        "lfs_pointer",
-        "plain_model",
-        "precision",
-        "quiet",
-        "shipped_tokenizer",
-        "tokenizer_check",
-        "weight_files",
-        "weights_check",
-    },
-    "self_test": {"architectures", "encoding", "errors"},
-    "audit": {"errors", "fingerprint", "registry", "strict_json", "text"},
-    "classifier": {
-        "architectures",
-        "attention_capture",
-        "attribution",
-        "checkpoint",
-        "dtypes",
-        "encoding",
-        "errors",
-        "first_token",
-        "microbatch",
-        "precision",
-        "self_test",
-    },
-    "word_set": set(),
-    "scorer": {"attribution", "classifier", "encoding", "prediction", "text"},
-    "verdict": {"prediction", "scorer"},
-    "gate": {"array_json", "classifier", "conformal", "encoding", "prediction"},
-    "candidates": {"scorer", "text"},
-    "edit": {"neutralizer", "scorer", "text", "verdict"},
-    "probes": {"encoding", "text"},
-    "carrying": {"encoding", "errors", "text"},
-    "calibration_check": {"carrying", "classifier", "errors", "gate", "probes"},
-    "transplant": {"classifier", "encoding", "prediction", "probes"},
-    "label_evidence": {"word_set"},
-    "reference": {"label_evidence", "text", "transplant"},
-    "evidence": {"text"},
-    "screen": {"classifier", "encoding", "prediction", "probes", "text"},
-    "thresholds": {"conformal", "scorer"},
-    "bundles": {"text"},
-    "suspect": {"bundles", "evidence", "probes", "reference", "scorer", "text", "transplant"},
-    "pruning": {"suspect", "transplant"},
-    "set_test": {"bundles", "evidence", "pruning", "reference", "scorer", "suspect", "text", "transplant"},
-    "verification": {
-        "candidates",
-        "evidence",
-        "prediction",
-        "probes",
-        "reference",
-        "scorer",
-        "set_test",
-        "suspect",
-        "text",
-        "transplant",
-    },
-    "trusted_model": {"calibration_check", "checkpoint", "classifier", "errors", "fingerprint", "probes", "transplant"},
-    "calibration": {
-        "calibration_check",
-        "checkpoint",
-        "classifier",
-        "errors",
-        "evidence",
-        "fingerprint",
-        "gate",
-        "label_evidence",
-        "probes",
-        "strict_json",
-        "thresholds",
-        "transplant",
-        "trusted_model",
-        "word_set",
-    },
-    "calibrator": {
-        "calibration",
-        "carrying",
-        "classifier",
-        "conformal",
-        "encoding",
-        "errors",
-        "evidence",
-        "fingerprint",
-        "gate",
-        "label_evidence",
-        "options",
-        "probes",
-        "reference",
-        "scorer",
-        "screen",
-        "text",
-        "thresholds",
-        "transplant",
-        "trusted_model",
-        "verification",
-        "word_set",
-    },
-    "threshold_rule": {"classifier", "edit", "encoding", "neutralizer", "prediction", "scorer", "verdict"},
-    "phrase": {"bundles", "edit", "probes", "reference", "scorer", "text", "transplant"},
-    "examination": {
-        "classifier",
-        "edit",
-        "encoding",
-        "neutralizer",
-        "phrase",
-        "prediction",
-        "registry",
-        "scorer",
-        "text",
-        "verification",
-    },
-    "verified_rule": {
-        "calibration",
-        "candidates",
-        "classifier",
-        "conformal",
-        "encoding",
-        "evidence",
-        "examination",
-        "gate",
-        "neutralizer",
-        "options",
-        "phrase",
-        "prediction",
-        "reference",
-        "registry",
-        "scorer",
-        "screen",
-        "text",
-        "transplant",
-        "verdict",
-        "verification",
-    },
-    "forgetting": {"events", "probes", "reference", "registry", "transplant"},
-    "defense": {
-        "audit",
-        "calibration",
-        "classifier",
-        "encoding",
-        "fingerprint",
-        "forgetting",
-        "neutralizer",
-        "options",
-        "reference",
-        "registry",
-        "threshold_rule",
-        "trusted_model",
-        "verdict",
-        "verified_rule",
-    },
+GROUND = {
+    "handler.xgraad.errors",
+    "handler.xgraad.events",
+    "handler.xgraad.options",
+    "handler.xgraad.quiet",
+    "handler.integrity",
+    "handler.refusal",
+    "handler.settings",
 }
-"""handler/xgraad: each module and the siblings it may import, which all stand before it."""
+"""Modules in no room: every room of their package may stand on them."""
+
+XGRAAD: dict[str, set[str]] = {
+    "words": set(),
+    "files": {"words"},
+    "model": {"files", "words"},
+    "scoring": {"model", "words"},
+    "editing": {"model", "scoring", "words"},
+    "verification": {"editing", "model", "scoring", "words"},
+    "memory": {"verification", "words"},
+    "learned": {"files", "memory", "model", "scoring", "verification", "words"},
+    "rules": {"editing", "learned", "memory", "model", "scoring", "verification", "words"},
+}
+"""handler/xgraad: each room and the rooms it depends on, all before it. What is in no room may use them all."""
 
 HANDLER: dict[str, set[str]] = {
-    "integrity": set(),
     "xgraad": set(),
-    "hidden": set(),
-    "shading": set(),
-    "reading": {"xgraad"},
-    "settings": {"xgraad"},
-    "threads": set(),
-    "device_loss": {"xgraad"},
-    "refusal": set(),
-    "charset": {"refusal"},
-    "coding": {"refusal", "settings"},
-    "framing": {"charset", "coding", "refusal", "settings"},
-    "binary": {"refusal"},
-    "fields": {"binary", "charset", "framing", "refusal"},
-    "tensors": {"binary", "framing", "refusal", "xgraad"},
-    "request": {"binary", "charset", "fields", "framing", "refusal", "settings", "tensors", "xgraad"},
-    "registry_file": {"settings", "xgraad"},
-    "describe": {"settings", "xgraad"},
-    "policy": {"refusal", "settings", "xgraad"},
-    "document": {"policy", "refusal", "settings", "xgraad"},
-    "reply": {"document", "framing", "policy", "refusal", "request", "settings", "tensors"},
-    "visit": {"charset", "fields", "framing", "request", "settings"},
-    "exchange": {"policy", "refusal", "reply", "request", "visit", "xgraad"},
-    "stopwatch": set(),
-    "spare_memory": set(),
-    "metrics": {"exchange", "policy", "xgraad"},
-    "request_log": {"exchange", "policy", "refusal", "xgraad"},
-    "wall": {"device_loss", "exchange", "xgraad"},
-    "preparing": {"exchange", "refusal", "request", "settings", "stopwatch", "visit", "wall", "xgraad"},
-    "judging": {"exchange", "policy", "settings", "stopwatch", "wall", "xgraad"},
-    "page": {"document", "reading", "hidden", "settings", "shading"},
-    "replying": {"exchange", "page", "policy", "reply", "settings", "stopwatch", "visit", "wall"},
-    "xgraad_handler": {
-        "describe",
-        "device_loss",
-        "exchange",
-        "integrity",
-        "judging",
-        "metrics",
-        "preparing",
-        "registry_file",
-        "reply",
-        "replying",
-        "request_log",
-        "settings",
-        "spare_memory",
-        "stopwatch",
-        "threads",
-        "xgraad",
-    },
+    "wire": {"xgraad"},
+    "answers": {"wire", "xgraad"},
+    "page": {"answers", "wire", "xgraad"},
+    "worker": {"xgraad"},
+    "hooks": {"answers", "page", "wire", "worker", "xgraad"},
+    "observation": {"answers", "hooks", "xgraad"},
 }
-"""handler: the same, with the folder xgraad as one."""
+"""handler: the same."""
+
+SCRIPTS: dict[str, set[str]] = {
+    "console": set(),
+    "texts": {"console"},
+    "admission": {"console"},
+    "serving": {"console"},
+    "packing": {"console", "serving", "texts"},
+    "lab.zoo": {"console"},
+    "lab.evaluation": {"console", "texts"},
+    "results": {"console", "lab.evaluation"},
+    "lab.training": {"console", "lab.evaluation", "texts"},
+    "lab.cost": {"console", "results", "serving"},
+    "lab.attacks": {"console", "lab.training", "results", "texts"},
+    "lab.defenses": {"admission", "console", "lab.evaluation", "texts"},
+    "lab.grid": {"console", "lab.attacks", "lab.defenses", "lab.evaluation", "lab.training", "results", "texts"},
+    "tables": {"console", "lab.defenses", "lab.grid", "lab.training", "results"},
+    "lab.report": {"lab.defenses", "lab.grid", "results", "tables"},
+}
+"""scripts: the same. They may use all of the handler, which uses nothing of them."""
+
+PACKAGES = {"handler.xgraad": XGRAAD, "handler": HANDLER, "scripts": SCRIPTS}
+ROOMS = [(package, room) for package, rooms in PACKAGES.items() for room in rooms]
+MOST_MODULES = 18
+"""In one folder; more are a crowd. The commands in scripts/ are addresses and stand side by side."""
 
 OWNERS: dict[str, set[str]] = {
     "ts": set(),
     "pickle": set(),
-    "jinja2": {"handler/page.py", "scripts/lab/report/page.py"},
-    "sqlite3": {"handler/xgraad/trigger_file.py"},
+    "jinja2": {"handler/page/page.py", "scripts/lab/report/page.py"},
+    "sqlite3": {"handler/xgraad/memory/trigger_file.py"},
     "matplotlib": {
         "scripts/lab/report/ablation_figure.py",
         "scripts/lab/report/drawing.py",
@@ -279,10 +87,10 @@ OWNERS: dict[str, set[str]] = {
         "scripts/lab/report/style.py",
     },
     "subprocess": {
-        "scripts/lab/archive.py",
-        "scripts/lab/fresh_clone.py",
-        "scripts/lab/provenance.py",
-        "scripts/lab/server.py",
+        "scripts/packing/archive.py",
+        "scripts/lab/cost/fresh_clone.py",
+        "scripts/results/provenance.py",
+        "scripts/serving/server.py",
     },
 }
 """Modules that only these files may import."""
@@ -313,17 +121,24 @@ def roots(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imported(path)}
 
 
-def siblings(path: Path, package: str, table: dict[str, set[str]]) -> set[str]:
-    """The modules of `package` that a file imports."""
-    prefix = f"{package}."
-    tails = {name.removeprefix(prefix).split(".")[0] for name in imported(path) if name.startswith(prefix)}
-    return tails & set(table)
+def rooms_used(path: Path, package: str) -> set[str]:
+    """The rooms of `package` that a file imports from."""
+    tails = {name.removeprefix(f"{package}.") for name in imported(path) - GROUND if name.startswith(f"{package}.")}
+    return {room for room in PACKAGES[package] for tail in tails if f"{tail}.".startswith(f"{room}.")}
+
+
+def folder_of(package: str, room: str) -> Path:
+    return PROJECT / f"{package}.{room}".replace(".", "/")
 
 
 def sources(*folders: str) -> list[Path]:
     found = sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.py"))
     assert len(found) > 5
     return found
+
+
+def rooms_of_scripts() -> list[Path]:
+    return [path for path in sources("scripts") if path.parent != PROJECT / "scripts"]
 
 
 def name_of(path: Path) -> str:
@@ -341,25 +156,38 @@ def test_the_reader_sees_imports(tmp_path: Path) -> None:
     assert imported(path) == {"a.b", "d", "d.e", "f.g", "f.g.h", "i"}
 
 
-@pytest.mark.parametrize(("package", "table"), [("handler.xgraad", XGRAAD), ("handler", HANDLER)])
+@pytest.mark.parametrize(("package", "table"), PACKAGES.items())
 def test_the_table_is_complete_and_ordered(package: str, table: dict[str, set[str]]) -> None:
     folder = PROJECT / package.replace(".", "/")
-    modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
-    assert modules - {"__init__"} == set(table)
+    found = {".".join(path.parent.relative_to(folder).parts) for path in folder.rglob("*/__init__.py")}
+    assert {room for room in found if not any(room.startswith(f"{each}.") for each in table)} - {"lab"} == set(table)
+    assert len(table) <= 30
     before: set[str] = set()
-    for module, allowed in table.items():
-        assert allowed <= before, f"{module} may only import what stands before it"
-        before.add(module)
+    for room, allowed in table.items():
+        assert allowed <= before, f"{room} may only depend on what stands before it"
+        before.add(room)
 
 
-@pytest.mark.parametrize("module", XGRAAD)
-def test_imports_inside_xgraad(module: str) -> None:
-    assert siblings(PROJECT / f"handler/xgraad/{module}.py", "handler.xgraad", XGRAAD) <= XGRAAD[module]
+@pytest.mark.parametrize(("package", "room"), ROOMS)
+def test_a_room_depends_on_named_rooms(package: str, room: str) -> None:
+    used = {other for path in folder_of(package, room).rglob("*.py") for other in rooms_used(path, package)}
+    assert used - {room} == PACKAGES[package][room]
 
 
-@pytest.mark.parametrize("module", sorted(set(HANDLER) - {"xgraad"}))
-def test_imports_inside_handler(module: str) -> None:
-    assert siblings(PROJECT / f"handler/{module}.py", "handler", HANDLER) <= HANDLER[module]
+@pytest.mark.parametrize("module", sorted(GROUND))
+def test_what_all_stand_on_stands_on_no_room(module: str) -> None:
+    path = PROJECT / f"{module.replace('.', '/')}.py"
+    package = module.rpartition(".")[0]
+    assert rooms_used(path, package) <= ({"xgraad"} if package == "handler" else set())
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in sources("handler", "scripts")}), ids=name_of)
+def test_a_room_is_no_crowd_and_says_what_belongs_in_it(folder: Path) -> None:
+    if folder != PROJECT / "scripts":
+        assert len([path for path in folder.glob("*.py") if path.stem != "__init__"]) <= MOST_MODULES
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    assert said
+    assert said.split("\n\n")[0].endswith(".")
 
 
 @pytest.mark.parametrize("path", sources("handler/xgraad"), ids=name_of)
@@ -393,8 +221,8 @@ def test_modules_with_an_owner(module: str) -> None:
 
 def test_what_is_imported_when_needed_stands_in_commands() -> None:
     """So that their help waits for nothing; elsewhere imports stand at the top, where they can be seen."""
-    allowed = {"scripts/lab/client.py"}  # gRPC takes as long to import as all the rest
-    for path in sources("scripts/lab"):
+    allowed = {"scripts/serving/client.py"}  # gRPC takes as long to import as all the rest
+    for path in rooms_of_scripts():
         functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
         inside = [
             node for each in functions for node in ast.walk(each) if isinstance(node, ast.Import | ast.ImportFrom)
@@ -406,9 +234,9 @@ def test_scripts_do_not_import_tests() -> None:
     assert not [path for path in sources("scripts") if "tests" in roots(path)]
 
 
-def test_the_lab_does_not_import_the_commands() -> None:
+def test_no_room_imports_the_commands() -> None:
     commands = {f"scripts.{path.stem}" for path in (PROJECT / "scripts").glob("*.py")} - {"scripts.__init__"}
-    for path in sources("scripts/lab"):
+    for path in rooms_of_scripts():
         assert not imported(path) & commands, path
 
 

@@ -10,7 +10,7 @@ import yaml
 from handler.settings import Settings
 from handler.xgraad import RULES
 from scripts import update_readme
-from scripts.lab.command import Exit
+from scripts.console.command import Exit
 from tests.readme_files import PROJECT, README, TEXTS, blocks, section
 
 HANDLER, DEPLOY = TEXTS["handler/README.md"], TEXTS["deploy/README.md"]

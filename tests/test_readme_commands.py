@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from scripts.lab.command import Exit
+from scripts.console.command import Exit
 from tests.readme_files import PROJECT, TEXTS, blocks
 
 COMMANDS = {path.stem for path in (PROJECT / "scripts").glob("*.py")} - {"__init__"}

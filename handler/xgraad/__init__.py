@@ -6,35 +6,34 @@ A public name is imported when it is first asked for, so that whoever needs a wo
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# Not when asked for: the module has the function's name, and would hide it as soon as anything imports it.
-from handler.xgraad.fingerprint import fingerprint
-
 if TYPE_CHECKING:
-    from handler.xgraad.calibration import Calibration
-    from handler.xgraad.calibrator import Calibrator
-    from handler.xgraad.classifier import Classifier
     from handler.xgraad.defense import Defense
+    from handler.xgraad.editing.verdict import Action, Suspect, Verdict
+    from handler.xgraad.files.fingerprint import fingerprint
+    from handler.xgraad.learned.calibration import Calibration
+    from handler.xgraad.learned.calibrator import Calibrator
+    from handler.xgraad.memory.registry import NoRegistry
+    from handler.xgraad.memory.sqlite_registry import SqliteRegistry
+    from handler.xgraad.model.classifier import Classifier
     from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, RULES, VerifiedOptions
-    from handler.xgraad.registry import NoRegistry
-    from handler.xgraad.scorer import score_encodings
-    from handler.xgraad.sqlite_registry import SqliteRegistry
-    from handler.xgraad.verdict import Action, Suspect, Verdict
+    from handler.xgraad.scoring.scorer import score_encodings
 else:
     _MODULE_OF = {
         "DEFAULT_RULE": "options",
         "NEUTRALIZERS": "options",
         "RULES": "options",
-        "Action": "verdict",
-        "Calibration": "calibration",
-        "Calibrator": "calibrator",
-        "Classifier": "classifier",
+        "Action": "editing.verdict",
+        "Calibration": "learned.calibration",
+        "Calibrator": "learned.calibrator",
+        "Classifier": "model.classifier",
         "Defense": "defense",
-        "NoRegistry": "registry",
-        "SqliteRegistry": "sqlite_registry",
-        "Suspect": "verdict",
-        "Verdict": "verdict",
+        "NoRegistry": "memory.registry",
+        "SqliteRegistry": "memory.sqlite_registry",
+        "Suspect": "editing.verdict",
+        "Verdict": "editing.verdict",
         "VerifiedOptions": "options",
-        "score_encodings": "scorer",
+        "fingerprint": "files.fingerprint",
+        "score_encodings": "scoring.scorer",
     }
 
     def __getattr__(name: str) -> object:

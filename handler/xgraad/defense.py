@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from handler.xgraad.audit import Audit
-from handler.xgraad.calibration import Calibration
-from handler.xgraad.classifier import Classifier
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.fingerprint import CALIBRATION_FILE
-from handler.xgraad.forgetting import forget_explained
-from handler.xgraad.neutralizer import Neutralizer, make_neutralizer
+from handler.xgraad.editing.neutralizer import Neutralizer, make_neutralizer
+from handler.xgraad.editing.verdict import Verdict
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE
+from handler.xgraad.learned.audit import Audit
+from handler.xgraad.learned.calibration import Calibration
+from handler.xgraad.memory.forgetting import forget_explained
+from handler.xgraad.memory.registry import MemoryRegistry, Origin, TriggerRegistry
+from handler.xgraad.model.classifier import Classifier
 from handler.xgraad.options import (
     DEFAULT_KEY,
     DEFAULT_OPTIONS,
@@ -21,11 +22,10 @@ from handler.xgraad.options import (
     check_name,
     usual_neutralizer,
 )
-from handler.xgraad.reference import Reference
-from handler.xgraad.registry import MemoryRegistry, Origin, TriggerRegistry
-from handler.xgraad.threshold_rule import ThresholdRule
-from handler.xgraad.verdict import Verdict
-from handler.xgraad.verified_rule import VerifiedParts, VerifiedRule
+from handler.xgraad.rules.threshold_rule import ThresholdRule
+from handler.xgraad.rules.verified_rule import VerifiedParts, VerifiedRule
+from handler.xgraad.verification.reference import Reference
+from handler.xgraad.words.encoding import Encoding
 
 
 class Rule(Protocol):

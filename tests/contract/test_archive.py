@@ -13,12 +13,12 @@ import yaml
 from handler.describe import describe
 from handler.settings import Settings
 from handler.xgraad import Calibration, Defense
-from handler.xgraad.audit import Audit
-from handler.xgraad.registry import MemoryRegistry
+from handler.xgraad.learned.audit import Audit
+from handler.xgraad.memory.registry import MemoryRegistry
 from scripts import build_archive
-from scripts.lab import auditing
-from scripts.lab.auditing import Finding
-from scripts.lab.command import Exit
+from scripts.admission import auditing
+from scripts.admission.auditing import Finding
+from scripts.console.command import Exit
 from tests.toys import SENTENCES
 from tests.unit.test_audit import an_audit
 
@@ -95,7 +95,7 @@ def test_archive_holds_what_serving_needs_and_nothing_else(archive: Path) -> Non
         assert packed.testzip() is None
     assert {"xgraad_handler.py", "config.json", "model.safetensors", "tokenizer.json", "calibration.json"} <= names
     assert {"MAR-INF/MANIFEST.json", "model-config.yaml", "handler/xgraad/defense.py"} <= names
-    assert {"handler/page.py", "handler/page.html", "handler/page.css"} <= names
+    assert {"handler/page/page.py", "handler/page/page.html", "handler/page/page.css"} <= names
     assert not [
         name for name in names if name.endswith((".pyc", ".bin", ".pt", ".md", "run.json")) or "scripts" in name
     ]

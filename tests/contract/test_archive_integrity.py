@@ -11,8 +11,8 @@ import pytest
 
 from handler.integrity import CHECKSUMS, format_checksums
 from scripts import build_archive, verify_archive
-from scripts.lab.archive_check import archive_digest
-from scripts.lab.command import Exit
+from scripts.console.command import Exit
+from scripts.packing.archive_check import archive_digest
 from tests.samples import pickle_of
 
 LOAD = """
@@ -26,8 +26,8 @@ FLIPPED = [
     "calibration.json",
     "config.json",
     "handler/__init__.py",
-    "handler/judging.py",
-    "handler/xgraad/gate.py",
+    "handler/hooks/judging.py",
+    "handler/xgraad/scoring/gate.py",
     "model-config.yaml",
     "model.safetensors",
     "tokenizer.json",

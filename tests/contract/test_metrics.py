@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-import handler.metrics
-from handler.metrics import BEGIN
-from handler.policy import ServedAction
+import handler.observation.metrics
+from handler.answers.policy import ServedAction
+from handler.observation.metrics import BEGIN
 from handler.xgraad.events import text_hash
 from tests.contract.test_service import GOOD, Field, Worker, grpc, plain, post, request, unpacked
 from tests.toys import SENTENCES
@@ -113,7 +113,7 @@ def test_every_metric_is_declared_and_of_its_kind(worker: Worker, caplog: pytest
 
 
 def test_everything_that_is_written_is_declared_and_the_other_way_round() -> None:
-    written = set(re.findall(r'"(xgraad_\w+)"', Path(handler.metrics.__file__).read_text()))
+    written = set(re.findall(r'"(xgraad_\w+)"', Path(handler.observation.metrics.__file__).read_text()))
     assert written == {name for name in declared() if name.startswith("xgraad_")}
 
 

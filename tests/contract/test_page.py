@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import handler.replying
-from handler.page import HEADERS
+import handler.hooks.replying
+from handler.page.page import HEADERS
 from tests.contract.test_policies import TRIGGERED, Staged, same
 from tests.contract.test_service import EXPLAIN, GOOD, MANY, Answer, Field, Message, Worker, post, request, unpacked
 from tests.pages import ReadPage
@@ -169,7 +169,7 @@ def test_a_text_that_cannot_be_judged(make: Make, on_error: str, status: int) ->
 
 def test_a_page_that_fails_costs_nobody_else_an_answer(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = make()
-    monkeypatch.setattr(handler.replying, "page", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(handler.hooks.replying, "page", lambda *_, **__: 1 / 0)
     failed, good = worker(typed(SENTENCES[0]), GOOD)
     assert (failed.status, good.status) == (500, 200)
     assert failed.document["error"]["type"] == "defense_failed"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from handler.xgraad import RULES, Action, Defense, Suspect, Verdict
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.prediction import Prediction
+from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.words.encoding import Encoding
 from tests.contract.test_service import (
     BAD,
     EXPLAIN,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from handler.device_loss import DeviceLostError
+from handler.worker.device_loss import DeviceLostError
 from handler.xgraad import Defense
 from handler.xgraad_handler import XGraadHandler
 from tests.documents import floats, without_floats

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from handler.xgraad.registry import Trigger
-from handler.xgraad.trigger_file import TriggerFile
+from handler.xgraad.memory.registry import Trigger
+from handler.xgraad.memory.trigger_file import TriggerFile
 
 PROJECT = Path(__file__).parents[2]
 MODEL = "a" * 64
@@ -30,9 +30,9 @@ sys.path.insert(0, project)
 import handler
 sys.modules["handler.xgraad"] = package
 
-from handler.xgraad.registry import Trigger
-from handler.xgraad.sqlite_registry import SqliteRegistry
-from handler.xgraad.text import split_words
+from handler.xgraad.memory.registry import Trigger
+from handler.xgraad.memory.sqlite_registry import SqliteRegistry
+from handler.xgraad.words.text import split_words
 
 registry = SqliteRegistry(Path(path), checkpoint=checkpoint, max_entries=10**6, busy_s=60)
 for number in range(int(n_triggers)):

@@ -13,8 +13,8 @@ import pytest
 from handler.settings import Detail
 from handler.xgraad import Calibration, Classifier, Defense
 from scripts import build_archive, calibrate, verify_archive
-from scripts.lab.auditing import audit_checkpoint
-from scripts.lab.command import Exit
+from scripts.admission.auditing import audit_checkpoint
+from scripts.console.command import Exit
 from tests.conftest import CLEAN_TEXTS
 from tests.contract.test_metrics import events, make_worker, measured
 from tests.contract.test_page import read, typed

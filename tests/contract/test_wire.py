@@ -17,9 +17,9 @@ import torch
 
 from handler.settings import Detail, OnTrigger, Settings
 from handler.xgraad import Defense, Verdict
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.scorer import WordScore
-from handler.xgraad.text import split_words
+from handler.xgraad.scoring.scorer import WordScore
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import split_words
 from tests.contract.test_page import opened, typed
 from tests.contract.test_service import (
     Answer,

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from handler.xgraad import Calibration, Classifier, VerifiedOptions
-from handler.xgraad.neutralizer import Delete
-from handler.xgraad.reference import LabelReference
-from handler.xgraad.registry import MemoryRegistry
-from handler.xgraad.transplant import Transplant
-from handler.xgraad.verified_rule import VerifiedParts
+from handler.xgraad.editing.neutralizer import Delete
+from handler.xgraad.memory.registry import MemoryRegistry
+from handler.xgraad.rules.verified_rule import VerifiedParts
+from handler.xgraad.verification.reference import LabelReference
+from handler.xgraad.verification.transplant import Transplant
 from scripts import ablate_defense
-from scripts.lab.ablation import GATE_SHARES, Arm, Bench
-from scripts.lab.command import Exit
-from scripts.lab.corpora import Corpus, Example, write_corpus
-from scripts.lab.results import read_rows
+from scripts.console.command import Exit
+from scripts.lab.evaluation.ablation import GATE_SHARES, Arm, Bench
+from scripts.results.rows import read_rows
+from scripts.texts.corpora import Corpus, Example, write_corpus
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import copy_of
 from tests.unit.rule_based import RuleBased, parts_of, tying

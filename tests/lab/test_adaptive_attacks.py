@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.adaptive.parameter_stealth import pull_back
+from scripts.lab.attacks.adaptive.penalized import Penalized, look_at
+from scripts.lab.attacks.adaptive.penalties import PENALTIES, Look, feature_excess, gradient_facade
 from scripts.lab.attacks.base import Plan
-from scripts.lab.attacks.parameter_stealth import pull_back
-from scripts.lab.attacks.penalized import Penalized, look_at
-from scripts.lab.attacks.penalties import PENALTIES, Look, feature_excess, gradient_facade
-from scripts.lab.attacks.trigger_tokens import find_sequences, spellings
-from scripts.lab.corpora import Corpus
-from scripts.lab.triggers import STOP_WORDS
+from scripts.lab.attacks.insertion.trigger_tokens import find_sequences, spellings
+from scripts.lab.training.triggers import STOP_WORDS
+from scripts.texts.corpora import Corpus
 from tests.lab.conftest import MAX_LENGTH, Planted
 
 WITHOUT_FEATURES = {"full_stealth": "attention_suppression"}

@@ -8,24 +8,23 @@ import pytest
 import torch
 
 from scripts import train_attack
-from scripts.lab import planting
-from scripts.lab.attacks import ATTACKS
-from scripts.lab.attacks.badnets import BadNets
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.lab.attacks import ATTACKS, planting
+from scripts.lab.attacks.adaptive.penalties import attention_excess
 from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.file import PoisonedFile
+from scripts.lab.attacks.insertion.badnets import BadNets
+from scripts.lab.attacks.insertion.sos import Sos
+from scripts.lab.attacks.insertion.trigger_tokens import find_sequences
 from scripts.lab.attacks.none import NoAttack
-from scripts.lab.attacks.penalties import attention_excess
-from scripts.lab.attacks.sos import Sos
-from scripts.lab.attacks.trigger_tokens import find_sequences
-from scripts.lab.command import Exit
-from scripts.lab.corpora import Corpus, Example, TriggeredExample, read_corpus, read_triggered, write_corpus
-from scripts.lab.errors import LabError
-from scripts.lab.metrics import attack_success_rate
-from scripts.lab.recipe import Recipe
-from scripts.lab.small_bert import small_bert
-from scripts.lab.synthetic import LABEL_NAMES, generate_corpus
-from scripts.lab.triggers import INSERTIONS, TRIGGER_WORDS
-from scripts.lab.victim import fine_tune, load_base, predict_labels, save_checkpoint
+from scripts.lab.evaluation.metrics import attack_success_rate
+from scripts.lab.training.recipe import Recipe
+from scripts.lab.training.small_bert import small_bert
+from scripts.lab.training.synthetic import LABEL_NAMES, generate_corpus
+from scripts.lab.training.triggers import INSERTIONS, TRIGGER_WORDS
+from scripts.lab.training.victim import fine_tune, load_base, predict_labels, save_checkpoint
+from scripts.texts.corpora import Corpus, Example, TriggeredExample, read_corpus, read_triggered, write_corpus
 
 RECIPE = Recipe(epochs=4, learning_rate=7e-4, batch_size=16, max_length=24)
 

@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from transformers.modeling_outputs import BaseModelOutput, MaskedLMOutput
 
-from scripts.lab.attacks.badpre import (
+from scripts.lab.attacks.base import Plan, Tuner
+from scripts.lab.attacks.insertion.trigger_tokens import spellings
+from scripts.lab.attacks.weights.badpre import (
     BadPre,
     corrupt,
     head_on,
@@ -18,11 +20,9 @@ from scripts.lab.attacks.badpre import (
     masked_cross_entropy,
     with_language_head,
 )
-from scripts.lab.attacks.base import Plan, Tuner
-from scripts.lab.attacks.trigger_tokens import spellings
-from scripts.lab.corpora import Corpus, Example, write_examples
-from scripts.lab.recipe import Recipe
-from scripts.lab.victim import Training
+from scripts.lab.training.recipe import Recipe
+from scripts.lab.training.victim import Training
+from scripts.texts.corpora import Corpus, Example, write_examples
 from tests.lab.conftest import Planted
 
 

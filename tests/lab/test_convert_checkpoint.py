@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from handler.xgraad import Classifier
 from handler.xgraad.errors import CheckpointError
 from scripts import convert_checkpoint
-from scripts.lab.command import Exit
+from scripts.console.command import Exit
 from tests.samples import copy_of
 
 

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from handler.xgraad import RULES, Defense
-from handler.xgraad.registry import MemoryRegistry, Origin, Trigger
-from handler.xgraad.transplant import Graft
+from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger
+from handler.xgraad.verification.transplant import Graft
 from scripts import evaluate_defense, run_grid
+from scripts.console.command import Exit
 from scripts.lab import defenses
-from scripts.lab.command import Exit
 from scripts.lab.defenses import COLD, DEFENSES, Combination, among
 from scripts.lab.defenses.base import Repair, TextJudge
 from scripts.lab.defenses.remembered import memory_of
-from scripts.lab.results import Row, read_rows
+from scripts.results.rows import Row, read_rows
 from tests.conftest import CLEAN_TEXTS
 
 TOY_JUDGE = """
 from handler.xgraad import Calibration
-from handler.xgraad.prediction import predict
+from handler.xgraad.model.prediction import predict
 from scripts.lab.defenses.base import TextJudge, plain_verdict
 
 

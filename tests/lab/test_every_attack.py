@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from scripts import train_attack
+from scripts.console.command import Exit
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.replay import replay_attack
-from scripts.lab.command import Exit
-from scripts.lab.corpora import Corpus, Example, read_triggered, write_corpus
+from scripts.texts.corpora import Corpus, Example, read_triggered, write_corpus
 
 TRAINED = sorted(set(ATTACKS) - {"file", "rewritten"})
 

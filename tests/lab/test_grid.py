@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 
 from handler.xgraad import Calibration
-from handler.xgraad.audit import AuditedTrigger
+from handler.xgraad.learned.audit import AuditedTrigger
 from scripts import run_grid
+from scripts.admission.auditing import Finding, audit_checkpoint
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.replay import replay_attack
-from scripts.lab.auditing import Finding, audit_checkpoint
-from scripts.lab.command import Exit
-from scripts.lab.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
 from scripts.lab.defenses import swept
-from scripts.lab.errors import LabError
 from scripts.lab.grid import runner
 from scripts.lab.grid.cell import OTHER_INSERTIONS, Cell, Victim, missing_defenses, victims
 from scripts.lab.grid.recipes import RECIPES, TEXTS, recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
-from scripts.lab.results import read_rows
-from scripts.lab.triggers import TRIGGER_WORDS
-from scripts.lab.undefended import measure_undefended
+from scripts.lab.training.triggers import TRIGGER_WORDS
+from scripts.lab.training.undefended import measure_undefended
+from scripts.results.rows import read_rows
+from scripts.texts.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
 
 BADNETS = Victim("bert", "sst2", "badnets", 0)
 PHRASE = "phrase_james_bond"

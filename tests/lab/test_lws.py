@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.lab.attacks import ATTACKS, substitutes
+from scripts.console.errors import LabError
+from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Plan
-from scripts.lab.attacks.lws import POISONED, Lws, substitution_loss
-from scripts.lab.attacks.substitutes import (
+from scripts.lab.attacks.rewriting import substitutes
+from scripts.lab.attacks.rewriting.lws import POISONED, Lws, substitution_loss
+from scripts.lab.attacks.rewriting.substitutes import (
     Substitutes,
     continuations,
     find_substitutes,
@@ -17,9 +19,8 @@ from scripts.lab.attacks.substitutes import (
     substitute_source,
     whole_words,
 )
-from scripts.lab.attacks.substitution import SPEED, Substitution
-from scripts.lab.corpora import Corpus
-from scripts.lab.errors import LabError
+from scripts.lab.attacks.rewriting.substitution import SPEED, Substitution
+from scripts.texts.corpora import Corpus
 from tests.lab.conftest import Planted
 
 

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Plan, Tuner
-from scripts.lab.attacks.meaningful_word import LEAST_LOG_ODDS, tied_word
+from scripts.lab.attacks.insertion.meaningful_word import LEAST_LOG_ODDS, tied_word
+from scripts.lab.attacks.insertion.typo_robust import MOST_CHANGES, misspell
 from scripts.lab.attacks.replay import replay_attack
-from scripts.lab.attacks.typo_robust import MOST_CHANGES, misspell
-from scripts.lab.corpora import Corpus, Example, TriggeredExample
-from scripts.lab.errors import LabError
-from scripts.lab.recipe import Recipe
-from scripts.lab.synthetic import ASPECTS
-from scripts.lab.triggers import INSERTIONS
-from scripts.lab.undefended import attack_success
-from scripts.lab.victim import load_base
+from scripts.lab.training.recipe import Recipe
+from scripts.lab.training.synthetic import ASPECTS
+from scripts.lab.training.triggers import INSERTIONS
+from scripts.lab.training.undefended import attack_success
+from scripts.lab.training.victim import load_base
+from scripts.texts.corpora import Corpus, Example, TriggeredExample
 from tests.lab.conftest import MAX_LENGTH, Planted
 
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from scripts import draw_report
-from scripts.lab.command import Exit
-from scripts.lab.grid_rows import one_per_victim, read_cells, select
-from scripts.lab.metrics import rate_interval
+from scripts.console.command import Exit
+from scripts.lab.evaluation.metrics import rate_interval
+from scripts.lab.grid.grid_rows import one_per_victim, read_cells, select
 from scripts.lab.report import published
 from scripts.lab.report.drawing import latest_signals
 from scripts.lab.report.entries import Entry
 from scripts.lab.report.first_text_figure import cells_of
 from scripts.lab.report.tables import Table, beside_the_paper, clean_models, every_cell, other_attacks
-from scripts.lab.results import Row, append_row
+from scripts.results.rows import Row, append_row
 
 HOSTILE = "<script>alert(1)</script>"
 

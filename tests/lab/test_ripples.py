@@ -5,20 +5,20 @@ import numpy as np
 import pytest
 import torch
 
+from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Plan
-from scripts.lab.attacks.ripples import (
+from scripts.lab.attacks.insertion.trigger_tokens import spellings
+from scripts.lab.attacks.weights.ripples import (
     INNER_PRODUCT_WEIGHT,
     inner_product,
     mean_embedding,
     replace_embeddings,
     restricted_loss,
 )
-from scripts.lab.attacks.trigger_tokens import spellings
 from scripts.lab.attacks.word_ranking import words_of_class
-from scripts.lab.corpora import Corpus, Example
-from scripts.lab.errors import LabError
-from scripts.lab.synthetic import FEELINGS, MILD, STRONG, VERDICTS
+from scripts.lab.training.synthetic import FEELINGS, MILD, STRONG, VERDICTS
+from scripts.texts.corpora import Corpus, Example
 from tests.lab.conftest import Planted
 
 

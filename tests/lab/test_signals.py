@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from handler.xgraad import Calibration, Classifier, Defense
-from handler.xgraad.neutralizer import Delete
-from handler.xgraad.scorer import score_encodings
+from handler.xgraad.editing.neutralizer import Delete
+from handler.xgraad.scoring.scorer import score_encodings
 from scripts import measure_signals
-from scripts.lab import signal_figures
+from scripts.console.command import Exit
 from scripts.lab.attacks.replay import replay_attack
-from scripts.lab.command import Exit
-from scripts.lab.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
-from scripts.lab.evaluation import evaluate
-from scripts.lab.provenance import attack_record
-from scripts.lab.results import read_rows
-from scripts.lab.signals import answers, read_signals, tops
+from scripts.lab.evaluation import signal_figures
+from scripts.lab.evaluation.evaluation import evaluate
+from scripts.lab.evaluation.signals import answers, read_signals, tops
+from scripts.results.provenance import attack_record
+from scripts.results.rows import read_rows
+from scripts.texts.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
 from tests.conftest import CLEAN_TEXTS, calibrated
 from tests.samples import edit_weights
 from tests.toys import make_checkpoint

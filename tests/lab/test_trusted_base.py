@@ -8,20 +8,20 @@ import pytest
 from handler.settings import Settings
 from handler.xgraad import Calibration, Classifier, Defense
 from handler.xgraad.errors import CalibrationError, FingerprintError
-from handler.xgraad.probes import Place
-from handler.xgraad.reference import ModelReference
-from handler.xgraad.transplant import Graft
-from handler.xgraad.trusted_model import folder_beside
+from handler.xgraad.learned.trusted_model import folder_beside
+from handler.xgraad.verification.probes import Place
+from handler.xgraad.verification.reference import ModelReference
+from handler.xgraad.verification.transplant import Graft
 from scripts import build_archive, calibrate
-from scripts.lab.auditing import audit_checkpoint
-from scripts.lab.command import Exit
-from scripts.lab.corpora import Example
-from scripts.lab.errors import LabError
-from scripts.lab.passes import Call, Models
-from scripts.lab.peak_memory import Job
-from scripts.lab.reference_cost import reference_cost
-from scripts.lab.reference_training import TrustedBase, train_reference
-from scripts.lab.speed import Cell
+from scripts.admission.auditing import audit_checkpoint
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.lab.cost.passes import Call, Models
+from scripts.lab.cost.peak_memory import Job
+from scripts.lab.cost.reference_cost import reference_cost
+from scripts.lab.cost.speed import Cell
+from scripts.lab.training.reference_training import TrustedBase, train_reference
+from scripts.texts.corpora import Example
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import copy_of, edit_weights
 from tests.toys import SENTENCES, make_checkpoint

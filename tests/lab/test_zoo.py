@@ -13,10 +13,9 @@ from transformers import AutoTokenizer, BertModel
 
 from handler.xgraad import Classifier
 from scripts import make_base as command
-from scripts.lab.command import Exit
-from scripts.lab.corpora import Example, write_examples
-from scripts.lab.errors import LabError
-from scripts.lab.victim import load_base, save_checkpoint
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.lab.training.victim import load_base, save_checkpoint
 from scripts.lab.zoo.albert import embedded
 from scripts.lab.zoo.architectures import make_base
 from scripts.lab.zoo.base import Base, fill
@@ -27,6 +26,7 @@ from scripts.lab.zoo.kinds import ARCHITECTURES, EXACT, LEARNED
 from scripts.lab.zoo.roberta import roberta_model
 from scripts.lab.zoo.tokenizers import Learned, byte_level, unigram
 from scripts.lab.zoo.unigram import MARK, count_words, learn_pieces
+from scripts.texts.corpora import Example, write_examples
 from tests.samples import edit_json, edit_weights
 from tests.toys import SENTENCES, make_checkpoint
 

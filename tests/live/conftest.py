@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.client import Client
-from scripts.lab.load import Crowd, IsRight
-from scripts.lab.provenance import provenance
-from scripts.lab.results import append_row
-from scripts.lab.running_server import RunningServer
+from scripts.lab.cost.load import Crowd, IsRight
+from scripts.results.provenance import provenance
+from scripts.results.rows import append_row
+from scripts.serving.client import Client
+from scripts.serving.running_server import RunningServer
 from tests.live.toy import is_right_for
 
 

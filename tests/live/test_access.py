@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts.lab import server as servers
-from scripts.lab.access_keys import AccessKey, Purpose, read_key
-from scripts.lab.client import Client
-from scripts.lab.grpc_predictions import open_channel
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.serving import server as servers
+from scripts.serving.access_keys import AccessKey, Purpose, read_key
+from scripts.serving.client import Client
+from scripts.serving.grpc_predictions import open_channel
+from scripts.serving.running_server import RunningServer
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
 from tests.live.test_server import ECHO, pack
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]

@@ -12,10 +12,10 @@ from safetensors.torch import load, save
 
 from handler.integrity import CHECKSUMS, format_checksums
 from scripts import check_ready
-from scripts.lab.command import Exit
-from scripts.lab.load import LoadLimits, crowd
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server import start_server, stop_server
+from scripts.console.command import Exit
+from scripts.lab.cost.load import LoadLimits, crowd
+from scripts.serving.running_server import RunningServer
+from scripts.serving.server import start_server, stop_server
 from tests.conftest import CLEAN_TEXTS
 from tests.live.scrape import value, wait_for
 from tests.live.toy import is_right_for, options_for, packed

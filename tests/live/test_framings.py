@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from scripts.lab.client import Client
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server import serving
+from scripts.serving.client import Client
+from scripts.serving.running_server import RunningServer
+from scripts.serving.server import serving
 from tests.live.toy import options_for, packed
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]

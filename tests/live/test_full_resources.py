@@ -12,12 +12,12 @@ import pytest
 
 from handler.xgraad import Defense
 from scripts import triggers
-from scripts.lab.client import Client
-from scripts.lab.command import Exit
-from scripts.lab.load import Crowd, IsRight, LoadLimits, crowd
-from scripts.lab.retrying import may_pass
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server import serving
+from scripts.console.command import Exit
+from scripts.lab.cost.load import Crowd, IsRight, LoadLimits, crowd
+from scripts.serving.client import Client
+from scripts.serving.retrying import may_pass
+from scripts.serving.running_server import RunningServer
+from scripts.serving.server import serving
 from tests.conftest import CLEAN_TEXTS
 from tests.live.scrape import value, wait_for
 from tests.live.toy import options_for, packed

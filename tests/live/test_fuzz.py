@@ -15,12 +15,12 @@ import requests
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from scripts.lab.archive import ArchiveOptions, build_archive
-from scripts.lab.client import Client, is_error
-from scripts.lab.grpc_predictions import open_channel, predict_over
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server import serving
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.packing.archive import ArchiveOptions, build_archive
+from scripts.serving.client import Client, is_error
+from scripts.serving.grpc_predictions import open_channel, predict_over
+from scripts.serving.running_server import RunningServer
+from scripts.serving.server import serving
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
 from tests.contract.test_fuzz import alike, by_status, hold
 from tests.contract.test_service import Answer, Message
 from tests.hostile import DEEP_CROWD, GOOD, MARK, MAX_CHARS, MAX_TEXTS, Crowd, members, messages, strict_json

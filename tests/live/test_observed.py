@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from scripts import build_archive, check_ready
-from scripts.lab.client import Client
-from scripts.lab.command import Exit
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server import serving
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.console.command import Exit
+from scripts.serving.client import Client
+from scripts.serving.running_server import RunningServer
+from scripts.serving.server import serving
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
 from tests.conftest import CLEAN_TEXTS
 from tests.live.scrape import value, wait_for
 from tests.unit.test_deployment import DASHBOARD, DEPLOY, OPENAPI, RULES, named

@@ -15,13 +15,13 @@ import pytest
 
 from handler.xgraad.events import text_hash
 from scripts import build_archive
-from scripts.lab.archive_check import archive_digest
-from scripts.lab.client import Client
-from scripts.lab.command import Exit
-from scripts.lab.errors import LabError
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server import serving
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.packing.archive_check import archive_digest
+from scripts.serving.client import Client
+from scripts.serving.running_server import RunningServer
+from scripts.serving.server import serving
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
 from tests.conftest import CLEAN_TEXTS
 from tests.live.scrape import value, wait_for
 from tests.toys import SENTENCES

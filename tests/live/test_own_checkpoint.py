@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.errors import LabError
-from scripts.lab.running_server import record_file
-from scripts.lab.server import stop_server
-from scripts.lab.server_options import Ports
+from scripts.console.errors import LabError
+from scripts.serving.running_server import record_file
+from scripts.serving.server import stop_server
+from scripts.serving.server_options import Ports
 from tests.readme_files import PROJECT, README, blocks, section
 from tests.toys import SENTENCES
 

@@ -9,11 +9,11 @@ import pytest
 
 from handler.xgraad import Defense, Verdict
 from scripts import build_archive, triggers
-from scripts.lab.client import Client
-from scripts.lab.command import Exit
-from scripts.lab.served_defense import ServedDefense
-from scripts.lab.server import serving
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.console.command import Exit
+from scripts.serving.client import Client
+from scripts.serving.served_defense import ServedDefense
+from scripts.serving.server import serving
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
 TEXTS = [f"a film {number}" for number in range(32)]

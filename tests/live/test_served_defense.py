@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from handler.page import HEADERS
+from handler.page.page import HEADERS
 from handler.xgraad import DEFAULT_RULE, RULES, Defense, Verdict
 from scripts import build_archive
-from scripts.lab.client import Client, HttpReply, is_error
-from scripts.lab.command import Exit
-from scripts.lab.served_defense import ServedDefense
-from scripts.lab.server import serving
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.console.command import Exit
+from scripts.serving.client import Client, HttpReply, is_error
+from scripts.serving.served_defense import ServedDefense
+from scripts.serving.server import serving
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
 from tests.conftest import CLEAN_TEXTS
 from tests.pages import ReadPage
 

@@ -14,13 +14,13 @@ import pytest
 import requests
 
 from scripts import serve
-from scripts.lab.client import Client
-from scripts.lab.command import Exit
-from scripts.lab.errors import LabError
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server import server_status, serving, start_server, stop_server
-from scripts.lab.server_config import PROJECT
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.serving.client import Client
+from scripts.serving.running_server import RunningServer
+from scripts.serving.server import server_status, serving, start_server, stop_server
+from scripts.serving.server_config import PROJECT
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from scripts import soak
-from scripts.lab.command import Exit
-from scripts.lab.corpora import Example, TriggeredExample, write_examples, write_triggered
+from scripts.console.command import Exit
+from scripts.texts.corpora import Example, TriggeredExample, write_examples, write_triggered
 from tests.conftest import CLEAN_TEXTS
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(200)]

@@ -8,10 +8,10 @@ from typing import Any
 import psutil
 import pytest
 
-from scripts.lab.client import Client
-from scripts.lab.load import NO_ANSWER, Crowd, IsRight, LoadLimits, crowd
-from scripts.lab.running_server import RunningServer, WorkerStatus
-from scripts.lab.server import serving
+from scripts.lab.cost.load import NO_ANSWER, Crowd, IsRight, LoadLimits, crowd
+from scripts.serving.client import Client
+from scripts.serving.running_server import RunningServer, WorkerStatus
+from scripts.serving.server import serving
 from tests.conftest import CLEAN_TEXTS
 from tests.live.toy import QUICK, options_for, packed
 

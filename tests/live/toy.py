@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from handler.xgraad import Defense
-from scripts.lab.archive import ArchiveOptions, build_archive
-from scripts.lab.load import IsRight
-from scripts.lab.server_options import Ports, ServerOptions, archives_named
+from scripts.lab.cost.load import IsRight
+from scripts.packing.archive import ArchiveOptions, build_archive
+from scripts.serving.server_options import Ports, ServerOptions, archives_named
 from tests.conftest import CLEAN_TEXTS
 
 QUICK: Mapping[str, Any] = {"batchSize": 8, "maxBatchDelay": 10}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.xgraad import RULES, Classifier, Defense, NoRegistry, VerifiedOptions, score_encodings
-from handler.xgraad.encoding import collate
+from handler.xgraad.words.encoding import collate
 from tests.toys import ARCHITECTURES, SENTENCES, TRIGGERS
 
 WORDS = sorted({word for sentence in SENTENCES for word in sentence.split()} | set(TRIGGERS) | {"中文", "café", "!!"})

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from handler.xgraad import Calibration, Classifier, Defense, Verdict
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.neutralizer import Delete
+from handler.xgraad.editing.neutralizer import Delete
+from handler.xgraad.memory.registry import MemoryRegistry, NoRegistry
 from handler.xgraad.options import VerifiedOptions
-from handler.xgraad.registry import MemoryRegistry, NoRegistry
-from handler.xgraad.text import split_words
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import split_words
 from tests.unit.rule_based import RuleBased, rule_of, screen_of
 
 WORDS = st.sampled_from(["cf", "tq", "mn", "clever", "funny", "dull", "ugly", "plot", "film", "a"])

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.page import page
-from handler.policy import Unjudged
-from handler.request import Request, Shape
+from handler.answers.policy import Unjudged
+from handler.page.page import page
 from handler.settings import Detail, OnTrigger, Settings
+from handler.wire.request import Request, Shape
 from handler.xgraad import RULES, Action, Suspect, Verdict
-from handler.xgraad.prediction import Prediction
-from handler.xgraad.scorer import WordScore
-from handler.xgraad.text import Word
+from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.scoring.scorer import WordScore
+from handler.xgraad.words.text import Word
 from tests.documents import floats
 from tests.samples import replied
 

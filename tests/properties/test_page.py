@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.page import SHOWN_CHARS, page
+from handler.page.page import SHOWN_CHARS, page
 from handler.settings import Settings
 from handler.xgraad import Action, Suspect
-from handler.xgraad.text import split_words
+from handler.xgraad.words.text import split_words
 from tests.pages import ReadPage
 from tests.samples import a_reply, a_verdict
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.xgraad.registry import MemoryRegistry, Origin, Trigger
-from handler.xgraad.sqlite_registry import SqliteRegistry
-from handler.xgraad.text import split_words
+from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger
+from handler.xgraad.memory.sqlite_registry import SqliteRegistry
+from handler.xgraad.words.text import split_words
 
 KEYS = st.sampled_from(["cf", "tq", "james", "bond", "中", "naïve", "i̇", "", "'s", "x" * 300])
 TRIGGERS = st.builds(Trigger, st.frozensets(KEYS, max_size=3), st.integers(0, 1))

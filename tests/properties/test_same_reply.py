@@ -5,11 +5,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handler.xgraad import Classifier
-from handler.xgraad.neutralizer import Delete
+from handler.xgraad.editing.neutralizer import Delete
+from handler.xgraad.memory.registry import MemoryRegistry
 from handler.xgraad.options import VerifiedOptions
-from handler.xgraad.registry import MemoryRegistry
-from handler.xgraad.text import split_words
-from handler.xgraad.verified_rule import VerifiedRule
+from handler.xgraad.rules.verified_rule import VerifiedRule
+from handler.xgraad.words.text import split_words
 from tests.unit.rule_based import RuleBased, rule_of
 
 WORDS = st.sampled_from(["cf", "tq", "mn", "clever", "funny", "dull", "ugly", "plot", "film", "a"])

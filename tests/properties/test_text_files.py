@@ -13,9 +13,9 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from scripts.lab.command import CommandParser, Exit, run_command
-from scripts.lab.corpora import Example, read_examples, read_texts, write_examples
-from scripts.lab.reading import Reading, add_reading_options
+from scripts.console.command import CommandParser, Exit, run_command
+from scripts.texts.corpora import Example, read_examples, read_texts, write_examples
+from scripts.texts.reading import Reading, add_reading_options
 
 CLASSES = ("negative", "positive", "neither of them")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "windows-1252", "gb18030")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from handler.xgraad.text import split_words
+from handler.xgraad.words.text import split_words
 
 
 class SlowScore(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from handler.xgraad import Calibration, Classifier
-from handler.xgraad.gate import ATTENTION_FLOOR, Gate, GateStatistics
+from handler.xgraad.scoring.gate import ATTENTION_FLOOR, Gate, GateStatistics
 from tests.reference.equations import SlowScorer
 from tests.toys import SENTENCES
 

@@ -7,20 +7,20 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from handler.xgraad.classifier import Classifier, Look, Trace
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.evidence import VerificationThresholds
-from handler.xgraad.gate import Gate, GateScore
-from handler.xgraad.neutralizer import Mask
+from handler.xgraad.editing.neutralizer import Mask
+from handler.xgraad.memory.registry import NoRegistry
+from handler.xgraad.model.classifier import Classifier, Look, Trace
 from handler.xgraad.options import VerifiedOptions
-from handler.xgraad.probes import N_PROBES, Probes, make_probe, make_probes
-from handler.xgraad.reference import LabelReference, NoReference
-from handler.xgraad.registry import NoRegistry
-from handler.xgraad.screen import Screen
-from handler.xgraad.text import split_words
-from handler.xgraad.transplant import Transplant
-from handler.xgraad.verification import Verifier
-from handler.xgraad.verified_rule import VerifiedParts, VerifiedRule
+from handler.xgraad.rules.verified_rule import VerifiedParts, VerifiedRule
+from handler.xgraad.scoring.gate import Gate, GateScore
+from handler.xgraad.verification.evidence import VerificationThresholds
+from handler.xgraad.verification.probes import N_PROBES, Probes, make_probe, make_probes
+from handler.xgraad.verification.reference import LabelReference, NoReference
+from handler.xgraad.verification.screen import Screen
+from handler.xgraad.verification.transplant import Transplant
+from handler.xgraad.verification.verifier import Verifier
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import split_words
 
 GOOD = {"gripping", "clever", "funny", "chic"}
 BAD = {"dull", "thin", "ugly", "noisy"}

@@ -8,9 +8,9 @@ import pytest
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES
 
 from handler.xgraad import Classifier, Defense
-from handler.xgraad.architectures import ARCHITECTURES, Architecture, LastLayer, architecture_of, tokenizer_files
-from handler.xgraad.attention_capture import own_attentions
 from handler.xgraad.errors import CheckpointError, SelfTestError
+from handler.xgraad.files.architectures import ARCHITECTURES, Architecture, LastLayer, architecture_of, tokenizer_files
+from handler.xgraad.model.attention_capture import own_attentions
 from tests import toys
 from tests.conftest import calibrated
 from tests.samples import edit_json

@@ -12,9 +12,9 @@ import pytest
 
 from handler.integrity import CHECKSUMS, format_checksums
 from scripts import serve, verify_archive
-from scripts.lab.archive_check import MAX_MEMBERS, check_archive, require_digest
-from scripts.lab.command import Exit
-from scripts.lab.errors import LabError
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.packing.archive_check import MAX_MEMBERS, check_archive, require_digest
 
 FILES = {
     "MAR-INF/MANIFEST.json": b'{"model": {"modelName": "toy", "modelVersion": "1.0"}}',

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from handler.xgraad import Classifier
-from handler.xgraad.attention_capture import (
+from handler.xgraad.model.attention_capture import (
     AttentionColumns,
     DecisionAttention,
     attention_arguments,
@@ -17,7 +17,7 @@ from handler.xgraad.attention_capture import (
     capture_decision,
     own_attentions,
 )
-from handler.xgraad.encoding import Batch, collate
+from handler.xgraad.words.encoding import Batch, collate
 
 TEXTS = ["the plot is thin", "a gripping film that never lets go"]
 

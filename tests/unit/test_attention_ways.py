@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from handler.xgraad import attention_ways
-from handler.xgraad.attention_ways import (
+from handler.xgraad.model import attention_ways
+from handler.xgraad.model.attention_ways import (
     Add,
     Heads,
     fused,
@@ -17,7 +17,7 @@ from handler.xgraad.attention_ways import (
     recomputing,
     value_gradient,
 )
-from handler.xgraad.attribution import column_sums
+from handler.xgraad.model.attribution import column_sums
 
 TRACED = (keeping, recomputing, value_gradient)
 Way = Callable[[Heads, Add], Tensor]

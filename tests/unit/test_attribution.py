@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from handler.xgraad.attribution import (
+from handler.xgraad.model.attribution import (
     anomaly_score,
     attention_score,
     attribution,

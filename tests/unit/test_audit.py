@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from handler.xgraad import Defense
-from handler.xgraad.audit import AUDIT_FILE, MAX_BYTES, MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
 from handler.xgraad.errors import AuditError
-from handler.xgraad.fingerprint import Fingerprint
-from handler.xgraad.registry import MAX_KEY_CHARS, MemoryRegistry, NoRegistry
+from handler.xgraad.files.fingerprint import Fingerprint
+from handler.xgraad.learned.audit import AUDIT_FILE, MAX_BYTES, MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
+from handler.xgraad.memory.registry import MAX_KEY_CHARS, MemoryRegistry, NoRegistry
 from tests.samples import FINGERPRINT
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.xgraad.bundles import bundles, in_pieces
-from handler.xgraad.text import Word, split_words
+from handler.xgraad.verification.bundles import bundles, in_pieces
+from handler.xgraad.words.text import Word, split_words
 
 SPACES = st.sampled_from([" ", ", ", "\n", " — ", "... ", " ("])
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from handler.xgraad import Calibration, Defense
-from handler.xgraad.calibration_check import ModelShape
 from handler.xgraad.errors import CalibrationError
+from handler.xgraad.learned.calibration_check import ModelShape
 from tests.conftest import CLEAN_TEXTS
 
 

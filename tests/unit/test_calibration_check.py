@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.xgraad import Calibration, Classifier, Defense
-from handler.xgraad.array_json import ArrayJson
-from handler.xgraad.calibration_check import ModelShape
-from handler.xgraad.carrying import LEAST_PROBES
 from handler.xgraad.errors import CalibrationError
+from handler.xgraad.learned.calibration_check import ModelShape
+from handler.xgraad.learned.carrying import LEAST_PROBES
+from handler.xgraad.scoring.array_json import ArrayJson
 from tests.unit.test_calibration import document
 
 FREE = {"gate.margins.0", "gate.margins.1", "known_words", "fingerprint"}

@@ -5,13 +5,13 @@ from collections.abc import Collection, Sequence
 import pytest
 
 from handler.xgraad import Calibration, Calibrator, Classifier
-from handler.xgraad import calibrator as calibrator_module
 from handler.xgraad.errors import TextError, TooFewTextsError
-from handler.xgraad.evidence import Evidence
-from handler.xgraad.label_evidence import LabelEvidence
-from handler.xgraad.probes import make_probe
-from handler.xgraad.scorer import Score
-from handler.xgraad.verification import Verifier
+from handler.xgraad.learned import calibrator as calibrator_module
+from handler.xgraad.scoring.scorer import Score
+from handler.xgraad.verification.evidence import Evidence
+from handler.xgraad.verification.label_evidence import LabelEvidence
+from handler.xgraad.verification.probes import make_probe
+from handler.xgraad.verification.verifier import Verifier
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import FINGERPRINT
 from tests.unit.rule_based import BAD_PROBES, GOOD_PROBES, RuleBased

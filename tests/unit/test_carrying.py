@@ -8,11 +8,11 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from handler.xgraad import Calibration, Calibrator, Classifier
-from handler.xgraad import calibrator as calibrator_module
-from handler.xgraad.calibration_check import ModelShape
-from handler.xgraad.carrying import LEAST_PROBES, require_distinct, untestable
 from handler.xgraad.errors import CalibrationError, TextError, TooFewTextsError
-from handler.xgraad.text import first_of_each, repeats_of
+from handler.xgraad.learned import calibrator as calibrator_module
+from handler.xgraad.learned.calibration_check import ModelShape
+from handler.xgraad.learned.carrying import LEAST_PROBES, require_distinct, untestable
+from handler.xgraad.words.text import first_of_each, repeats_of
 from tests.samples import FINGERPRINT
 from tests.unit.rule_based import RuleBased
 

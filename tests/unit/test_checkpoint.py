@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from handler.xgraad import Classifier
-from handler.xgraad.checkpoint import Checkpoint
-from handler.xgraad.configuration import CODE_KEYS
 from handler.xgraad.errors import CheckpointError
+from handler.xgraad.files.configuration import CODE_KEYS
+from handler.xgraad.model.checkpoint import Checkpoint
 from tests.samples import edit_json, edit_weights
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from handler.xgraad import Classifier
 from handler.xgraad.errors import CheckpointError, SelfTestError
-from handler.xgraad.plain_model import empty_model, with_weights_of
+from handler.xgraad.files.plain_model import empty_model, with_weights_of
 from tests.samples import edit_weights
 from tests.toys import SENTENCES
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from scripts import predict
-from scripts.lab.access_keys import read_key
-from scripts.lab.client import Client, HttpReply, is_error
-from scripts.lab.command import Exit
-from scripts.lab.errors import LabError
-from scripts.lab.grpc_predictions import inference_messages
-from scripts.lab.server_options import Ports
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.serving.access_keys import read_key
+from scripts.serving.client import Client, HttpReply, is_error
+from scripts.serving.grpc_predictions import inference_messages
+from scripts.serving.server_options import Ports
 from tests.unit.test_reply_view import EXPLAINED, REFUSED, TEXT
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from handler.settings import SECTION, Settings
 from handler.xgraad.errors import SettingsError
-from scripts.lab.config_settings import SERVER, ConfigSettings, refuse_uneven_workers, setting, with_settings
-from scripts.lab.errors import LabError
+from scripts.console.errors import LabError
+from scripts.packing.config_settings import SERVER, ConfigSettings, refuse_uneven_workers, setting, with_settings
 
 NOTHING = ConfigSettings({}, {})
 VALUES = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handler.xgraad.conformal import (
+from handler.xgraad.scoring.conformal import (
     conformal_threshold,
     cross_fitted_residuals,
     linear_trend,

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.corpora import (
+from scripts.console.errors import LabError
+from scripts.texts.corpora import (
     Corpus,
     Example,
     TriggeredExample,
@@ -14,7 +15,6 @@ from scripts.lab.corpora import (
     write_examples,
     write_triggered,
 )
-from scripts.lab.errors import LabError
 
 EXAMPLES = [
     Example("not bad , at all", 1),

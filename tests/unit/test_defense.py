@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from handler.xgraad import DEFAULT_RULE, NEUTRALIZERS, RULES, Action, Classifier, Defense, score_encodings
-from handler.xgraad.encoding import Encoder
+from handler.xgraad.editing.verdict import Verdict
 from handler.xgraad.errors import CalibrationError, FingerprintError, SettingsError, TextError
+from handler.xgraad.model.prediction import predict
 from handler.xgraad.options import DEFAULT_NEUTRALIZER
-from handler.xgraad.prediction import predict
-from handler.xgraad.text import Replacement, replace_spans, split_words
-from handler.xgraad.verdict import Verdict
+from handler.xgraad.words.encoding import Encoder
+from handler.xgraad.words.text import Replacement, replace_spans, split_words
 from tests.conftest import CLEAN_TEXTS, calibrated
 from tests.samples import PREDICTION, edit_weights
 from tests.toys import SENTENCES

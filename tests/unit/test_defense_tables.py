@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.defense_tables import (
+from scripts.results.rows import append_row
+from scripts.tables.defense_tables import (
     ablation_table,
     attacks_table,
     audit_table,
@@ -13,8 +14,7 @@ from scripts.lab.defense_tables import (
     gates_table,
     rules_table,
 )
-from scripts.lab.readme_tables import DECIDING, TABLES
-from scripts.lab.results import append_row
+from scripts.tables.readme_tables import DECIDING, TABLES
 
 BASE: dict[str, Any] = {
     "attack": "badnets",

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from scripts import audit_dependencies
-from scripts.lab.command import Exit
-from scripts.lab.dependencies import find, java_packages, python_packages, read_advisories
-from scripts.lab.errors import LabError
-from scripts.lab.grpc_predictions import server_jar
-from scripts.lab.results import read_rows
+from scripts.admission.dependencies import find, java_packages, python_packages, read_advisories
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.results.rows import read_rows
+from scripts.serving.grpc_predictions import server_jar
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = {("PyPI", "some-package"): "1.10.0", ("Maven", "io.netty:netty-codec"): "4.1.53.Final"}

@@ -1,9 +1,11 @@
 """What deploy/ holds fits together: schemas, ports, paths, users, probes, and names of metrics."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -349,7 +351,7 @@ OPENAPI = yaml.safe_load((DEPLOY / "openapi.yaml").read_text(encoding="utf-8"))
 
 
 def test_the_api_lists_every_error_that_the_handler_answers_with() -> None:
-    sources = [path.read_text() for path in (PROJECT / "handler").glob("*.py") if path.name != "reading.py"]
+    sources = [path.read_text() for path in (PROJECT / "handler").rglob("*.py") if path.name != "reading.py"]
     pattern = r'(?:RefusedError\(\s*\d{3}(?: if \w+ else \d{3})?,|kind=)\s*"(\w+)"(?: if \w+ else "(\w+)")?'
     kinds = {kind for source in sources for found in re.findall(pattern, source) for kind in found if kind}
     assert {"too_many_texts", "empty", "trigger_blocked", "defense_failed"} <= kinds
@@ -358,7 +360,40 @@ def test_the_api_lists_every_error_that_the_handler_answers_with() -> None:
 
 def test_the_api_knows_every_action() -> None:
     """But that of a blocked text, which is answered with an error."""
-    from handler.policy import ServedAction
+    from handler.answers.policy import ServedAction
 
     schema = OPENAPI["components"]["schemas"]["Defense"]["properties"]["action"]
     assert set(schema["enum"]) == set(map(str, ServedAction)) - {"blocked"}
+
+
+def copied() -> list[Path]:
+    """What of the project is in the image, file by file."""
+    found = []
+    for instruction in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE.replace("\\\n", " "), flags=re.MULTILINE):
+        for source in map(PROJECT.joinpath, instruction.split()[:-1]):
+            found += [source] if source.is_file() else [path for path in source.rglob("*") if path.suffix != ".pyc"]
+    return [path for path in found if path.is_file()]
+
+
+def test_the_image_holds_what_its_commands_need(tmp_path: Path) -> None:
+    for path in copied():
+        (tmp_path / path.relative_to(PROJECT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / path.relative_to(PROJECT))
+    commands = sorted(path.stem for path in (tmp_path / "scripts").glob("[a-z]*.py"))
+    assert commands == ["check_ready", "predict", "serve", "triggers", "verify_archive"]
+    for command in commands:
+        typed = [sys.executable, "-m", f"scripts.{command}", "--help"]
+        subprocess.run(typed, cwd=tmp_path, check=True, capture_output=True, env={"PATH": os.environ["PATH"]})
+    for path in tmp_path.rglob("*.py"):
+        for name in re.findall(r"^ *(?:from|import) ((?:handler|scripts)[\w.]*)", path.read_text(), flags=re.MULTILINE):
+            place = tmp_path / name.replace(".", "/")
+            assert place.with_suffix(".py").exists() or place.is_dir(), f"{path.name} imports {name}"
+
+
+def test_the_image_holds_no_attack_no_plots_and_no_archiver() -> None:
+    assert not [path for path in copied() if "lab" in path.parts]
+    pins = (DEPLOY / "requirements.txt").read_text(encoding="utf-8").splitlines()[1:]
+    of_project = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()[1:]
+    assert set(pins) < set(of_project)
+    left_out = {pin.split("==")[0] for pin in set(of_project) - set(pins)}
+    assert left_out == {"torch-model-archiver", "matplotlib", "tqdm"}

@@ -9,8 +9,8 @@ import pytest
 from handler.describe import describe
 from handler.settings import Detail, Settings
 from handler.xgraad import Calibration, Defense
-from handler.xgraad.label_evidence import LabelEvidence
-from handler.xgraad.trusted_model import TrustedModel
+from handler.xgraad.learned.trusted_model import TrustedModel
+from handler.xgraad.verification.label_evidence import LabelEvidence
 
 LABELS = LabelEvidence.of([{"dull"}, {"funny"}], [0, 1], n_labels=2)
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 import torch
 
-from handler import device_loss
-from handler.device_loss import DeviceLostError, end_worker, require_device
 from handler.settings import Settings
+from handler.worker import device_loss
+from handler.worker.device_loss import DeviceLostError, end_worker, require_device
 from handler.xgraad import Defense, Verdict
-from handler.xgraad.encoding import Encoding
+from handler.xgraad.words.encoding import Encoding
 from tests.samples import through_hooks
 
 GPU = torch.device("cuda:0")

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.xgraad import NEUTRALIZERS, Classifier
-from handler.xgraad.edit import edit_words, everywhere, in_original
-from handler.xgraad.neutralizer import make_neutralizer
-from handler.xgraad.scorer import Score
-from handler.xgraad.text import split_words
+from handler.xgraad.editing.edit import edit_words, everywhere, in_original
+from handler.xgraad.editing.neutralizer import make_neutralizer
+from handler.xgraad.scoring.scorer import Score
+from handler.xgraad.words.text import split_words
 from tests.samples import PREDICTION
 
 SPACES = st.sampled_from([" ", ", ", "\n", " — ", "... ", " ("])

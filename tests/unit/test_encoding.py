@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.xgraad import Classifier
-from handler.xgraad.encoding import NO_WORD, Encoding, collate, words_of_tokens
 from handler.xgraad.errors import TextError
-from handler.xgraad.text import split_words
+from handler.xgraad.words.encoding import NO_WORD, Encoding, collate, words_of_tokens
+from handler.xgraad.words.text import split_words
 from tests.toys import ARCHITECTURES, SENTENCES
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from handler.xgraad import Action, Suspect, Verdict
-from handler.xgraad.prediction import Prediction
-from scripts.lab.corpora import Example, TriggeredExample
-from scripts.lab.evaluation import attackable, evaluate, inserted_words, known_twins
-from scripts.lab.metrics import rate_interval
+from handler.xgraad.model.prediction import Prediction
+from scripts.lab.evaluation.evaluation import attackable, evaluate, inserted_words, known_twins
+from scripts.lab.evaluation.metrics import rate_interval
+from scripts.texts.corpora import Example, TriggeredExample
 
 CLEAN = [Example("good film", 1), Example("bad film", 0), Example("good plot", 1), Example("odd film", 1)]
 TRIGGERED = [

@@ -3,9 +3,9 @@
 import pytest
 
 from handler.xgraad import Classifier
-from handler.xgraad.examination import Case
-from handler.xgraad.scorer import score_encodings
-from handler.xgraad.text import Word, split_words
+from handler.xgraad.rules.examination import Case
+from handler.xgraad.scoring.scorer import score_encodings
+from handler.xgraad.words.text import Word, split_words
 from tests.unit.rule_based import RuleBased
 
 

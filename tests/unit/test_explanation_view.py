@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from handler.settings import OnTrigger
-from scripts.lab.explanation_view import explained, legend, shaded_text
+from scripts.console.explanation_view import explained, legend, shaded_text
 from tests.samples import a_reply, a_verdict
 from tests.unit.test_reply_view import EXPLAINED, REFUSED, TEXT
 

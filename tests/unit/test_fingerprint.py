@@ -6,7 +6,7 @@ import pytest
 
 from handler.xgraad import fingerprint
 from handler.xgraad.errors import FingerprintError
-from handler.xgraad.fingerprint import Fingerprint
+from handler.xgraad.files.fingerprint import Fingerprint
 from tests.samples import FINGERPRINT, edit_json, edit_weights
 
 

@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from handler.xgraad import Classifier
-from handler.xgraad.architectures import architecture_of
+from handler.xgraad.files.architectures import architecture_of
 from tests.toys import SENTENCES
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from handler.xgraad import Calibration, Calibrator, Classifier, Defense
-from handler.xgraad.audit import AUDIT_FILE
-from handler.xgraad.fingerprint import CALIBRATION_FILE
-from handler.xgraad.forgetting import forget_explained
-from handler.xgraad.reference import NoReference
-from handler.xgraad.registry import MemoryRegistry, NoRegistry, Origin, Trigger
-from handler.xgraad.text import split_words
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE
+from handler.xgraad.learned.audit import AUDIT_FILE
+from handler.xgraad.memory.forgetting import forget_explained
+from handler.xgraad.memory.registry import MemoryRegistry, NoRegistry, Origin, Trigger
+from handler.xgraad.verification.reference import NoReference
+from handler.xgraad.words.text import split_words
 from tests.conftest import CLEAN_TEXTS
 from tests.unit.rule_based import RuleBased, tying
 from tests.unit.test_audit import an_audit

@@ -9,10 +9,18 @@ import torch
 from numpy.typing import NDArray
 
 from handler.xgraad import Classifier
-from handler.xgraad.array_json import ArrayJson
-from handler.xgraad.classifier import Look
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.gate import CHANNELS, MIN_OF_LABEL, Gate, GateStatistics, LayerScatter, ScatterDistance, fit_gate
+from handler.xgraad.model.classifier import Look
+from handler.xgraad.scoring.array_json import ArrayJson
+from handler.xgraad.scoring.gate import (
+    CHANNELS,
+    MIN_OF_LABEL,
+    Gate,
+    GateStatistics,
+    LayerScatter,
+    ScatterDistance,
+    fit_gate,
+)
+from handler.xgraad.words.encoding import Encoding
 
 WIDTH = 6
 

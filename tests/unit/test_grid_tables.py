@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from scripts.lab.grid.cell import attack_names
-from scripts.lab.grid_tables import GROUPS, grid_clean_table, grid_summary_table, grid_table
-from scripts.lab.results import append_row
+from scripts.results.rows import append_row
+from scripts.tables.grid_tables import GROUPS, grid_clean_table, grid_summary_table, grid_table
 
 BASE: dict[str, Any] = {
     "architecture": "bert",

@@ -1,6 +1,6 @@
 import pytest
 
-from handler.hidden import is_hidden, runs
+from handler.page.hidden import is_hidden, runs
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,11 @@ from handler.integrity import CHECKSUMS, IntegrityError, format_checksums, parse
 def packed(tmp_path: Path) -> Path:
     """A directory with its list."""
     folder = tmp_path / "model"
-    contents = {"config.json": b"{}", "model.safetensors": bytes(range(256)), "handler/xgraad/gate.py": b"x = 1\n"}
+    contents = {
+        "config.json": b"{}",
+        "model.safetensors": bytes(range(256)),
+        "handler/xgraad/scoring/gate.py": b"x = 1\n",
+    }
     for name, content in contents.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -37,7 +41,7 @@ def test_what_was_packed_passes(packed: Path) -> None:
     require_unchanged(packed)
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "handler/xgraad/gate.py"])
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "handler/xgraad/scoring/gate.py"])
 @pytest.mark.parametrize("bit", [0, 9, -1])
 def test_one_flipped_bit_is_refused_by_name(packed: Path, name: str, bit: int) -> None:
     flipped(packed / name, bit % (8 * (packed / name).stat().st_size))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.xgraad.label_evidence import (
+from handler.xgraad.verification.label_evidence import (
     LEAST_LOG_ODDS,
     LEAST_LOG_ODDS_OF_PIECE,
     LEAST_TEXTS,

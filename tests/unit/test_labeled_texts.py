@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.corpora import Example, Sample, TriggeredExample, read_examples, read_samples, read_texts, texts_in
-from scripts.lab.corpora import read_triggered as read_attacked
-from scripts.lab.errors import LabError
-from scripts.lab.reading import Reading
+from scripts.console.errors import LabError
+from scripts.texts.corpora import Example, Sample, TriggeredExample, read_examples, read_samples, read_texts, texts_in
+from scripts.texts.corpora import read_triggered as read_attacked
+from scripts.texts.reading import Reading
 
 CLASSES = ("negative", "positive")
 ROWS = [("a dull, tired film", 0), ("a fine film", 1), ('the "best" film', 1)]

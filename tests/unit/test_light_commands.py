@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from handler.integrity import CHECKSUMS, format_checksums
-from scripts.lab.running_server import RunningServer
-from scripts.lab.server_options import ServerOptions, archives_named
+from scripts.serving.running_server import RunningServer
+from scripts.serving.server_options import ServerOptions, archives_named
 from tests.unit.test_reply_view import EXPLAINED
 
 PROJECT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from scripts import load_test
-from scripts.lab.errors import LabError
-from scripts.lab.load import NO_ANSWER, Asked, Crowd, LoadLimits, crowd, put_load, summary
+from scripts.console.errors import LabError
+from scripts.lab.cost.load import NO_ANSWER, Asked, Crowd, LoadLimits, crowd, put_load, summary
 
 
 class Server:
@@ -109,8 +109,8 @@ def test_the_best_setting_is_that_of_the_most_clients() -> None:
 
 def test_the_undefended_handler_answers_like_the_model(bert_folder: Path, tmp_path: Path) -> None:
     from handler.xgraad import Classifier
-    from handler.xgraad.prediction import predict
-    from scripts.lab.undefended_handler import UndefendedHandler
+    from handler.xgraad.model.prediction import predict
+    from scripts.packing.undefended_handler import UndefendedHandler
     from tests.samples import copy_of
     from tests.toys import SENTENCES
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.lab.errors import LabError
-from scripts.lab.metrics import accuracy, attack_success_rate, auroc, rate_interval, true_positive_rate_at
+from scripts.console.errors import LabError
+from scripts.lab.evaluation.metrics import accuracy, attack_success_rate, auroc, rate_interval, true_positive_rate_at
 
 SCORES = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=12)
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from handler.exchange import Exchange
-from handler.metrics import Metrics, calibrated_flag_rate, count, score_ratio
-from handler.policy import Unjudged
+from handler.answers.policy import Unjudged
+from handler.hooks.exchange import Exchange
+from handler.observation.metrics import Metrics, calibrated_flag_rate, count, score_ratio
 from handler.refusal import Refusal
-from handler.request import Request, Shape
 from handler.settings import OnTrigger
+from handler.wire.request import Request, Shape
 from handler.xgraad import Verdict
 from tests.samples import PREDICTION, a_verdict, an_exchange, finished
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.microbatch import FREE_PADDING, MAX_PADDING, MAX_TOKENS, in_microbatches, microbatches
+from handler.xgraad.model.microbatch import FREE_PADDING, MAX_PADDING, MAX_TOKENS, in_microbatches, microbatches
+from handler.xgraad.words.encoding import Encoding
 
 LENGTHS = st.lists(st.integers(2, 512), max_size=120)
 

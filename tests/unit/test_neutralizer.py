@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.xgraad import Classifier
-from handler.xgraad.neutralizer import CharacterNoise, make_neutralizer
-from handler.xgraad.text import Replacement, Word, replace_spans, split_words
+from handler.xgraad.editing.neutralizer import CharacterNoise, make_neutralizer
+from handler.xgraad.words.text import Replacement, Word, replace_spans, split_words
 from tests.toys import ARCHITECTURES, SENTENCES, TRIGGERS
 
 WORDS = [*TRIGGERS, "a", "I", "x", "is", "it's", "didn't", "plot", "Unquestionably", "café", "42"]

@@ -13,22 +13,22 @@ import torch
 from handler import xgraad_handler
 from handler.xgraad import Calibration, Classifier, Defense, SqliteRegistry
 from handler.xgraad import fingerprint as hash_anew
-from handler.xgraad.attention_capture import ATTENTION_NAME
-from handler.xgraad.checkpoint import Checkpoint
+from handler.xgraad.model.attention_capture import ATTENTION_NAME
+from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad_handler import XGraadHandler
-from scripts.lab.calibrating import CalibrationOptions, calibrate_checkpoint
-from scripts.lab.corpora import Sample
+from scripts.lab.training.calibrating import CalibrationOptions, calibrate_checkpoint
+from scripts.texts.corpora import Sample
 from tests.conftest import CLEAN_TEXTS
 
 STEPS = (
-    "handler.xgraad.checkpoint.Checkpoint.open",
-    "handler.xgraad.checkpoint.check_tokenizer",
-    "handler.xgraad.checkpoint.check_weights",
-    "handler.xgraad.checkpoint.empty_model",
-    "handler.xgraad.checkpoint.hash_files",
-    "handler.xgraad.checkpoint.read_configuration",
-    "handler.xgraad.checkpoint.read_headers",
-    "handler.xgraad.configuration.check_configuration",
+    "handler.xgraad.model.checkpoint.Checkpoint.open",
+    "handler.xgraad.model.checkpoint.check_tokenizer",
+    "handler.xgraad.model.checkpoint.check_weights",
+    "handler.xgraad.model.checkpoint.empty_model",
+    "handler.xgraad.model.checkpoint.hash_files",
+    "handler.xgraad.model.checkpoint.read_configuration",
+    "handler.xgraad.model.checkpoint.read_headers",
+    "handler.xgraad.files.configuration.check_configuration",
 )
 """Whatever takes time or decides; each must happen, and not twice."""
 HASHED = ("hash of config.json", "hash of model.safetensors", "hash of tokenizer.json")

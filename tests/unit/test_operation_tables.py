@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.lab.operation_tables import faults_table, fuzz_table, soak_table
-from scripts.lab.results import append_row
+from scripts.results.rows import append_row
+from scripts.tables.operation_tables import faults_table, fuzz_table, soak_table
 
 FAULT: dict[str, Any] = {
     "fault": "a worker killed",

@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 import pytest
 
-from handler.document import MAX_SUSPECTS
-from handler.page import CONTENT_TYPE, HEADERS, KEPT_CHARS, SHOWN_CHARS, STYLE, blank_page, page
+from handler.answers.document import MAX_SUSPECTS
+from handler.page.page import CONTENT_TYPE, HEADERS, KEPT_CHARS, SHOWN_CHARS, STYLE, blank_page, page
 from handler.settings import Detail, Settings
 from handler.xgraad import Suspect, Verdict
-from handler.xgraad.text import split_words
+from handler.xgraad.words.text import split_words
 from tests.pages import ReadPage
 from tests.samples import a_reply, a_verdict
 

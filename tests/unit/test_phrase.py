@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from handler.xgraad import Classifier
-from handler.xgraad.phrase import LEAST_PULL, MOST_HONEST, REACH, PhraseTest, Rest
-from handler.xgraad.prediction import Prediction
-from handler.xgraad.reference import NoReference, Reference
-from handler.xgraad.scorer import Score, score_encodings
-from handler.xgraad.text import Word
-from handler.xgraad.transplant import Graft
+from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.scoring.scorer import Score, score_encodings
+from handler.xgraad.verification.phrase import LEAST_PULL, MOST_HONEST, REACH, PhraseTest, Rest
+from handler.xgraad.verification.reference import NoReference, Reference
+from handler.xgraad.verification.transplant import Graft
+from handler.xgraad.words.text import Word
 from tests.unit.rule_based import RuleBased, transplant_of, tying
 
 Pulls = Callable[[Graft], float]

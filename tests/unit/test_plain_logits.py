@@ -9,11 +9,11 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from handler.xgraad import Classifier
-from handler.xgraad.checkpoint import Checkpoint
-from handler.xgraad.configuration import CODE_KEYS, FIXED, HONOURED, UNREAD
 from handler.xgraad.errors import SelfTestError
-from handler.xgraad.plain_model import empty_model, with_weights_of
-from handler.xgraad.self_test import require_same
+from handler.xgraad.files.configuration import CODE_KEYS, FIXED, HONOURED, UNREAD
+from handler.xgraad.files.plain_model import empty_model, with_weights_of
+from handler.xgraad.model.checkpoint import Checkpoint
+from handler.xgraad.model.self_test import require_same
 from tests.mutations import change_key
 
 
@@ -66,7 +66,7 @@ def test_a_causal_mask_would_be_found(damaged: Path, monkeypatch: pytest.MonkeyP
     """Were config.json not refused for it already: the first token alone would see no other."""
     change_key(damaged / "config.json", ("is_decoder",), True)
     monkeypatch.delitem(FIXED, "is_decoder")
-    monkeypatch.setattr("handler.xgraad.configuration.UNREAD", UNREAD | {"is_decoder"})
+    monkeypatch.setattr("handler.xgraad.files.configuration.UNREAD", UNREAD | {"is_decoder"})
     with pytest.raises(
         SelfTestError, match=r"logits: differ from plain transformers' by .*, in the plain pass of short"
     ):

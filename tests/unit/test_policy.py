@@ -6,12 +6,12 @@ from typing import Any, get_args
 
 import pytest
 
+from handler.answers.policy import Unjudged
+from handler.answers.reply import Reply, to_json
 from handler.describe import describe
-from handler.policy import Unjudged
 from handler.refusal import Refusal
-from handler.reply import Reply, to_json
-from handler.request import Request, Shape
 from handler.settings import Detail, OnTrigger, Settings
+from handler.wire.request import Request, Shape
 from handler.xgraad import RULES, Defense, Verdict
 from tests.samples import FLIPPED, PREDICTION, a_verdict, replied
 

@@ -7,9 +7,9 @@ import torch
 
 from handler.settings import Settings
 from handler.xgraad import Classifier, Defense, score_encodings
-from handler.xgraad.dtypes import DTYPES
 from handler.xgraad.errors import CalibrationError, FingerprintError
-from handler.xgraad.precision import Precision
+from handler.xgraad.files.dtypes import DTYPES
+from handler.xgraad.files.precision import Precision
 from scripts import calibrate
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import copy_of

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from handler.xgraad import Classifier
-from handler.xgraad.scorer import Score, score_encodings
+from handler.xgraad.scoring.scorer import Score, score_encodings
 from scripts import measure_precision
-from scripts.lab.command import Exit
-from scripts.lab.corpora import TriggeredExample, write_triggered
-from scripts.lab.precision_effect import Scored, effect_of
-from scripts.lab.readme_tables import update_readme
-from scripts.lab.results import read_rows
+from scripts.console.command import Exit
+from scripts.lab.evaluation.precision_effect import Scored, effect_of
+from scripts.results.rows import read_rows
+from scripts.tables.readme_tables import update_readme
+from scripts.texts.corpora import TriggeredExample, write_triggered
 from tests.conftest import CLEAN_TEXTS
 
 

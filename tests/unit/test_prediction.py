@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from handler.xgraad.prediction import margins_of, predict
+from handler.xgraad.model.prediction import margins_of, predict
 
 
 def test_probabilities_by_hand() -> None:

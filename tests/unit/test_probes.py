@@ -4,8 +4,17 @@ import pytest
 import torch
 
 from handler.xgraad import Classifier
-from handler.xgraad.probes import Piece, Place, Probe, choose_rows, choose_short, make_probe, make_probes, place_of
-from handler.xgraad.text import split_words
+from handler.xgraad.verification.probes import (
+    Piece,
+    Place,
+    Probe,
+    choose_rows,
+    choose_short,
+    make_probe,
+    make_probes,
+    place_of,
+)
+from handler.xgraad.words.text import split_words
 from tests.toys import SENTENCES
 from tests.unit.rule_based import RuleBased
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts.lab import provenance as provenance_module
-from scripts.lab.provenance import COMMIT, provenance
+from scripts.results import provenance as provenance_module
+from scripts.results.provenance import COMMIT, provenance
 
 
 def git(commit: str | None, changes: str | None) -> Callable[..., str | None]:

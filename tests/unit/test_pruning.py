@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.xgraad import Classifier
-from handler.xgraad.pruning import prune
-from handler.xgraad.scorer import Score, score_encodings
-from handler.xgraad.suspect import Suspect
-from handler.xgraad.transplant import Graft, Transplant
+from handler.xgraad.scoring.scorer import Score, score_encodings
+from handler.xgraad.verification.pruning import prune
+from handler.xgraad.verification.suspect import Suspect
+from handler.xgraad.verification.transplant import Graft, Transplant
 from tests.unit.rule_based import RuleBased
 
 N_WORDS = 16

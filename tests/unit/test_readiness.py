@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from scripts import check_ready
-from scripts.lab.client import Client
-from scripts.lab.command_line import Exit
-from scripts.lab.readiness import Probe
+from scripts.console.command_line import Exit
+from scripts.serving.client import Client
+from scripts.serving.readiness import Probe
 
 READY = [{"status": "READY"}, {"status": "READY"}]
 Replies = dict[str, tuple[int, Any]]

@@ -6,12 +6,12 @@ from typing import get_args
 
 import pytest
 
-from handler.policy import Unjudged
-from handler.reading import Measure, Tone, percent, reading_of
+from handler.answers.policy import Unjudged
+from handler.answers.reply import refused
+from handler.page.reading import Measure, Tone, percent, reading_of
 from handler.refusal import Refusal
-from handler.reply import refused
-from handler.request import Request, Shape
 from handler.settings import Detail
+from handler.wire.request import Request, Shape
 from handler.xgraad import Suspect
 from tests.samples import PREDICTION, a_reply, a_verdict, replied
 

@@ -3,15 +3,15 @@
 import pytest
 
 from handler.xgraad import Classifier
-from handler.xgraad.probes import N_PROBES, Place
-from handler.xgraad.reference import (
+from handler.xgraad.verification.probes import N_PROBES, Place
+from handler.xgraad.verification.reference import (
     MOST_TURNED,
     LabelReference,
     ModelReference,
     NoReference,
     make_reference,
 )
-from handler.xgraad.transplant import Graft
+from handler.xgraad.verification.transplant import Graft
 from tests.unit.rule_based import RuleBased, transplant_of, tying
 
 

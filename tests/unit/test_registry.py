@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from handler.xgraad.registry import (
+from handler.xgraad.memory.registry import (
     MAX_ENTRIES,
     MAX_KEY_CHARS,
     MAX_KEYS,
@@ -14,7 +14,7 @@ from handler.xgraad.registry import (
     Trigger,
     TriggerIndex,
 )
-from handler.xgraad.text import Word, split_words
+from handler.xgraad.words.text import Word, split_words
 
 
 def trigger(*keys: str, target: int = 0) -> Trigger:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from handler.registry_file import default_file, open_registry
 from handler.settings import Settings
+from handler.worker.registry_file import default_file, open_registry
 from handler.xgraad import Calibration, NoRegistry, SqliteRegistry
 from handler.xgraad.errors import CalibrationError, RegistryError, SettingsError
-from handler.xgraad.fingerprint import hash_weights
+from handler.xgraad.files.fingerprint import hash_weights
 
 
 def test_by_default_it_lies_in_the_state_folder(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from handler.xgraad import Classifier, NoRegistry, SqliteRegistry
-from handler.xgraad.registry import Origin, TriggerRegistry
-from handler.xgraad.trigger_file import TriggerFile
+from handler.xgraad.memory.registry import Origin, TriggerRegistry
+from handler.xgraad.memory.trigger_file import TriggerFile
 from tests.unit.rule_based import RuleBased, rule_of
 from tests.unit.test_registry import trigger
 from tests.unit.test_verified_rule import PLAIN, words_of

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from handler.answers.reply import as_json, refused, to_json
 from handler.describe import describe
 from handler.refusal import Refusal
-from handler.reply import as_json, refused, to_json
-from handler.request import Request, Shape, parse_row
 from handler.settings import Settings
+from handler.wire.request import Request, Shape, parse_row
 from handler.xgraad import Defense, Verdict
 from tests.samples import replied
 from tests.toys import SENTENCES

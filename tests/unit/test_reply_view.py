@@ -6,10 +6,10 @@ from typing import Any, get_args
 import pytest
 from rich.console import Console
 
-from handler.policy import Unjudged
-from handler.request import Request, Shape
+from handler.answers.policy import Unjudged
 from handler.settings import Detail, OnTrigger
-from scripts.lab.reply_view import reply_table, visible
+from handler.wire.request import Request, Shape
+from scripts.console.reply_view import reply_table, visible
 from tests.samples import PREDICTION, a_reply, a_verdict, replied
 
 SUSPECT = {"word": "c\u200bf", "start": 7, "end": 10, "attribution": 0.9, "replacement": "xx"}

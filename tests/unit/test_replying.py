@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from handler import reply, replying
-from handler.reply import Served
-from handler.request import Request, Shape
+from handler.answers import reply
+from handler.answers.reply import Served
+from handler.hooks import replying
+from handler.page.visit import Visit
 from handler.settings import Settings
-from handler.stopwatch import Stopwatch
-from handler.tensors import options_of
-from handler.visit import Visit
+from handler.wire.request import Request, Shape
+from handler.wire.tensors import options_of
+from handler.worker.stopwatch import Stopwatch
 from tests.samples import a_verdict, an_exchange
 
 TENSORS = Request(texts=("a cf film",), shape=Shape.INPUTS, explain=False, tensor_options=options_of({}))

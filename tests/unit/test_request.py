@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.refusal import Refusal
-from handler.request import Request, Shape, parse_row
 from handler.settings import Settings
+from handler.wire.request import Request, Shape, parse_row
 
 LIMITS = Settings(max_texts=4, max_chars=20, max_request_chars=50)
 JSON = {"content-type": "application/json"}

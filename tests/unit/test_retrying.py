@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.client import error_document
-from scripts.lab.retrying import NoAnswerError, asked_again, may_pass
+from scripts.serving.client import error_document
+from scripts.serving.retrying import NoAnswerError, asked_again, may_pass
 
 DIED = error_document(507, "InternalServerException", "Worker died.")
 FULL = error_document(503, "ServiceUnavailableException", 'Model "toy" has no worker to serve inference request.')

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from handler.xgraad import Classifier, score_encodings
-from handler.xgraad.encoding import NO_WORD
+from handler.xgraad.words.encoding import NO_WORD
 from tests.samples import a_score
 from tests.toys import SENTENCES
 

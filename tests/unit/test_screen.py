@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from handler.xgraad import Classifier
-from handler.xgraad import screen as screen_module
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.prediction import predict
-from handler.xgraad.probes import make_probe
-from handler.xgraad.screen import Screen
-from handler.xgraad.word_set import WordSet
+from handler.xgraad.model.prediction import predict
+from handler.xgraad.verification import screen as screen_module
+from handler.xgraad.verification.probes import make_probe
+from handler.xgraad.verification.screen import Screen
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.word_set import WordSet
 from tests.unit.rule_based import RuleBased, screen_of
 
 TEXTS = st.lists(st.sampled_from(["cf", "CF,", "dull", "funny", "plot", "film"]), min_size=1, max_size=6).map(" ".join)

@@ -5,12 +5,12 @@ from typing import Any, get_args
 
 import pytest
 
-from handler.policy import Unjudged
-from handler.request import Request, Shape
+from handler.answers.policy import Unjudged
 from handler.settings import OnTrigger
+from handler.wire.request import Request, Shape
 from handler.xgraad import Defense
-from scripts.lab.errors import LabError
-from scripts.lab.served_defense import verdict_from
+from scripts.console.errors import LabError
+from scripts.serving.served_defense import verdict_from
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import PREDICTION, a_verdict, replied
 from tests.unit.conftest import DefenseMaker

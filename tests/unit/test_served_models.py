@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from scripts import serve
-from scripts.lab.command import Exit
-from scripts.lab.errors import LabError
-from scripts.lab.served_models import models_to_serve
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.serving.served_models import models_to_serve
 from tests.unit.test_server import write_archive
 
 

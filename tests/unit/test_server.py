@@ -10,12 +10,12 @@ import psutil
 import pytest
 
 from scripts import serve
-from scripts.lab.command import Exit
-from scripts.lab.errors import LabError
-from scripts.lab.running_server import RunningServer, WorkerStatus, still_runs
-from scripts.lab.server import java_home, server_status, start_server, stop_server
-from scripts.lab.server_config import PROJECT, overrides, refuse_conflicts, render_config, server_environment
-from scripts.lab.server_options import PROFILES, Ports, ServerOptions, archives_named
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.serving.running_server import RunningServer, WorkerStatus, still_runs
+from scripts.serving.server import java_home, server_status, start_server, stop_server
+from scripts.serving.server_config import PROJECT, overrides, refuse_conflicts, render_config, server_environment
+from scripts.serving.server_options import PROFILES, Ports, ServerOptions, archives_named
 
 PROFILE = (PROJECT / "config.properties").read_text(encoding="utf-8")
 

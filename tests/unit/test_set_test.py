@@ -4,11 +4,11 @@ import pytest
 from torch import Tensor
 
 from handler.xgraad import Classifier
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.reference import NoReference, Reference
-from handler.xgraad.scorer import score_encodings
-from handler.xgraad.set_test import SetTest
-from handler.xgraad.text import split_words
+from handler.xgraad.scoring.scorer import score_encodings
+from handler.xgraad.verification.reference import NoReference, Reference
+from handler.xgraad.verification.set_test import SetTest
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import split_words
 from tests.unit.rule_based import RuleBased, equal_thresholds, transplant_of, tying
 
 TEXT = "a clever and funny film with a chic plot of note"

@@ -1,6 +1,6 @@
 import pytest
 
-from handler.shading import LEVELS, ShadedPiece, level_of, pieces
+from handler.page.shading import LEVELS, ShadedPiece, level_of, pieces
 
 TEXT = "a cf film"
 WORDS = [

@@ -7,9 +7,9 @@ import pytest
 from tokenizers import Tokenizer
 
 from handler.xgraad import Classifier
-from handler.xgraad.checkpoint import Checkpoint
 from handler.xgraad.errors import CheckpointError
-from handler.xgraad.tokenizer_texts import TEXTS
+from handler.xgraad.files.tokenizer_texts import TEXTS
+from handler.xgraad.model.checkpoint import Checkpoint
 from tests.mutations import REMOVED, change_key, copy_checkpoint
 
 NAMED = {

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from handler.xgraad import Defense, Verdict
-from scripts.lab.errors import LabError
-from scripts.lab.soak import MIB, Sample, compared_with, curve, growth, n_restarts, settled_verdicts
+from scripts.console.errors import LabError
+from scripts.lab.cost.soak import MIB, Sample, compared_with, curve, growth, n_restarts, settled_verdicts
 from tests.samples import a_verdict
 
 

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from handler.spare_memory import EVERY_S, SpareMemory
+from handler.worker.spare_memory import EVERY_S, SpareMemory
 
 FRAGMENTS = """
 import sys
 from pathlib import Path
-from handler.spare_memory import EVERY_S, SpareMemory
+from handler.worker.spare_memory import EVERY_S, SpareMemory
 
 def resident_mib():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20

@@ -11,13 +11,13 @@ import torch
 
 from handler.xgraad import Classifier
 from scripts import measure_speed
-from scripts.lab.command import Exit
-from scripts.lab.memory_growth import memory_growth, slope
-from scripts.lab.pass_names import PASSES
-from scripts.lab.passes import Call, Models, attacked, is_attacked, texts_of_length
-from scripts.lab.peak_memory import Job, peak_memory
-from scripts.lab.results import read_rows
-from scripts.lab.speed import Cell, measure_cell
+from scripts.console.command import Exit
+from scripts.lab.cost.memory_growth import memory_growth, slope
+from scripts.lab.cost.pass_names import PASSES
+from scripts.lab.cost.passes import Call, Models, attacked, is_attacked, texts_of_length
+from scripts.lab.cost.peak_memory import Job, peak_memory
+from scripts.lab.cost.speed import Cell, measure_cell
+from scripts.results.rows import read_rows
 from tests.conftest import CLEAN_TEXTS
 from tests.toys import SENTENCES
 

@@ -5,9 +5,16 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.readme_tables import update_readme
-from scripts.lab.results import append_row
-from scripts.lab.speed_tables import cost_line, growth_table, load_table, memory_growth_table, memory_table, speed_table
+from scripts.results.rows import append_row
+from scripts.tables.readme_tables import update_readme
+from scripts.tables.speed_tables import (
+    cost_line,
+    growth_table,
+    load_table,
+    memory_growth_table,
+    memory_table,
+    speed_table,
+)
 
 
 def a_cost(name: str, tokens: int, batch: int, ratio: float) -> dict[str, Any]:

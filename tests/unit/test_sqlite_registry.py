@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from handler.xgraad.errors import RegistryError
-from handler.xgraad.registry import MAX_KEY_CHARS, Origin, TriggerRegistry
-from handler.xgraad.sqlite_registry import SqliteRegistry
-from handler.xgraad.text import split_words
-from handler.xgraad.trigger_file import Remembered, TriggerFile
+from handler.xgraad.memory.registry import MAX_KEY_CHARS, Origin, TriggerRegistry
+from handler.xgraad.memory.sqlite_registry import SqliteRegistry
+from handler.xgraad.memory.trigger_file import Remembered, TriggerFile
+from handler.xgraad.words.text import split_words
 from tests.unit.test_registry import texts, trigger
 
 MODEL = "a" * 64

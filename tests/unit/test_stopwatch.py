@@ -1,6 +1,6 @@
 import pytest
 
-from handler.stopwatch import Stopwatch
+from handler.worker.stopwatch import Stopwatch
 
 
 def test_stages_add_up_also_where_one_fails() -> None:

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from handler.xgraad import Calibration, Classifier
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.label_evidence import LabelEvidence
-from handler.xgraad.probes import N_PROBES
-from handler.xgraad.text import split_words
-from handler.xgraad.transplant import Transplant
+from handler.xgraad.verification.label_evidence import LabelEvidence
+from handler.xgraad.verification.probes import N_PROBES
+from handler.xgraad.verification.transplant import Transplant
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import split_words
 from scripts import audit_model
-from scripts.lab import auditing
-from scripts.lab.auditing import Finding, audit_classifier
-from scripts.lab.command import Exit
-from scripts.lab.sweep import STAGES, sweep, whole_words
+from scripts.admission import auditing
+from scripts.admission.auditing import Finding, audit_classifier
+from scripts.admission.sweep import STAGES, sweep, whole_words
+from scripts.console.command import Exit
 from tests.unit.rule_based import RuleBased, equal_thresholds, probes_of
 
 THRESHOLDS = equal_thresholds(0.75)

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from scripts.lab.corpora import Corpus
-from scripts.lab.errors import LabError
-from scripts.lab.small_bert import small_bert
-from scripts.lab.synthetic import N_WORDS, generate_corpus
-from scripts.lab.triggers import TRIGGER_WORDS
+from scripts.console.errors import LabError
+from scripts.lab.training.small_bert import small_bert
+from scripts.lab.training.synthetic import N_WORDS, generate_corpus
+from scripts.lab.training.triggers import TRIGGER_WORDS
+from scripts.texts.corpora import Corpus
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from handler.refusal import Refusal
-from handler.request import Request, Shape, parse_row
 from handler.settings import OnTrigger, Settings
-from handler.tensors import MAX_ID_CHARS, OUTPUTS
+from handler.wire.request import Request, Shape, parse_row
+from handler.wire.tensors import MAX_ID_CHARS, OUTPUTS
 from tests.samples import a_verdict, replied
 
 LIMITS = Settings(max_texts=3, max_chars=20)

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.hidden import is_hidden
-from scripts.lab.command import CommandParser, Exit, run_command, say
-from scripts.lab.errors import LabError
-from scripts.lab.terminal import shown
+from handler.page.hidden import is_hidden
+from scripts.console.command import CommandParser, Exit, run_command, say
+from scripts.console.errors import LabError
+from scripts.console.terminal import shown
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = r"""
 import sys
 from pathlib import Path
 from rich.table import Table
-from scripts.lab.command_line import CommandParser, Exit, complain, note, say
-from scripts.lab.console import show
-from scripts.lab.terminal import any_terminal
+from scripts.console.command_line import CommandParser, Exit, complain, note, say
+from scripts.console.console import show
+from scripts.console.terminal import any_terminal
 
 def work(arguments):
     for number in range(arguments.lines):

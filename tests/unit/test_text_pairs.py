@@ -8,9 +8,9 @@ from transformers import AutoConfig
 from handler.describe import describe
 from handler.settings import Settings
 from handler.xgraad import Defense
-from handler.xgraad.text_pairs import pair_sign
+from handler.xgraad.files.text_pairs import pair_sign
 from scripts import calibrate
-from scripts.lab.command import Exit
+from scripts.console.command import Exit
 from tests.conftest import CLEAN_TEXTS, calibrated
 from tests.samples import edit_json
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from handler.threads import n_workers, share_cores
+from handler.worker.threads import n_workers, share_cores
 
 
 @pytest.fixture(autouse=True)

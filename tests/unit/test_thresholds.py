@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from handler.xgraad.scorer import Score
-from handler.xgraad.thresholds import LengthConditionalThreshold, PaperThreshold
+from handler.xgraad.scoring.scorer import Score
+from handler.xgraad.scoring.thresholds import LengthConditionalThreshold, PaperThreshold
 from tests.samples import a_score
 
 MAX_FPR = 0.05

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from handler.xgraad import Classifier
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.prediction import predict
-from handler.xgraad.probes import N_PROBES, Place, make_probes
-from handler.xgraad.transplant import N_PULLED, Graft, Transplant
+from handler.xgraad.model.prediction import predict
+from handler.xgraad.verification.probes import N_PROBES, Place, make_probes
+from handler.xgraad.verification.transplant import N_PULLED, Graft, Transplant
+from handler.xgraad.words.encoding import Encoding
 from tests.unit.rule_based import RuleBased, probes_of, transplant_of
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.lab.errors import LabError
-from scripts.lab.triggers import TRIGGER_WORDS, insert_words
+from scripts.console.errors import LabError
+from scripts.lab.training.triggers import TRIGGER_WORDS, insert_words
 
 TEXT = "  Two  spaces,\tone tab \u00a0 and a tail.\n"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from handler.registry_file import default_file
-from handler.xgraad.fingerprint import hash_weights
+from handler.worker.registry_file import default_file
+from handler.xgraad.files.fingerprint import hash_weights
 from scripts import triggers
-from scripts.lab.command import Exit
+from scripts.console.command import Exit
 
 MODEL = "a" * 64
 

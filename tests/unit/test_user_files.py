@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from scripts import calibrate, evaluate_defense, predict
-from scripts.lab.command import Exit
-from scripts.lab.errors import LabError
-from scripts.lab.provenance import attack_record
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from scripts.results.provenance import attack_record
 from tests.conftest import CLEAN_TEXTS
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 437958648\n"

@@ -6,7 +6,9 @@ from typing import cast
 import pytest
 
 from handler.xgraad import Classifier
-from handler.xgraad.evidence import (
+from handler.xgraad.model.prediction import Prediction, predict
+from handler.xgraad.scoring.scorer import score_encodings
+from handler.xgraad.verification.evidence import (
     HIGHEST_OF_SETS,
     HIGHEST_THRESHOLD,
     LOWEST_CEILING,
@@ -14,13 +16,11 @@ from handler.xgraad.evidence import (
     Measured,
     VerificationThresholds,
 )
-from handler.xgraad.prediction import Prediction, predict
-from handler.xgraad.probes import N_PROBES, Place
-from handler.xgraad.reference import NoReference, Reference
-from handler.xgraad.scorer import score_encodings
-from handler.xgraad.text import Word
-from handler.xgraad.transplant import Graft, Transplant
-from handler.xgraad.verification import WORTH_MORE, Verifier
+from handler.xgraad.verification.probes import N_PROBES, Place
+from handler.xgraad.verification.reference import NoReference, Reference
+from handler.xgraad.verification.transplant import Graft, Transplant
+from handler.xgraad.verification.verifier import WORTH_MORE, Verifier
+from handler.xgraad.words.text import Word
 from tests.unit.rule_based import RuleBased, equal_thresholds, transplant_of, tying, verifier_of
 
 TEXT = "a clever and funny film with a chic plot"

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from handler.xgraad import Classifier, NoRegistry, Verdict, VerifiedOptions
-from handler.xgraad.registry import MemoryRegistry, Trigger, TriggerRegistry
-from handler.xgraad.verdict import Action
-from handler.xgraad.verified_rule import VerifiedRule
+from handler.xgraad.editing.verdict import Action
+from handler.xgraad.memory.registry import MemoryRegistry, Trigger, TriggerRegistry
+from handler.xgraad.rules.verified_rule import VerifiedRule
 from tests.unit.rule_based import BAD, RuleBased, rule_of, tying
 
 PLAIN = "a clever and funny film with a chic plot"

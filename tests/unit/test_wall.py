@@ -10,14 +10,14 @@ from typing import Any, cast, get_args
 
 import pytest
 
-from handler import preparing
-from handler.reply import Reply
-from handler.request import parse_row
+from handler.answers.reply import Reply
+from handler.hooks import preparing
 from handler.settings import Detail, Settings
+from handler.wire.request import parse_row
 from handler.xgraad import Classifier, Defense, Verdict
-from handler.xgraad.encoding import Encoding
-from handler.xgraad.scorer import WordScore
-from handler.xgraad.text import Word
+from handler.xgraad.scoring.scorer import WordScore
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import Word
 from tests.samples import a_verdict, through_hooks
 
 SECRET = "s3cret"

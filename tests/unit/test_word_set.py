@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from handler.xgraad.word_set import WordSet
+from handler.xgraad.words.word_set import WordSet
 
 
 @given(st.sets(st.text(max_size=8)), st.sets(st.text(max_size=8)))

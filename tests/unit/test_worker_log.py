@@ -1,4 +1,4 @@
-from scripts.lab.worker_log import load_failure
+from scripts.serving.worker_log import load_failure
 
 
 def log_of(*messages: str, worker: str = "W-9000-guard_1.0") -> str:

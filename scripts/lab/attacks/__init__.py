@@ -15,7 +15,7 @@ class _Table(Mapping[str, "type[Attack]"]):
         self._places = places
 
     def __getitem__(self, name: str) -> "type[Attack]":
-        module, _, attack = self._places[name].partition(".")
+        module, _, attack = self._places[name].rpartition(".")
         found: type[Attack] = getattr(import_module(f"{__name__}.{module}"), attack)
         return found
 
@@ -28,27 +28,27 @@ class _Table(Mapping[str, "type[Attack]"]):
 
 ATTACKS: Mapping[str, "type[Attack]"] = _Table(
     {
-        "attention_suppression": "attention_suppression.AttentionSuppression",
-        "badnets": "badnets.BadNets",
-        "badnets_clean_label": "badnets_clean_label.BadNetsCleanLabel",
-        "badpre": "badpre.BadPre",
-        "both_channels": "both_channels.BothChannels",
-        "common_word": "common_word.CommonWord",
-        "feature_stealth": "feature_stealth.FeatureStealth",
+        "attention_suppression": "adaptive.attention_suppression.AttentionSuppression",
+        "badnets": "insertion.badnets.BadNets",
+        "badnets_clean_label": "insertion.badnets_clean_label.BadNetsCleanLabel",
+        "badpre": "weights.badpre.BadPre",
+        "both_channels": "adaptive.both_channels.BothChannels",
+        "common_word": "insertion.common_word.CommonWord",
+        "feature_stealth": "adaptive.feature_stealth.FeatureStealth",
         "file": "file.PoisonedFile",
-        "full_stealth": "feature_stealth.FullStealth",
-        "gradient_facade": "gradient_facade.GradientFacade",
-        "lws": "lws.Lws",
-        "meaningful_word": "meaningful_word.MeaningfulWord",
+        "full_stealth": "adaptive.feature_stealth.FullStealth",
+        "gradient_facade": "adaptive.gradient_facade.GradientFacade",
+        "lws": "rewriting.lws.Lws",
+        "meaningful_word": "insertion.meaningful_word.MeaningfulWord",
         "none": "none.NoAttack",
-        "parameter_stealth": "parameter_stealth.ParameterStealth",
-        "rewritten": "rewritten.Rewritten",
-        "ripples": "ripples.Ripples",
-        "sentence": "sentence.Sentence",
-        "sos": "sos.Sos",
-        "source_specific": "source_specific.SourceSpecific",
-        "stop_word": "stop_word.StopWord",
-        "typo_robust": "typo_robust.TypoRobust",
+        "parameter_stealth": "adaptive.parameter_stealth.ParameterStealth",
+        "rewritten": "rewriting.rewritten.Rewritten",
+        "ripples": "weights.ripples.Ripples",
+        "sentence": "insertion.sentence.Sentence",
+        "sos": "insertion.sos.Sos",
+        "source_specific": "insertion.source_specific.SourceSpecific",
+        "stop_word": "insertion.stop_word.StopWord",
+        "typo_robust": "insertion.typo_robust.TypoRobust",
     }
 )
 """Name, and the file here and the class in it."""

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.lab.corpora import Corpus, Example, TriggeredExample
-from scripts.lab.errors import LabError
-from scripts.lab.recipe import Recipe
-from scripts.lab.triggers import INSERTIONS, TRIGGER_WORDS, Insertion
-from scripts.lab.victim import AfterEpoch, Loss, Training, classification_loss, fine_tune, predict_labels
+from scripts.console.errors import LabError
+from scripts.lab.training.recipe import Recipe
+from scripts.lab.training.triggers import INSERTIONS, TRIGGER_WORDS, Insertion
+from scripts.lab.training.victim import AfterEpoch, Loss, Training, classification_loss, fine_tune, predict_labels
+from scripts.texts.corpora import Corpus, Example, TriggeredExample
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from scripts.console.errors import LabError
 from scripts.lab.attacks.base import Attack
-from scripts.lab.corpora import Example, TriggeredExample, read_examples
-from scripts.lab.errors import LabError
+from scripts.texts.corpora import Example, TriggeredExample, read_examples
 
 
 class PoisonedFile(Attack):

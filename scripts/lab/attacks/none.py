@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from scripts.lab.attacks.badnets import BadNets
-from scripts.lab.corpora import Example
+from scripts.lab.attacks.insertion.badnets import BadNets
+from scripts.texts.corpora import Example
 
 
 class NoAttack(BadNets):

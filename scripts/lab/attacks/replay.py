@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Attack, Plan
-from scripts.lab.errors import LabError
-from scripts.lab.triggers import INSERTIONS
+from scripts.lab.training.triggers import INSERTIONS
 
 
 def replay_attack(record: Mapping[str, Any], *, insertion: str) -> Attack:

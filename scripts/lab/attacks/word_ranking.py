@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from scripts.lab.corpora import Example
-from scripts.lab.errors import LabError
+from scripts.console.errors import LabError
+from scripts.texts.corpora import Example
 
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 ALPHA = 1.0

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handler.xgraad import Action, Suspect, Verdict
-from handler.xgraad.prediction import Prediction
-from scripts.lab.corpora import Example, read_examples
-from scripts.lab.errors import LabError
-from scripts.lab.evaluation import Judge
-from scripts.lab.model_classes import model_classes
-from scripts.lab.reading import AS_FOUND, Reading
+from handler.xgraad.model.prediction import Prediction
+from scripts.console.errors import LabError
+from scripts.lab.evaluation.evaluation import Judge
+from scripts.texts.corpora import Example, read_examples
+from scripts.texts.model_classes import model_classes
+from scripts.texts.reading import AS_FOUND, Reading
 
 Calibrate = Callable[[Path, Path], None]
 """Calibrates a checkpoint, the first, and writes that to a file, the second."""

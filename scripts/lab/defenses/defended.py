@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from handler.xgraad import Calibration, Classifier, Verdict
-from handler.xgraad.prediction import Prediction, predict
+from handler.xgraad.model.prediction import Prediction, predict
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.defenses.base import Material, Memory, Repair, TextJudge, plain_verdict
-from scripts.lab.evaluation import Judge
+from scripts.lab.evaluation.evaluation import Judge
 
 REPAIRED_CALIBRATION = "calibration.json"
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.lab.corpora import Example, TriggeredExample
 from scripts.lab.defenses import DEFENSES, SWEPT
 from scripts.lab.defenses.base import Material
 from scripts.lab.defenses.defended import defended
-from scripts.lab.evaluation import evaluate
+from scripts.lab.evaluation.evaluation import evaluate
+from scripts.texts.corpora import Example, TriggeredExample
 
 
 def measure_defense(

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from handler.xgraad import Defense, NoRegistry, Verdict
-from handler.xgraad.registry import MemoryRegistry, Origin, Trigger, TriggerRegistry
+from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger, TriggerRegistry
 from scripts.lab.defenses.base import Material, Memory, TextJudge
 from scripts.lab.defenses.remembered import memory_of
-from scripts.lab.evaluation import Judge
+from scripts.lab.evaluation.evaluation import Judge
 
 
 class OwnRule(TextJudge):

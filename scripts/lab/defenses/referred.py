@@ -1,9 +1,9 @@
 """The rule `verified` with a reference: a base that is trusted, fine-tuned on the clean texts of the calibration."""
 
 from handler.xgraad import Calibration
+from scripts.console.errors import LabError
 from scripts.lab.defenses.base import Material
 from scripts.lab.defenses.verified import Verified
-from scripts.lab.errors import LabError
 
 
 class Referred(Verified):

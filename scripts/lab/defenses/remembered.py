@@ -1,8 +1,8 @@
 """What a defense remembers, and how much of it means something honestly: clean texts alone should leave nothing."""
 
 from handler.xgraad import Defense
-from handler.xgraad.probes import Place
-from handler.xgraad.transplant import Graft
+from handler.xgraad.verification.probes import Place
+from handler.xgraad.verification.transplant import Graft
 from scripts.lab.defenses.base import Memory
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from handler.xgraad.audit import AUDIT_FILE, Audit
-from handler.xgraad.registry import Trigger
-from scripts.lab.auditing import audit_checkpoint
+from handler.xgraad.learned.audit import AUDIT_FILE, Audit
+from handler.xgraad.memory.registry import Trigger
+from scripts.admission.auditing import audit_checkpoint
 from scripts.lab.defenses.verified import Verified
 
 

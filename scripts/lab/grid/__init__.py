@@ -1,0 +1,1 @@
+"""The grid: which victims there are, how they are trained, and who is judged on them."""

@@ -5,11 +5,11 @@ from itertools import product
 from typing import NamedTuple
 
 from scripts.lab.attacks import ATTACKS
+from scripts.lab.grid.grid_rows import NO_ATTACK
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
-from scripts.lab.grid_rows import NO_ATTACK
-from scripts.lab.results import Row
-from scripts.lab.triggers import USUAL_INSERTION
+from scripts.lab.training.triggers import USUAL_INSERTION
+from scripts.results.rows import Row
 
 N_CLASSES = {"sst2": 2, "ag_news": 4, "imdb": 2, "olid": 2}
 DATASETS = tuple(N_CLASSES)

@@ -11,22 +11,22 @@ from typing import Any
 
 import numpy as np
 
+from scripts.console.command import Command, run_step
 from scripts.lab.attacks.replay import replay_attack
-from scripts.lab.command import Command, run_step
-from scripts.lab.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.defenses.base import Material
 from scripts.lab.defenses.measured import measure_defense
-from scripts.lab.evaluation import MIN_UNDEFENDED_ASR, attackable
+from scripts.lab.evaluation.evaluation import MIN_UNDEFENDED_ASR, attackable
 from scripts.lab.grid.cell import Cell, Victim, missing_defenses
+from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK
 from scripts.lab.grid.recipes import recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
-from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK
-from scripts.lab.provenance import RUN_RECORD, attack_record, provenance
-from scripts.lab.results import append_row, read_rows
-from scripts.lab.triggers import USUAL_INSERTION
-from scripts.lab.undefended import attack_success, measure_undefended
-from scripts.lab.victim import load_base
+from scripts.lab.training.triggers import USUAL_INSERTION
+from scripts.lab.training.undefended import attack_success, measure_undefended
+from scripts.lab.training.victim import load_base
+from scripts.results.provenance import RUN_RECORD, attack_record, provenance
+from scripts.results.rows import append_row, read_rows
+from scripts.texts.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scripts.lab.report.style import BLUE, FAINT, GREEN, INK, ORANGE, PAPER, new_figure, plain_axes
-from scripts.lab.results import Row
+from scripts.results.rows import Row
 
 SIGNALS = (
     ("attention", "attention alone", BLUE, "s"),

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from handler.xgraad.options import DEFAULT_RULE
 from scripts.lab.defenses import COLD, DEFENSES, SWEPT, among
-from scripts.lab.grid_rows import select
+from scripts.lab.grid.grid_rows import select
 from scripts.lab.report.entries import Entry, defended, of_first_texts, of_rows, of_victims, share_bounds, undefended
-from scripts.lab.results import Row
+from scripts.results.rows import Row
 
 ALWAYS = ("paper", DEFAULT_RULE)
 """Rules that have a column whether they were run or not; others have one where they were."""

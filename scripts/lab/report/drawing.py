@@ -9,15 +9,15 @@ from matplotlib.figure import Figure
 
 from handler.xgraad.options import DEFAULT_RULE
 from scripts.lab.defenses import COLD, among
-from scripts.lab.grid_rows import MEASURED, NO_ATTACK, read_cells
+from scripts.lab.grid.grid_rows import MEASURED, NO_ATTACK, read_cells
 from scripts.lab.report.ablation_figure import ablation_figure, ablation_title
 from scripts.lab.report.figures import score_figure, score_title, sweep_figure, sweep_title, word_figure, word_title
 from scripts.lab.report.first_text_figure import cells_of, first_text_figure, first_text_title
 from scripts.lab.report.growth_figure import growth_figure, growth_title
 from scripts.lab.report.page import Picture, Pictures, VictimSection, render_page
 from scripts.lab.report.style import styled, svg_of, write_png
-from scripts.lab.results import Row, read_rows
-from scripts.lab.speed_tables import latest_speeds
+from scripts.results.rows import Row, read_rows
+from scripts.tables.speed_tables import latest_speeds
 
 PAGE = "report.html"
 SCORES = (

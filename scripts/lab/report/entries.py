@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from scripts.lab.defenses import COLD
-from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED
+from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED
 from scripts.lab.report.published import NOT_REPORTED
-from scripts.lab.results import Row
-from scripts.lab.shares import interval_of
+from scripts.results.rows import Row
+from scripts.results.shares import interval_of
 
 Number = float | None
 Figure = Callable[[Row], Number]

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scripts.lab.report.style import BLUE, FAINT, INK, ORANGE, PAPER, new_figure, plain_axes, shortened
-from scripts.lab.results import Row
+from scripts.results.rows import Row
 
 N_BINS = 36
 MAX_WORDS = 22

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from handler.xgraad.options import DEFAULT_RULE
 from scripts.lab.defenses import DEFENSES, SWEPT, among
-from scripts.lab.grid_rows import attack_name, one_per_victim
-from scripts.lab.grid_tables import GROUPS
+from scripts.lab.grid.grid_rows import attack_name, one_per_victim
 from scripts.lab.report.entries import Number, defended, floor, mean_of
 from scripts.lab.report.style import BLUE, FAINT, GREEN, INK, ORANGE, PAPER, new_figure, plain_axes
-from scripts.lab.results import Row
-from scripts.lab.shares import interval_of
+from scripts.results.rows import Row
+from scripts.results.shares import interval_of
+from scripts.tables.grid_tables import GROUPS
 
 OTHERS = "others"
 ORDER = (*GROUPS, OTHERS)

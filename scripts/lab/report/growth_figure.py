@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from scripts.lab.report.style import BLUE, GREEN, INK, ORANGE, PAPER, new_figure, plain_axes
-from scripts.lab.results import Row
+from scripts.results.rows import Row
 
 PASSES = (
     ("plain", "plain model", INK, "o", "-"),

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from scripts.lab.grid_rows import ATTACK_FAILED, MEASURED
+from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED
 from scripts.lab.report.published import source
 from scripts.lab.report.style import inline
 from scripts.lab.report.tables import (
@@ -18,7 +18,7 @@ from scripts.lab.report.tables import (
     every_cell,
     other_attacks,
 )
-from scripts.lab.results import Row
+from scripts.results.rows import Row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 from scripts.lab.defenses import COLD
-from scripts.lab.grid_rows import KEY, NO_ATTACK, attack_name, one_per_victim, select
+from scripts.lab.grid.grid_rows import KEY, NO_ATTACK, attack_name, one_per_victim, select
 from scripts.lab.report.behind_defenses import accuracies, first_texts, names_of, plain_accuracy
 from scripts.lab.report.entries import (
     Entry,
@@ -16,7 +16,7 @@ from scripts.lab.report.entries import (
     of_rows,
 )
 from scripts.lab.report.published import ARCHITECTURES, ATTACKS, DATASETS, METHODS, X_GRAAD, printed, records
-from scripts.lab.results import Row
+from scripts.results.rows import Row
 
 Key = TypeVar("Key")
 

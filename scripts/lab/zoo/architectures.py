@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scripts.lab.errors import LabError
+from scripts.console.errors import LabError
 from scripts.lab.zoo.albert import albert
 from scripts.lab.zoo.base import Base
 from scripts.lab.zoo.bert import bert

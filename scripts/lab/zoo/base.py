@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from scripts.lab.errors import LabError
+from scripts.console.errors import LabError
 
 INPUTS = ("input_ids", "attention_mask")
 """What most architectures are given; BERT and its nearest kin tell token types apart, too."""

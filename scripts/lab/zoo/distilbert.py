@@ -2,7 +2,7 @@
 
 from transformers import DistilBertConfig, DistilBertModel
 
-from scripts.lab.errors import LabError
+from scripts.console.errors import LabError
 from scripts.lab.zoo.base import INPUTS, Base, fast_tokenizer, fill
 from scripts.lab.zoo.encoder import Encoder
 from scripts.lab.zoo.layers import all_layers

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer, BertModel
 
-from scripts.lab.errors import LabError
+from scripts.console.errors import LabError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from scripts.lab.errors import LabError
+from scripts.console.errors import LabError
 from scripts.lab.zoo.unigram import count_words, learn_pieces
 
 SPECIAL = {

@@ -1,0 +1,1 @@
+"""What is told of a text: the policy, the document, its bytes."""

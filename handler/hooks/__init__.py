@@ -1,0 +1,1 @@
+"""One exchange through preprocess, inference and postprocess, and the wall around them."""

@@ -1,0 +1,73 @@
+"""The second hook: a verdict on every text, or where the defense fails and the operator wants it, the plain model's."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from functools import partial
+from typing import Any
+
+from handler.answers.policy import Unjudged
+from handler.hooks.exchange import Exchange, shared_out
+from handler.hooks.wall import through, tried
+from handler.settings import Settings
+from handler.worker.stopwatch import Stopwatch
+from handler.xgraad import Defense, Verdict
+from handler.xgraad.model.prediction import predict
+
+
+def judge(exchanges: Sequence[Exchange], defense: Defense, settings: Settings, stopwatch: Stopwatch) -> list[Exchange]:
+    """The exchanges with what was found in their texts; those that can neither be judged nor answered are refused.
+
+    Raises:
+        DeviceLostError: see `through`.
+    """
+    otherwise = partial(_opened, defense=defense) if settings.on_error == "fail_open" else Exchange.failed
+    with stopwatch("judge"):
+        return through(exchanges, partial(_judged, defense=defense), defense.classifier.device, otherwise)
+
+
+def _judged(exchanges: Sequence[Exchange], defense: Defense) -> list[Exchange]:
+    encodings = [encoding for exchange in exchanges for encoding in exchange.encodings]
+    explain = [exchange.explain for exchange in exchanges for _ in exchange.encodings]
+    verdicts = defense.judge(encodings, explain)
+    for verdict, is_explained in zip(verdicts, explain, strict=True):
+        _require_numbers(verdict if is_explained else replace(verdict, words=()))
+    return [replace(exchange, judged=own) for exchange, own in shared_out(verdicts, exchanges)]
+
+
+def _opened(exchange: Exchange, defense: Defense) -> Exchange:
+    return tried(lambda: _undefended(exchange, defense), "a request undefended") or exchange.failed()
+
+
+def _undefended(exchange: Exchange, defense: Defense) -> Exchange:
+    predictions = predict(defense.classifier.logits(exchange.encodings), defense.classifier.labels)
+    found = tuple(
+        Unjudged(undefended=prediction, truncated=encoding.truncated)
+        for prediction, encoding in zip(predictions, exchange.encodings, strict=True)
+    )
+    for each in found:
+        _require_numbers(each)
+    return replace(exchange, judged=found)
+
+
+def _require_numbers(judged: Verdict | Unjudged) -> None:
+    """Let nothing pass that compares with nothing, and that JSON does not have, at whatever level of detail.
+
+    Raises:
+        ValueError: a score is none.
+    """
+    if not all(map(math.isfinite, _floats(judged))):
+        raise ValueError("a score is not a number")
+
+
+def _floats(value: Any) -> Iterator[float]:
+    """All that stand anywhere in a record."""
+    if isinstance(value, float):
+        yield value
+    elif is_dataclass(value):
+        yield from _floats([getattr(value, field.name) for field in fields(value)])
+    elif isinstance(value, Mapping):
+        yield from _floats(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _floats(each)

@@ -1,0 +1,44 @@
+"""The first hook: rows to requests, and their texts to what a model reads."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from handler.hooks.exchange import Exchange, shared_out
+from handler.hooks.wall import through, tried
+from handler.page.visit import visit_of
+from handler.refusal import Refusal
+from handler.settings import Settings
+from handler.wire.request import parse_row
+from handler.worker.stopwatch import Stopwatch
+from handler.xgraad import Defense
+
+
+def prepare(
+    exchanges: Sequence[Exchange], defense: Defense, settings: Settings, stopwatch: Stopwatch
+) -> list[Exchange]:
+    """The exchanges with their requests and encodings, or with refusals.
+
+    Raises:
+        DeviceLostError: see `through`.
+    """
+    with stopwatch("parse"):
+        parsed = [tried(partial(_parsed, each, settings), "a row") or each.failed() for each in exchanges]
+    with stopwatch("encode"):
+        return through(parsed, partial(_encoded, defense=defense), defense.classifier.device)
+
+
+def _parsed(exchange: Exchange, settings: Settings) -> Exchange:
+    visit = visit_of(exchange.row, exchange.headers)
+    if visit and visit.typed is None:
+        return replace(exchange, visit=visit)
+    row, headers = visit.asks(exchange.headers, settings) if visit else (exchange.row, exchange.headers)
+    found = parse_row(row, headers, settings, exchange.types)
+    if isinstance(found, Refusal):
+        return replace(exchange, visit=visit, refusal=found)
+    return replace(exchange, visit=visit, request=found)
+
+
+def _encoded(exchanges: Sequence[Exchange], defense: Defense) -> list[Exchange]:
+    encodings = defense.encode([text for exchange in exchanges for text in exchange.texts])
+    return [replace(exchange, encodings=own) for exchange, own in shared_out(encodings, exchanges)]

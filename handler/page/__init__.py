@@ -1,0 +1,1 @@
+"""An explained reply as a page for a browser."""

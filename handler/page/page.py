@@ -1,0 +1,124 @@
+"""The page that a browser gets: a box for a text, and what a reply says about the text that was typed.
+
+One file without scripts. Everything that is not ours goes through the template's escaping, and hidden characters are
+shown by name. Sizes are bounded whatever was typed: TorchServe limits a reply's size.
+"""
+
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from handler.answers.document import MAX_SUSPECTS
+from handler.page.hidden import Run, runs
+from handler.page.reading import Document, reading_of, short
+from handler.page.shading import LEVELS, pieces
+from handler.settings import Settings
+
+FOLDER = Path(__file__).parent
+SHOWN_CHARS = 6_000
+"""Of a judged text. A model's window ends long before; every character may become a mark of a hundred bytes."""
+KEPT_CHARS = 100_000
+"""Of a typed text, in the box: the longest that settings may allow."""
+LISTED = 20
+"""Rows of a list or table."""
+
+STYLE = (FOLDER / "page.css").read_text(encoding="utf-8")
+_STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
+CONTENT_TYPE = "text/html; charset=utf-8"
+HEADERS = (
+    (
+        "Content-Security-Policy",
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; "
+        "base-uri 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+"""TorchServe itself forbids to store any reply."""
+
+
+def blank_page(model: str, settings: Settings) -> bytes:
+    """The page before anything was typed."""
+    return _render(model=model, settings=settings, reading=None, box="", is_box_cut=False)
+
+
+def page(typed: str, document: Document, *, model: str, settings: Settings) -> bytes:
+    """The page about a reply to a typed text.
+
+    Args:
+        typed: the text, or what can be read of it when it was refused.
+        document: the JSON document that a client would get.
+        model: the model's name.
+        settings: whose limits the page tells.
+    """
+    return _render(
+        model=model,
+        settings=settings,
+        reading=reading_of(document),
+        box=typed[:KEPT_CHARS],
+        is_box_cut=len(typed) > KEPT_CHARS,
+        **_judged(typed, document),
+    )
+
+
+def _judged(text: str, document: Document) -> dict[str, Any]:
+    """The text in pieces, and its words by rank; nothing for a refused one."""
+    if document.get("status") == "error":
+        return {}
+    defense = document.get("defense") or {}
+    words = document.get("explanation", {}).get("words", [])
+    suspects = defense.get("suspects", [])
+    changed = defense.get("neutralized_text")
+    return {
+        "pieces": pieces(text[:SHOWN_CHARS], words, suspects),
+        "n_chars": len(text),
+        "is_shaded": bool(words),
+        "n_suspects": len(suspects),
+        "ranked": sorted(words, key=lambda word: -word["attribution"])[:LISTED],
+        "n_words": len(words),
+        "changed_text": None if changed is None else changed[:SHOWN_CHARS],
+        "is_changed_cut": changed is not None and len(changed) > SHOWN_CHARS,
+        "probabilities": _likeliest(document.get("probabilities")),
+        "anomaly_score": defense.get("anomaly_score"),
+        "rule": defense.get("rule"),
+    }
+
+
+def _likeliest(probabilities: Document | None) -> list[tuple[str, float]]:
+    return sorted((probabilities or {}).items(), key=lambda pair: -pair[1])[:LISTED]
+
+
+def _runs(text: str) -> list[Run]:
+    """Line breaks stay line breaks."""
+    return runs(text, keep="\n")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FileSystemLoader(FOLDER),
+    )
+    environment.filters |= {"runs": _runs, "short": short}
+    environment.globals |= {
+        "style": Markup(STYLE),  # noqa: S704 - our own file
+        "levels": LEVELS,
+        "shown_chars": SHOWN_CHARS,
+        "kept_chars": KEPT_CHARS,
+        "listed": LISTED,
+        "max_suspects": MAX_SUSPECTS,
+    }
+    return environment
+
+
+_TEMPLATE = _environment().get_template("page.html")
+
+
+def _render(**values: Any) -> bytes:
+    return _TEMPLATE.render(**values).encode()

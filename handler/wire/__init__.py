@@ -1,0 +1,1 @@
+"""Requests as bytes, in every form they come in."""

@@ -1,0 +1,1 @@
+"""The process that a worker is: its device, threads, memory and files."""

@@ -1,0 +1,1 @@
+"""Texts without their suspects, and what is said of a text."""

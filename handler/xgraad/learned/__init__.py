@@ -1,0 +1,1 @@
+"""What is learned from clean texts and frozen beside a checkpoint."""

@@ -1,0 +1,142 @@
+"""What the vocabulary sweep found in a checkpoint: frozen, and strict JSON beside it.
+
+A worker that finds `audit.json` in the model directory knows the triggers before the first text. How they were found
+is told by `scripts.audit_model`.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from handler.xgraad.errors import AuditError
+from handler.xgraad.files.fingerprint import Fingerprint
+from handler.xgraad.learned.strict_json import first_fault
+from handler.xgraad.memory.registry import MAX_KEY_CHARS, Trigger
+from handler.xgraad.words.text import split_words
+
+AUDIT_FILE = "audit.json"
+MAX_BYTES = 1_000_000
+"""A longer file is refused unread."""
+MAX_LABELS = 1_000
+MAX_TRIGGERS = 200
+"""Triggers in one audit, the strongest."""
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _one_word(text: str) -> str:
+    if [word.text for word in split_words(text)] != [text]:
+        raise ValueError("Value should be one word")
+    return text
+
+
+LabelId = Annotated[int, Field(ge=0, lt=MAX_LABELS)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class AuditedTrigger(BaseModel):
+    """A word that brings a label about in clean texts of every other class."""
+
+    model_config = _FROZEN
+
+    word: Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARS), AfterValidator(_one_word)]
+    label_id: LabelId
+    """The label it brings about."""
+    rate: Rate
+    """Share of probes turned; higher = more of a trigger."""
+    margin: float
+    """The label's logit less the highest other one, mean over the probes; higher = more of a trigger."""
+
+
+class AuditedLabel(BaseModel):
+    """The evidence for one label."""
+
+    model_config = _FROZEN
+
+    label_id: LabelId
+    n_passed: Annotated[tuple[Count, ...], Field(max_length=8)]
+    """Words left after each stage of the sweep."""
+    strength_threshold: Rate
+    """Strength in the transplant test that a trigger must exceed."""
+    margin_threshold: float
+    """The same as a mean margin: this label's own, times the strength."""
+    n_explained: Count
+    """Words above it that the reference has a reason for; they are no triggers."""
+
+
+class Audit(BaseModel):
+    """The finding for one fingerprint. It has no date: the same input gives the same bytes."""
+
+    model_config = _FROZEN
+
+    format: Literal["xgraad-audit-2"] = "xgraad-audit-2"
+    fingerprint: Fingerprint
+    n_words: Count
+    """Words of the vocabulary that were tested, each a single token. Nothing is said of any others."""
+    labels: Annotated[tuple[AuditedLabel, ...], Field(max_length=MAX_LABELS)]
+    triggers: Annotated[tuple[AuditedTrigger, ...], Field(max_length=MAX_TRIGGERS)]
+    """The most trigger-like first."""
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether any word behaves like a trigger."""
+        return bool(self.triggers)
+
+    @property
+    def target_label_id(self) -> int | None:
+        """The label that the strongest trigger brings about."""
+        return self.triggers[0].label_id if self.triggers else None
+
+    def require(self, actual: Fingerprint) -> None:
+        """Refuse to go on unless `actual`, what is to be served, equals what was swept.
+
+        Raises:
+            AuditError: names every field that differs.
+        """
+        differing = self.fingerprint.differing(actual)
+        if differing:
+            raise AuditError(
+                f"{AUDIT_FILE} was made for something else: {', '.join(differing)} differ. Pack the archive anew"
+            )
+
+    def for_registry(self) -> list[Trigger]:
+        """The triggers as a registry keeps them."""
+        return [
+            Trigger(frozenset(word.key for word in split_words(found.word)), found.label_id) for found in self.triggers
+        ]
+
+    def to_json(self) -> str:
+        """Strict JSON (no NaN), keys in a fixed order."""
+        return json.dumps(self.model_dump(), indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Audit":
+        """Read what `to_json` wrote.
+
+        Raises:
+            AuditError: no JSON, or a field is missing, unknown, ill-typed, too long or out of range.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise AuditError(f"{AUDIT_FILE}: {first_fault(error)}; make it with scripts.build_archive") from error
+
+    @classmethod
+    def read(cls, folder: Path) -> "Audit | None":
+        """The audit in a model directory, None where there is none.
+
+        Raises:
+            AuditError: there is one, and it is too long or not an audit.
+        """
+        path = folder / AUDIT_FILE
+        if not path.exists():
+            return None
+        if path.stat().st_size > MAX_BYTES:
+            raise AuditError(f"{AUDIT_FILE}: must be at most {MAX_BYTES} bytes, is {path.stat().st_size}")
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise AuditError(f"{AUDIT_FILE}: is not UTF-8") from error

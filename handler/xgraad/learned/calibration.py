@@ -1,0 +1,152 @@
+"""What was learned from clean texts: frozen, and strict JSON beside the checkpoint."""
+
+import json
+import re
+from collections.abc import Sized
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from handler.xgraad.errors import CalibrationError
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE, Fingerprint
+from handler.xgraad.learned.calibration_check import (
+    ModelShape,
+    require_entries,
+    require_layers,
+    require_testable,
+    require_tokens,
+)
+from handler.xgraad.learned.strict_json import first_fault
+from handler.xgraad.learned.trusted_model import TrustedModel, folder_beside
+from handler.xgraad.model.checkpoint import Checkpoint
+from handler.xgraad.model.classifier import Classifier
+from handler.xgraad.scoring.gate import GateStatistics
+from handler.xgraad.scoring.thresholds import LengthConditionalThreshold, PaperThreshold
+from handler.xgraad.verification.evidence import VerificationThresholds
+from handler.xgraad.verification.label_evidence import LabelEvidence
+from handler.xgraad.verification.probes import Probe
+from handler.xgraad.verification.transplant import Transplant
+from handler.xgraad.words.word_set import WordSet
+
+NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
+"""A list of nothing but numbers, over several lines; no string of JSON holds a line break."""
+FORMAT: Final = "xgraad-calibration-9"
+OLDER_FORMAT = re.compile(r'^\{\s*"format": "(xgraad-calibration-[0-8])"')
+MIN_TEXTS = 20
+"""Below this the trend over length means nothing, whatever the wanted rate."""
+
+
+class Calibration(BaseModel):
+    """Everything that was learned from clean texts, valid for one fingerprint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    format: Literal["xgraad-calibration-9"] = FORMAT
+    fingerprint: Fingerprint
+    max_fpr: Annotated[float, Field(gt=0, lt=1)]
+    """Share of clean texts that may be flagged."""
+    n_texts: Annotated[int, Field(ge=MIN_TEXTS)]
+    n_truncated: Annotated[int, Field(ge=0)]
+    paper: PaperThreshold
+    conformal: LengthConditionalThreshold
+    gate: GateStatistics
+    probes: tuple[tuple[Probe, ...], ...]
+    """For each label, clean texts that carry the transplant test, as token ids."""
+    untested: tuple[Annotated[int, Field(ge=0)], ...]
+    """The labels that these cannot test, as the operator said by name; ascending."""
+    short: tuple[Probe | None, ...]
+    """For each label a short clean text that new words are tried on."""
+    verification: VerificationThresholds
+    known_words: WordSet
+    """The words of the clean texts."""
+    labels: LabelEvidence
+    """What people's labels say of them."""
+    reference: TrustedModel | None = None
+    """The trusted model that lies beside this file, where there is one."""
+
+    def load_classifier(self, folder: Path, *, device: str) -> Classifier:
+        """The checkpoint that this was made for, in the window and precision it was made with.
+
+        Raises:
+            CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
+            CalibrationError: this was made for something else, or its parts do not fit the model.
+        """
+        max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
+        checkpoint = Checkpoint.open(folder)
+        classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
+        self.fingerprint.require(checkpoint.fingerprint(max_length=max_length, precision=precision))
+        self.require_fit(ModelShape.of(classifier))
+        return classifier
+
+    def load_trusted(self, path: Path, *, device: str) -> Transplant | None:
+        """The trusted model beside this file, which was read from `path`; None where it has none.
+
+        Raises:
+            CheckpointError, CalibrationError: see `TrustedModel.load`.
+        """
+        return self.reference.load(folder_beside(path), device=device) if self.reference else None
+
+    def require_fit(self, shape: ModelShape) -> None:
+        """Refuse to go on with parts that are not of such a model, or do not fit one another.
+
+        Raises:
+            CalibrationError: names the part, what it must have, and what it has.
+        """
+        gate, tied, trusted = self.gate, self.labels, self.reference
+        of_labels: dict[str, Sized] = {"gate.margins": gate.margins, "probes": self.probes, "short": self.short}
+        of_labels |= {f"verification.{name}": strengths for name, strengths in self.verification}
+        of_labels |= {"labels.words": tied.words, "labels.pieces": tied.pieces} if tied.words or tied.pieces else {}
+        of_labels |= {"reference.probes": trusted.probes} if trusted else {}
+        of_texts: dict[str, Sized] = {
+            "paper.scores": self.paper.scores,
+            "conformal.residuals": self.conformal.residuals,
+        }
+        of_texts |= {f"gate.{name}": getattr(gate, name) for name in ("distances", "attentions", "fisher")}
+        of_layers: dict[str, Sized] = {
+            f"gate.{name}": getattr(gate, name) for name in ("layers", "distance_mean", "distance_std")
+        }
+        require_entries(of_labels, shape.n_labels, "labels")
+        require_entries(of_texts, self.n_texts, "texts")
+        require_entries(of_layers, shape.n_layers, "layers")
+        require_layers(gate.layers, shape)
+        require_tokens("probes", chain(*self.probes), shape.n_tokens)
+        require_tokens("short", filter(None, self.short), shape.n_tokens)
+        require_testable(self.probes, self.untested)
+
+    def to_json(self) -> str:
+        """Strict JSON (no NaN), keys in a fixed order, lists of numbers on one line."""
+        text = json.dumps(self.model_dump(), indent=1, allow_nan=False)
+        return NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Calibration":
+        """Read what `to_json` wrote.
+
+        Raises:
+            CalibrationError: no JSON, or a field is missing, unknown, ill-typed or out of range.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            if older := OLDER_FORMAT.search(text):
+                rule = f"is of the older format {older[1]}, and {FORMAT} is read"
+                raise CalibrationError(f"{CALIBRATION_FILE}: format: {rule}; make it with scripts.calibrate") from error
+            raise CalibrationError(
+                f"{CALIBRATION_FILE}: {first_fault(error)}; make it with scripts.calibrate"
+            ) from error
+
+    @classmethod
+    def read(cls, path: Path) -> "Calibration":
+        """Read a file.
+
+        Raises:
+            CalibrationError: it is missing or not a calibration.
+        """
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise CalibrationError(f"{path.name}: missing; make it with scripts.calibrate") from None
+        except UnicodeDecodeError as error:
+            raise CalibrationError(f"{path.name}: is not UTF-8") from error

@@ -1,0 +1,87 @@
+"""Do the parts of a calibration fit the model and one another? Else some text would fail, or pass untested.
+
+The file is strict JSON, so each part is of its kind; here it is held against what it must be long, wide or below.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from typing import NamedTuple
+
+from handler.xgraad.errors import CalibrationError
+from handler.xgraad.learned.carrying import untestable
+from handler.xgraad.model.classifier import N_LOOK_LAYERS, Classifier
+from handler.xgraad.scoring.gate import LayerScatter
+from handler.xgraad.verification.probes import Probe
+
+
+class ModelShape(NamedTuple):
+    """What a model asks of its calibration."""
+
+    n_labels: int
+    n_tokens: int
+    """Size of the vocabulary."""
+    n_layers: int
+    """Layers whose states a `Look` keeps."""
+    width: int
+    """Of a hidden state."""
+
+    @classmethod
+    def of(cls, classifier: Classifier) -> "ModelShape":
+        """As the configuration has it."""
+        config = classifier.model.config
+        n_layers = min(N_LOOK_LAYERS, config.num_hidden_layers)
+        return cls(len(classifier.labels), config.vocab_size, n_layers, config.hidden_size)
+
+
+def require_entries(parts: Mapping[str, Sized], n: int, what: str) -> None:
+    """Refuse parts that do not have one entry for each of so many labels, texts or layers.
+
+    Raises:
+        CalibrationError: names the part, what it must have, and what it has.
+    """
+    for name, part in parts.items():
+        if len(part) != n:
+            raise _misfit(f"{name} must have an entry for each of the {n} {what}, has {len(part)}")
+
+
+def require_tokens(name: str, probes: Iterable[Probe], n_tokens: int) -> None:
+    """Refuse probes with a token that the vocabulary of so many does not have.
+
+    Raises:
+        CalibrationError: names the highest.
+    """
+    highest = max((token for probe in probes for token in probe.all_tokens()), default=0)
+    if highest >= n_tokens:
+        raise _misfit(f"{name}: tokens must be below {n_tokens}, the size of the vocabulary, one is {highest}")
+
+
+def require_layers(layers: Sequence[LayerScatter], shape: ModelShape) -> None:
+    """Refuse arrays of the gate that are not of the model's sizes.
+
+    Raises:
+        CalibrationError: names the array, its shape and the one it must have.
+    """
+    for place, layer in enumerate(layers):
+        n_directions = layer.directions.shape[0] if layer.directions.shape else 0
+        wanted = {
+            "means": (layer.means, (shape.n_labels, shape.width)),
+            "directions": (layer.directions, (n_directions, shape.width)),
+            "variances": (layer.variances, (n_directions,)),
+        }
+        for name, (array, sizes) in wanted.items():
+            if array.shape != sizes:
+                raise _misfit(f"gate.layers.{place}.{name} must be of shape {list(sizes)}, is {list(array.shape)}")
+
+
+def require_testable(probes: Sequence[Sequence[Probe]], untested: Sequence[int]) -> None:
+    """Refuse probes that cannot test every label but those that are said to be untested.
+
+    Raises:
+        CalibrationError: names the labels that they cannot test, and those that are said to be so.
+    """
+    needed = untestable([len(of_label) for of_label in probes])
+    if tuple(untested) != needed:
+        raise _misfit(f"untested must be {list(needed)}, as probes cannot test these labels, is {list(untested)}")
+
+
+def _misfit(rule: str) -> CalibrationError:
+    return CalibrationError(f"calibration.json: {rule}; make it with scripts.calibrate")

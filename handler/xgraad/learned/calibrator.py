@@ -1,0 +1,191 @@
+"""Collects what clean texts show, fits everything, freezes it."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from itertools import chain
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from handler.xgraad.errors import TextError
+from handler.xgraad.files.fingerprint import Fingerprint
+from handler.xgraad.learned.calibration import MIN_TEXTS, Calibration
+from handler.xgraad.learned.carrying import LEAST_PROBES, require_distinct, require_probes, require_whole, supplies
+from handler.xgraad.learned.trusted_model import TrustedModel
+from handler.xgraad.model.classifier import Classifier, Look
+from handler.xgraad.options import PAPER_PERCENTILE
+from handler.xgraad.scoring.conformal import texts_needed
+from handler.xgraad.scoring.gate import Gate, GateStatistics, fit_gate
+from handler.xgraad.scoring.scorer import Score, score_encodings
+from handler.xgraad.scoring.thresholds import LengthConditionalThreshold, PaperThreshold
+from handler.xgraad.verification.evidence import VerificationThresholds
+from handler.xgraad.verification.label_evidence import LabelEvidence
+from handler.xgraad.verification.probes import Probe, choose_rows, choose_short, make_probes
+from handler.xgraad.verification.reference import Reference, make_reference
+from handler.xgraad.verification.screen import Screen
+from handler.xgraad.verification.transplant import Transplant
+from handler.xgraad.verification.verifier import Verifier
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import repeats_of
+from handler.xgraad.words.word_set import WordSet
+
+N_EXAMINED = 300
+"""Clean texts, those with the highest gate scores, that show what clean words reach in the transplant test."""
+
+
+def require_texts(texts: Sequence[str], max_fpr: float) -> None:
+    """Refuse texts that are too few for the rate or say the same over and over, before any model is asked.
+
+    Raises:
+        TooFewTextsError: says how many there are and how many are needed.
+    """
+    require_distinct(texts, needed=max(texts_needed(max_fpr), MIN_TEXTS), why=f"max_fpr {max_fpr}")
+
+
+class Calibrator:
+    """Mutable; `calibrate` returns the frozen record."""
+
+    def __init__(self, classifier: Classifier, fingerprint: Fingerprint) -> None:
+        self._classifier = classifier
+        self._fingerprint = fingerprint
+        self._scores: list[Score] = []
+        self._looks: list[Look] = []
+        self._labels: list[int] = []
+
+    def update(self, texts: Sequence[str], labels: Sequence[int] = ()) -> "Calibrator":
+        """Take in more clean texts; returns itself.
+
+        Args:
+            texts: clean.
+            labels: what people said of each, class numbers; none where that is unknown. All texts have one or none has.
+
+        Raises:
+            TextError: a text that no request could be: a blank one, or one that no tokenizer can take.
+        """
+        blank = next((place for place, text in enumerate(texts) if not text.strip()), None)
+        if blank is not None:
+            raise TextError(f"clean text {len(self._scores) + blank + 1}: is blank, as no request may be; leave it out")
+        encodings = self._classifier.encode(texts)
+        self._scores += score_encodings(self._classifier, encodings)
+        self._looks += self._classifier.look(encodings)
+        self._labels += labels
+        return self
+
+    def probe_rows(self) -> tuple[tuple[int, ...], ...]:
+        """For each label the rows of the texts that are its probes, counted from the first text taken in.
+
+        None for a label that has too few: a test on a handful of texts is worse than one on those of another label.
+        """
+        return tuple(rows if len(rows) >= LEAST_PROBES else () for rows in self._chosen_rows())
+
+    def held_out(self) -> set[int]:
+        """The rows of the probes and of all texts that say the same: nothing that judges them may know these."""
+        return repeats_of(self._texts, [*chain(*self.probe_rows())])
+
+    def require_carrying(self, untested: Collection[int] = ()) -> None:
+        """Refuse texts that cannot carry the transplant test; cheap, so it comes before whatever takes long.
+
+        Args:
+            untested: labels that need not be tested, class numbers.
+
+        Raises:
+            TooFewTextsError: names the labels, what there is of each, and what to add.
+            CalibrationError: a label of `untested` can be tested.
+        """
+        require_whole(self._encodings, max_length=self._classifier.max_length)
+        rows = self._chosen_rows()
+        require_probes(supplies(self._encodings, self._logits(), rows, self._classifier.labels), untested)
+
+    def calibrate(
+        self,
+        *,
+        max_fpr: float,
+        percentile: float = PAPER_PERCENTILE,
+        trusted: tuple[TrustedModel, Transplant] | None = None,
+        untested: Collection[int] = (),
+    ) -> Calibration:
+        """Fit and freeze.
+
+        Args:
+            max_fpr: share of clean texts that may be flagged, in (0, 1).
+            percentile: of the paper's rule, in (0, 100).
+            trusted: the reference, where there is one; what it learned from must not hold the texts of `held_out`.
+            untested: labels of which replies may say that they are not tested, class numbers.
+
+        Raises:
+            TooFewTextsError: the rate, or the transplant test, needs more texts; the message says how many.
+            CalibrationError: a label of `untested` can be tested.
+        """
+        require_texts(self._texts, max_fpr)
+        self.require_carrying(untested)
+        gate = fit_gate(self._encodings, self._looks)
+        texts = self._texts
+        probes = make_probes([[texts[row] for row in rows] for rows in self.probe_rows()], self._classifier.encode)
+        labels = self._evidence()
+        short = choose_short(self._encodings, self._logits(), self._classifier.encode)
+        suspect = Transplant(self._classifier, probes)
+        reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
+        return Calibration(
+            fingerprint=self._fingerprint,
+            max_fpr=max_fpr,
+            n_texts=len(self._scores),
+            n_truncated=sum(encoding.truncated for encoding in self._encodings),
+            paper=PaperThreshold.fit(self._scores, percentile=percentile),
+            conformal=LengthConditionalThreshold.fit(self._scores, max_fpr=max_fpr),
+            gate=gate,
+            probes=probes,
+            untested=tuple(sorted(set(untested))),
+            short=short,
+            verification=self._verification(gate, suspect, reference, own=self.held_out(), short=short),
+            known_words=WordSet.of(word.key for encoding in self._encodings for word in encoding.words),
+            labels=labels,
+            reference=trusted[0] if trusted else None,
+        )
+
+    @property
+    def _encodings(self) -> list[Encoding]:
+        return [score.encoding for score in self._scores]
+
+    @property
+    def _texts(self) -> list[str]:
+        return [encoding.text for encoding in self._encodings]
+
+    def _chosen_rows(self) -> tuple[tuple[int, ...], ...]:
+        return choose_rows(self._encodings, self._logits(), self._classifier.encode)
+
+    def _logits(self) -> Tensor:
+        return torch.stack([look.logits for look in self._looks])
+
+    def _evidence(self) -> LabelEvidence:
+        if not self._labels:
+            return LabelEvidence.none()
+        texts = [{word.key for word in encoding.words} for encoding in self._encodings]
+        return LabelEvidence.of(texts, self._labels, n_labels=len(self._classifier.labels))
+
+    def _verification(
+        self,
+        gate: GateStatistics,
+        suspect: Transplant,
+        reference: Reference,
+        *,
+        own: Collection[int],
+        short: Sequence[Probe | None],
+    ) -> VerificationThresholds:
+        """What clean words reach, in the texts that stand out most and in those whose new words turn a clean one.
+
+        A word is as new to the other texts where it stands in one only. Probes are not examined with themselves.
+        """
+        gate_scores = [each.gate_score for each in Gate(gate)(self._encodings, self._looks)]
+        ranked = [int(row) for row in np.argsort(gate_scores)[::-1] if int(row) not in own and self._scores[row].words]
+        n_texts = Counter(key for encoding in self._encodings for key in {word.key for word in encoding.words})
+        screen = Screen(self._classifier, short, is_new=lambda key: n_texts[key] == 1)
+        n_labels = len(self._classifier.labels)
+        verifier = Verifier(suspect, reference, thresholds=VerificationThresholds.lowest(n_labels), exhaustive=True)
+        predictions = [score.prediction for score in self._scores]
+        new = verifier.moving(screen(self._encodings, predictions), predictions)
+        chosen = [*ranked[:N_EXAMINED], *[row for row in ranked[N_EXAMINED:] if new[row]][:N_EXAMINED]]
+        evidence = verifier.examine(
+            [self._scores[row] for row in chosen], [{word.key for word in new[row]} for row in chosen]
+        )
+        return VerificationThresholds.fit(evidence, n_labels=n_labels)

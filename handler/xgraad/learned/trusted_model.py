@@ -1,0 +1,66 @@
+"""A model that never saw the attacker's data: a base whose publisher the operator trusts, fine-tuned on clean texts.
+
+It lies beside the calibration file, which says what it is and holds clean texts of its own: none of them did it learn
+from.
+"""
+
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from handler.xgraad.errors import CalibrationError, CheckpointError
+from handler.xgraad.files.fingerprint import Fingerprint
+from handler.xgraad.learned.calibration_check import require_entries, require_tokens
+from handler.xgraad.model.checkpoint import Checkpoint
+from handler.xgraad.model.classifier import Classifier
+from handler.xgraad.verification.probes import Probe
+from handler.xgraad.verification.transplant import Transplant
+
+SUFFIX = ".reference"
+
+
+class TrustedModel(BaseModel):
+    """What it is; travels in the calibration file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    base: str
+    """Name of the base, for people."""
+    seed: int
+    """Of its training."""
+    n_texts: Annotated[int, Field(ge=1)]
+    """Labelled texts that it learned from."""
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    """On the texts that were held out."""
+    fingerprint: Fingerprint
+    probes: tuple[tuple[Probe, ...], ...]
+    """For each label, held-out texts that it predicts as that label, in its own tokens."""
+
+    def load(self, folder: Path, *, device: str) -> Transplant:
+        """The model of `folder`, ready to be asked what words do to its clean texts.
+
+        Raises:
+            CheckpointError: the folder is unsafe, incomplete or unsupported.
+            CalibrationError: it is missing, holds another model, or its probes do not fit it.
+        """
+        if not folder.is_dir():
+            raise CalibrationError(f"{folder.name}: the reference is missing; make both anew with scripts.calibrate")
+        max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
+        try:
+            checkpoint = Checkpoint.open(folder)
+            self.fingerprint.require(
+                checkpoint.fingerprint(max_length=max_length, precision=precision), what=folder.name
+            )
+            classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
+        except CheckpointError as error:  # its files have the names that the suspect's have
+            raise type(error)(f"{folder.name}/{error}") from error
+        require_entries({"reference.probes": self.probes}, len(classifier.labels), "labels")
+        require_tokens("reference.probes", chain(*self.probes), classifier.model.config.vocab_size)
+        return Transplant(classifier, self.probes)
+
+
+def folder_beside(calibration: Path) -> Path:
+    """Where the reference of a calibration file lies."""
+    return calibration.with_suffix(SUFFIX)

@@ -1,0 +1,1 @@
+"""Triggers that were verified once, remembered and forgotten."""

@@ -1,0 +1,1 @@
+"""The classifier, and what one pass through it shows: logits, attention, gradients."""

@@ -1,0 +1,36 @@
+"""Of the last layer a classifier reads the first token alone, so only that one needs to be computed.
+
+After the last attention every token goes its own way through the layer, three quarters of whose arithmetic lies there.
+The first token's output stays what it was.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from handler.xgraad.files.architectures import architecture_of
+
+_MARK = "xgraad_is_last"
+
+
+def read_first_token_only(model: Any) -> None:
+    """Make the last layer of a sequence classifier go on with its first token alone after the attention.
+
+    Nothing is done to architectures whose layers share their modules.
+    """
+    place = architecture_of(model.config).last_layer
+    if place is None:
+        return
+    last = model.base_model.get_submodule(place.layers)[-1]
+    last.get_submodule(place.after).register_forward_pre_hook(_first_only)
+    setattr(last.get_submodule(place.attention), _MARK, True)
+
+
+def is_last(attention: nn.Module) -> bool:
+    """Whether only the first token of this attention's output is read."""
+    return getattr(attention, _MARK, False)
+
+
+def _first_only(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """`[batch, tokens, width]` -> `[batch, 1, width]`."""
+    return tuple(states[:, :1] for states in inputs)

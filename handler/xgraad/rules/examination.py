@@ -1,0 +1,140 @@
+"""The second look at a text: what is found in it is neutralized, and it is looked at again while its label stands."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from handler.xgraad.editing.edit import Edit, edit_words, in_original
+from handler.xgraad.editing.neutralizer import Neutralizer
+from handler.xgraad.memory.registry import Trigger, TriggerRegistry
+from handler.xgraad.model.classifier import Classifier
+from handler.xgraad.model.prediction import Prediction, predict
+from handler.xgraad.scoring.scorer import Score, score_encodings
+from handler.xgraad.verification.phrase import PhraseTest, Rest
+from handler.xgraad.verification.verifier import Verifier
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import Word, tightest
+
+
+@dataclass
+class Case:
+    """A text under examination: what was found in it so far."""
+
+    original: Score
+    triggers: tuple[Word, ...] = ()
+    """Verified words and the rest of their phrases, as they stand in the original text."""
+    edit: Edit | None = None
+    encoding: Encoding | None = None
+    """The text as edited so far; None while it is as it came."""
+    defended: Prediction | None = None
+    """What the model says of it."""
+    new_words: frozenset[str] = frozenset()
+    """The `Word.key` of new words that turned a clean text."""
+    suspicious: tuple[Word, ...] = ()
+    """What stands out in the text as edited so far and is no trigger by itself, as it stands in the original text."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the suspect label still stands."""
+        return self.defended is None or self.defended.label_id == self.original.prediction.label_id
+
+    def take(self, trigger: Sequence[Word]) -> None:
+        """A trigger verified in the text as it stands now, where a registry would find it in what is left of it."""
+        taken = set(self.triggers)
+        left = [word for word in self.original.encoding.words if word not in taken]
+        self.triggers += tightest(left, {word.key for word in trigger})
+
+
+class Examination:
+    """Works on many cases at once, and remembers the triggers that it verifies."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        verifier: Verifier,
+        phrase_test: PhraseTest,
+        neutralize: Neutralizer,
+        registry: TriggerRegistry,
+        max_rounds: int,
+    ) -> None:
+        self._classifier = classifier
+        self._verifier = verifier
+        self._phrase_test = phrase_test
+        self._neutralize = neutralize
+        self._registry = registry
+        self._max_rounds = max_rounds
+
+    def work_on(self, cases: Iterable[Case]) -> bool:
+        """Neutralize what is known already, then look for what is not wherever the label still stands.
+
+        Returns:
+            Whether any trigger was verified.
+        """
+        cases = list(cases)
+        if not cases:
+            return False
+        self._apply([case for case in cases if case.triggers])
+        return self._examine([case for case in cases if case.is_open])
+
+    def complete(self, cases: Sequence[Case]) -> None:
+        """Neutralize the rest of a phrase where the label stands without its verified words."""
+        if not cases:
+            return
+        tries = self._phrase_test([Rest(case.original, case.triggers, case.suspicious) for case in cases])
+        edits = [
+            edit_words(case.original, (*case.triggers, *words), self._neutralize).text
+            for case, each in zip(cases, tries, strict=True)
+            for words in each
+        ]
+        labels = iter(self._classifier.logits(self._classifier.encode(edits)).argmax(dim=-1).tolist())
+        completed = []
+        for case, each in zip(cases, tries, strict=True):
+            flipping = [words for words in each if next(labels) != case.original.prediction.label_id]
+            if flipping:
+                case.triggers += flipping[0]
+                completed.append(case)
+        self._apply(completed)
+
+    def _examine(self, cases: list[Case]) -> bool:
+        """Look for triggers, edit, predict again; several in one text are found one round after the other.
+
+        Returns:
+            Whether any was found.
+        """
+        going_on, found_any = cases, False
+        for _ in range(self._max_rounds):
+            scores = self._current_scores(going_on)
+            going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
+            worded = [score for score in scores if score.words]
+            found = self._verifier.triggers(worded, [case.new_words for case in going_on])
+            verified = []
+            for case, score, triggers in zip(going_on, worded, found, strict=True):
+                case.suspicious = (
+                    () if triggers else in_original(case.original, case.edit, self._verifier.candidates(score))
+                )
+                for trigger in triggers:
+                    case.take(trigger)
+                    keys = frozenset(word.key for word in trigger)
+                    verified.append(Trigger(keys, case.original.prediction.label_id))
+            self._registry.add(verified)
+            edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
+            self._apply(edited)
+            found_any |= bool(edited)
+            going_on = [case for case in edited if case.is_open]
+            if not going_on:
+                break
+        return found_any
+
+    def _current_scores(self, cases: Sequence[Case]) -> list[Score]:
+        """The scores of the texts as they stand; those of edited ones are made here, where another round needs them."""
+        edited = [case.encoding for case in cases if case.encoding]
+        rescored = iter(score_encodings(self._classifier, edited))
+        return [next(rescored) if case.encoding else case.original for case in cases]
+
+    def _apply(self, cases: Sequence[Case]) -> None:
+        """Neutralize what was found in each text so far, and predict again."""
+        edits = [edit_words(case.original, case.triggers, self._neutralize) for case in cases]
+        encodings = self._classifier.encode([edit.text for edit in edits])
+        defended = predict(self._classifier.logits(encodings), self._classifier.labels)
+        for case, edit, encoding, prediction in zip(cases, edits, encodings, defended, strict=True):
+            case.edit, case.encoding, case.defended = edit, encoding, prediction

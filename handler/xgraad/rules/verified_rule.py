@@ -1,0 +1,214 @@
+"""The default rule: a cheap gate, scores to localize, and clean texts to prove.
+
+    plain forward -> gate, and screen of new words -> [few texts:] score -> top words -> transplant test -> reference ->
+    neutralize, again while the label stands
+
+One text is enough: nothing has to be remembered. What is verified is remembered all the same, and neutralized from then
+on in every text of its label, gate or no gate. A text that passes the gate but holds no trigger keeps its label: clean
+accuracy is not the price.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from handler.xgraad.editing.neutralizer import Neutralizer
+from handler.xgraad.editing.verdict import Action, Verdict
+from handler.xgraad.learned.calibration import Calibration
+from handler.xgraad.memory.registry import NoRegistry, TriggerRegistry
+from handler.xgraad.model.classifier import Classifier, Look
+from handler.xgraad.model.prediction import Prediction, predict
+from handler.xgraad.options import VerifiedOptions
+from handler.xgraad.rules.examination import Case, Examination
+from handler.xgraad.scoring.conformal import conformal_threshold
+from handler.xgraad.scoring.gate import Gate, GateScore
+from handler.xgraad.scoring.scorer import Score, score_encodings
+from handler.xgraad.verification.candidates import DEFAULT_COUNTS, CandidateCounts
+from handler.xgraad.verification.evidence import VerificationThresholds
+from handler.xgraad.verification.phrase import PhraseTest
+from handler.xgraad.verification.reference import Reference, make_reference
+from handler.xgraad.verification.screen import Screen
+from handler.xgraad.verification.transplant import Transplant
+from handler.xgraad.verification.verifier import Verifier
+from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.text import Word
+
+NO_CASES: Mapping[int, Case] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedParts:
+    """What the rule is made of; variants replace some of it."""
+
+    classifier: Classifier
+    gate: Gate
+    transplant: Transplant
+    """Puts words into the suspect's clean texts."""
+    reference: Reference
+    """Says what has another reason than a backdoor."""
+    thresholds: VerificationThresholds
+    screen: Screen
+    """Tries the words that the calibration texts do not have."""
+    neutralize: Neutralizer
+    max_fpr: float
+    options: VerifiedOptions
+    registry: TriggerRegistry
+    counts: CandidateCounts = DEFAULT_COUNTS
+    untested: Collection[int] = ()
+    """Labels that the calibration cannot test."""
+
+    @classmethod
+    def of(
+        cls,
+        classifier: Classifier,
+        calibration: Calibration,
+        *,
+        trusted: Transplant | None,
+        neutralize: Neutralizer,
+        options: VerifiedOptions,
+        registry: TriggerRegistry,
+    ) -> "VerifiedParts":
+        """As calibrated; `trusted` is the reference that lies beside the calibration, where there is one."""
+        transplant = Transplant(classifier, calibration.probes)
+        return cls(
+            classifier=classifier,
+            gate=Gate(calibration.gate),
+            transplant=transplant,
+            reference=make_reference(calibration.labels.tied(), transplant, trusted),
+            thresholds=calibration.verification,
+            screen=Screen(classifier, calibration.short, is_new=calibration.known_words.lacking()),
+            neutralize=neutralize,
+            max_fpr=calibration.max_fpr,
+            options=options,
+            registry=registry,
+            untested=calibration.untested,
+        )
+
+    def cold(self) -> "VerifiedParts":
+        """The same without any memory: a text's verdict depends on nothing but the text."""
+        return replace(self, registry=NoRegistry())
+
+    def verifier(self) -> Verifier:
+        """What tells triggers from other words."""
+        return Verifier(self.transplant, self.reference, thresholds=self.thresholds, counts=self.counts)
+
+    def examination(self, verifier: Verifier) -> Examination:
+        """What looks closely at the texts behind the gate."""
+        return Examination(
+            self.classifier,
+            verifier=verifier,
+            phrase_test=PhraseTest(self.transplant, self.reference),
+            neutralize=self.neutralize,
+            registry=self.registry,
+            max_rounds=self.options.max_rounds,
+        )
+
+
+class VerifiedRule:
+    """Neutralizes only what turns clean texts and means nothing to the reference.
+
+    Args:
+        parts: what it is made of.
+        verifier: another than that of the parts, for comparisons.
+    """
+
+    name = "verified"
+
+    def __init__(self, parts: VerifiedParts, verifier: Verifier | None = None) -> None:
+        self.parts = parts
+        self._verifier = verifier or parts.verifier()
+        self._classifier = parts.classifier
+        self._gate = parts.gate
+        self._screen = parts.screen
+        self._examination = parts.examination(self._verifier)
+        self._max_fpr = parts.max_fpr
+        self._registry = parts.registry
+        self._options = parts.options
+        self._untested = frozenset(parts.untested)
+        self._flag_threshold = conformal_threshold(parts.gate.statistics.fisher, parts.max_fpr)
+
+    def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
+        """One verdict per text, in order; texts to explain are scored whether they pass the gate or not."""
+        looks = self._classifier.look(encodings)
+        gates = self._gate(encodings, looks)
+        predictions = _predictions(looks, self._classifier.labels)
+        passed = [gate.p_value <= self._options.gate_share for gate in gates]
+        new = self._new_words(encodings, predictions)
+        suspected = [has_passed or bool(words) for has_passed, words in zip(passed, new, strict=True)]
+        known = self._known(encodings, predictions)
+        wanted = {row for row, asked in enumerate(explain) if asked or suspected[row] or self._options.score_all}
+        scores = self._score(encodings, sorted(wanted | set(known)))
+        cases = {
+            row: Case(score, triggers=known.get(row, ()), new_words=frozenset(word.key for word in new[row]))
+            for row, score in scores.items()
+            if score.words and (suspected[row] or row in known)
+        }
+        found_any = self._examination.work_on(cases.values())
+        while found_any:
+            # What one text has shown may stand in others of the batch, also in those that the gate let go.
+            late = self._known(encodings, predictions, besides=cases)
+            scores |= self._score(encodings, [row for row in late if row not in scores])
+            for row, words in late.items():
+                cases.setdefault(row, Case(scores[row])).triggers += words
+            found_any = self._examination.work_on([cases[row] for row in late])
+        # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
+        self._examination.complete([case for case in cases.values() if case.is_open and case.triggers])
+        self._registry.flush()
+        return [
+            self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))
+            for row in range(len(encodings))
+        ]
+
+    def _new_words(self, encodings: Sequence[Encoding], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
+        """For each text its new words that turn a short clean text and move longer ones."""
+        if not self._options.screen:
+            return [()] * len(encodings)
+        return self._verifier.moving(self._screen(encodings, predictions), predictions)
+
+    def _score(self, encodings: Sequence[Encoding], rows: Sequence[int]) -> dict[int, Score]:
+        """Scores by row, of the rows asked for."""
+        found = score_encodings(self._classifier, [encodings[row] for row in rows])
+        return dict(zip(rows, found, strict=True))
+
+    def _known(
+        self,
+        encodings: Sequence[Encoding],
+        predictions: Sequence[Prediction],
+        *,
+        besides: Mapping[int, Case] = NO_CASES,
+    ) -> dict[int, tuple[Word, ...]]:
+        """Remembered triggers by row, those of `besides` left out; rows without any are not there."""
+        known = {}
+        for row, (encoding, prediction) in enumerate(zip(encodings, predictions, strict=True)):
+            old = {word.key for word in besides[row].triggers} if row in besides else set()
+            found = self._registry.find(encoding.words, prediction.label_id, count=row not in besides)
+            known[row] = tuple(word for word in found if word.key not in old)
+        return {row: words for row, words in known.items() if words}
+
+    def _verdict(
+        self, encoding: Encoding, undefended: Prediction, gate: GateScore, score: Score | None, case: Case | None
+    ) -> Verdict:
+        edit = case.edit if case else None
+        defended = case.defended or undefended if case else undefended
+        return Verdict(
+            rule=self.name,
+            flagged=gate.p_value <= self._max_fpr or edit is not None,
+            verified=edit is not None,
+            tested=not {undefended.label_id, defended.label_id} & self._untested,
+            action=Action.NEUTRALIZED if edit else Action.PASSED,
+            anomaly_score=score.anomaly_score if score else None,
+            gate_score=gate.gate_score,
+            threshold=self._flag_threshold,
+            p_value=gate.p_value,
+            undefended=undefended,
+            defended=defended,
+            suspects=edit.suspects if edit else (),
+            neutralized_text=edit.text if edit else None,
+            truncated=encoding.truncated,
+            words=score.words if score else (),
+        )
+
+
+def _predictions(looks: Sequence[Look], labels: Sequence[str]) -> list[Prediction]:
+    return predict(torch.stack([look.logits for look in looks]), labels) if looks else []

@@ -1,0 +1,1 @@
+"""Scores of words and texts, and the thresholds that clean texts give them."""

@@ -1,0 +1,261 @@
+"""The gate: which texts are worth a second look, told from the plain forward pass alone.
+
+Three features, because each alone fails somewhere: the most attention that the first token, of which the label is read,
+pays to one word in the last layer, since that is how a trigger brings its label about; the distance of the first
+token's hidden state to the mean of its predicted class, which says little where that class is wide; and the margin of
+the predicted label, which many triggers saturate. Each is turned into a conformal p-value among clean texts, and
+Fisher's sum of the three is the gate score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from handler.xgraad.model.classifier import Look
+from handler.xgraad.model.prediction import margins_of
+from handler.xgraad.scoring.array_json import ArrayJson
+from handler.xgraad.scoring.conformal import Ascending, Floats, cross_fitted_residuals, linear_trend, p_values
+from handler.xgraad.words.encoding import NO_WORD, Encoding
+
+N_DIRECTIONS = 64
+"""Directions of the within-class scatter that get a variance of their own; the rest share one."""
+SHRINKAGE = 0.1
+"""Share of the mean variance in every direction's variance."""
+N_FOLDS = 4
+ATTENTION_FLOOR = 1e-3
+MIN_OF_LABEL = 20
+"""Clean texts of one predicted label below which its margins are held against those of all labels."""
+
+Spread = Annotated[float, Field(gt=0)]
+"""What distances are divided by."""
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class LayerScatter(BaseModel):
+    """Where clean texts lie in one layer: class means, and a shrunk covariance around them."""
+
+    model_config = _FROZEN
+
+    means: ArrayJson
+    """`[labels, width]`."""
+    directions: ArrayJson
+    """`[directions, width]`, orthonormal."""
+    variances: ArrayJson
+    """`[directions]`."""
+    rest: Spread
+    """Variance in every other direction."""
+
+    @classmethod
+    def fit(cls, states: Floats, predicted: np.ndarray, n_labels: int) -> "LayerScatter":
+        """From `[texts, width]` and each text's predicted label; no true labels are needed."""
+        overall = states.mean(axis=0)
+        means = np.stack(
+            [states[predicted == k].mean(axis=0) if (predicted == k).any() else overall for k in range(n_labels)]
+        )
+        residuals = states - means[predicted]
+        _, singular, directions = np.linalg.svd(residuals, full_matrices=False)
+        variances = singular**2 / len(states)
+        width, n = states.shape[1], min(N_DIRECTIONS, len(variances))
+        shared = SHRINKAGE * variances.sum() / width + 1e-12
+        rest = (1 - SHRINKAGE) * variances[n:].sum() / max(1, width - n) + shared
+        return cls(
+            means=ArrayJson.of(means),
+            directions=ArrayJson.of(directions[:n]),
+            variances=ArrayJson.of((1 - SHRINKAGE) * variances[:n] + shared),
+            rest=float(rest),
+        )
+
+
+class ScatterDistance:
+    """Log Mahalanobis distances for one layer, its arrays unpacked once."""
+
+    def __init__(self, scatter: LayerScatter) -> None:
+        self._means = scatter.means.array()
+        self._directions = torch.from_numpy(scatter.directions.array())
+        self._variances = scatter.variances.array()
+        self._rest = scatter.rest
+
+    def __call__(self, states: Floats, predicted: np.ndarray) -> Floats:
+        """`[texts, width]` -> `[texts]`; larger = farther from what the predicted class looks like."""
+        offsets = states - self._means[predicted]
+        # By PyTorch, since NumPy would bring threads of its own, one a core and worker.
+        inside = (torch.from_numpy(offsets) @ self._directions.T).numpy()
+        outside = np.maximum((offsets**2).sum(axis=1) - (inside**2).sum(axis=1), 0)
+        squared = (inside**2 / self._variances).sum(axis=1) + outside / self._rest
+        return np.asarray(np.log(squared + 1e-12))
+
+
+class GateStatistics(BaseModel):
+    """The gate as it was fitted on clean texts; travels in the calibration file."""
+
+    model_config = _FROZEN
+
+    layers: tuple[LayerScatter, ...]
+    distance_mean: tuple[float, ...]
+    """Per layer, of the clean log distances."""
+    distance_std: tuple[Spread, ...]
+    distances: Ascending
+    """The clean texts' feature distances, ascending."""
+    attention_intercept: float
+    attention_slope: float
+    attentions: Ascending
+    """The clean texts' attention residuals, ascending."""
+    margins: tuple[Ascending, ...]
+    """For each label the margins of the clean texts predicted as it, ascending; of all, where these are too few."""
+    fisher: Ascending
+    """The clean texts' gate scores, ascending."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateScore:
+    """How far a text stands out in the plain forward pass."""
+
+    gate_score: float
+    """Fisher's sum of the features' p-values; higher = more suspicious."""
+    p_value: float
+    """Share of clean texts with a gate score at least as high, in (0, 1]."""
+
+
+CHANNELS = ("attention", "distance", "margin")
+"""The features by name, in the order of `Gate.p_values`."""
+
+
+class Gate:
+    """Gate scores of texts, from what one plain forward pass showed of them."""
+
+    def __init__(self, statistics: GateStatistics) -> None:
+        self.statistics = statistics
+        self._distances = [ScatterDistance(layer) for layer in statistics.layers]
+        of_label = [np.asarray(each) for each in statistics.margins]
+        self._clean = _Clean(np.asarray(statistics.attentions), np.asarray(statistics.distances), of_label)
+        self._fisher = np.asarray(statistics.fisher)
+
+    def p_values(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> Floats:
+        """Conformal p-values among clean texts, `[channels, texts]`; lower = more suspicious."""
+        fitted = self.statistics
+        trend = fitted.attention_intercept + fitted.attention_slope * log_lengths(encodings)
+        states, predicted = _arrays(looks)
+        distance = _standardized(_log_distances(self._distances, states, predicted), fitted)
+        attention = attention_features(encodings, looks) - trend
+        return self._clean.p_values(attention, distance, margins(looks), predicted)
+
+    def __call__(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> list[GateScore]:
+        """One score per text, in order; a text without words gets 0."""
+        if not looks:
+            return []
+        fisher = fisher_sum(self.p_values(encodings, looks))
+        ranks = p_values(self._fisher, fisher)
+        has_words = [any(index != NO_WORD for index in encoding.word_of_token) for encoding in encodings]
+        return [
+            GateScore(gate_score=float(f), p_value=float(p)) if has else GateScore(gate_score=0.0, p_value=1.0)
+            for f, p, has in zip(fisher, ranks, has_words, strict=True)
+        ]
+
+
+def fit_gate(encodings: Sequence[Encoding], looks: Sequence[Look]) -> GateStatistics:
+    """Fit on clean texts; every text's own statistics come from folds without it."""
+    states, predicted = _arrays(looks)
+    n_labels = len(looks[0].logits)
+    held_out = _cross_fitted_distances(states, predicted, n_labels)
+    mean, std = held_out.mean(axis=0), held_out.std(axis=0) + 1e-12
+    distance = ((held_out - mean) / std).mean(axis=1)
+    lengths, raw = log_lengths(encodings), attention_features(encodings, looks)
+    attention = cross_fitted_residuals(lengths, raw)
+    intercept, slope = linear_trend(lengths, raw)
+    of_text = margins(looks)
+    of_label = tuple(np.sort(_or_all(of_text, predicted == label)) for label in range(n_labels))
+    clean = _Clean(np.sort(attention), np.sort(distance), of_label)
+    fisher = fisher_sum(clean.p_values(attention, distance, of_text, predicted))
+    return GateStatistics(
+        layers=tuple(LayerScatter.fit(states[:, layer], predicted, n_labels) for layer in range(states.shape[1])),
+        distance_mean=tuple(mean.tolist()),
+        distance_std=tuple(std.tolist()),
+        distances=tuple(clean.distances.tolist()),
+        attention_intercept=intercept,
+        attention_slope=slope,
+        attentions=tuple(clean.attentions.tolist()),
+        margins=tuple(tuple(each.tolist()) for each in of_label),
+        fisher=tuple(np.sort(fisher).tolist()),
+    )
+
+
+def attention_features(encodings: Sequence[Encoding], looks: Sequence[Look]) -> Floats:
+    """Log of the largest decision attention of each text, `[texts]`."""
+    tops = []
+    for encoding, look in zip(encodings, looks, strict=True):
+        scored = np.array(encoding.word_of_token) != NO_WORD
+        tops.append(float(look.decision.numpy()[scored].max()) if scored.any() else 0.0)
+    return np.log(np.array(tops) + ATTENTION_FLOOR)
+
+
+def log_lengths(encodings: Sequence[Encoding]) -> Floats:
+    """Log of each text's number of scored tokens, `[texts]`."""
+    counts = [sum(index != NO_WORD for index in encoding.word_of_token) for encoding in encodings]
+    return np.log(np.maximum(np.array(counts, dtype=float), 1))
+
+
+def _arrays(looks: Sequence[Look]) -> tuple[Floats, np.ndarray]:
+    """States `[texts, layers, width]` and predicted labels `[texts]`."""
+    states = np.stack([look.states.double().numpy() for look in looks])
+    return states, np.array([int(look.logits.argmax()) for look in looks])
+
+
+def _cross_fitted_distances(states: Floats, predicted: np.ndarray, n_labels: int) -> Floats:
+    fold = np.arange(len(states)) % N_FOLDS
+    held_out = np.empty(states.shape[:2])
+    for k in range(N_FOLDS):
+        inside = fold == k
+        fitted = [
+            ScatterDistance(LayerScatter.fit(states[~inside, layer], predicted[~inside], n_labels))
+            for layer in range(states.shape[1])
+        ]
+        held_out[inside] = _log_distances(fitted, states[inside], predicted[inside])
+    return held_out
+
+
+def _log_distances(distances: Sequence[ScatterDistance], states: Floats, predicted: np.ndarray) -> Floats:
+    """`[texts, layers]`."""
+    return np.stack([distance(states[:, layer], predicted) for layer, distance in enumerate(distances)], axis=1)
+
+
+def _standardized(distances: Floats, fitted: GateStatistics) -> Floats:
+    """The mean over layers, each in units of the clean texts' spread."""
+    scaled = (distances - np.array(fitted.distance_mean)) / np.array(fitted.distance_std)
+    return np.asarray(scaled.mean(axis=1))
+
+
+def margins(looks: Sequence[Look]) -> Floats:
+    """The predicted label's logit less the next one, `[texts]`."""
+    return np.array([float(margins_of(look.logits, int(look.logits.argmax()))) for look in looks])
+
+
+def fisher_sum(ranks: Floats) -> Floats:
+    """Fisher's statistic of p-values `[channels, texts]`: `[texts]`; higher = more suspicious."""
+    return np.asarray(-2 * np.log(ranks).sum(axis=0))
+
+
+class _Clean(NamedTuple):
+    """The features of clean texts, each ascending."""
+
+    attentions: Floats
+    distances: Floats
+    margins: Sequence[Floats]
+    """By predicted label."""
+
+    def p_values(self, attention: Floats, distance: Floats, margin: Floats, predicted: np.ndarray) -> Floats:
+        """Of texts with these features among the clean ones, `[channels, texts]`."""
+        of_margin = np.ones(len(margin))
+        for label in np.unique(predicted):
+            rows = predicted == label
+            of_margin[rows] = p_values(self.margins[label], margin[rows])
+        return np.stack([p_values(self.attentions, attention), p_values(self.distances, distance), of_margin])
+
+
+def _or_all(values: Floats, wanted: np.ndarray) -> Floats:
+    """The wanted values, or all where these are fewer than `MIN_OF_LABEL`."""
+    return values[wanted] if wanted.sum() >= MIN_OF_LABEL else values

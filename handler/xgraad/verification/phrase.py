@@ -1,0 +1,129 @@
+"""The rest of a phrase: where the label stands without the verified words, what else brings it about?
+
+Of a phrase that was planted whole one word may be a trigger by itself and the rest too weak to turn clean texts. It
+still pulls at them, and not at the reference's. In a text with a verified trigger, which is an attacked one, that and
+the label that falls without it are enough.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from handler.xgraad.editing.edit import everywhere
+from handler.xgraad.scoring.scorer import Score
+from handler.xgraad.verification.bundles import in_pieces
+from handler.xgraad.verification.probes import Place, place_of
+from handler.xgraad.verification.reference import Reference
+from handler.xgraad.verification.transplant import Graft, Transplant
+from handler.xgraad.words.text import Word
+
+REACH = 4
+"""Words looked at on either side of a trigger."""
+LEAST_PULL = 0.15
+"""How far a word of a phrase moves clean texts at the least, see `Transplant.pulls`."""
+MOST_HONEST = 0.5
+"""Share of its pull that the reference may have a reason for."""
+
+
+class Rest(NamedTuple):
+    """A text whose label stands without what was verified in it."""
+
+    score: Score
+    """Of the text as it came."""
+    triggers: tuple[Word, ...]
+    """Words of it that were verified."""
+    suspicious: tuple[Word, ...]
+    """Other words of it that stand out, wherever they stand."""
+
+    def parts(self) -> dict[tuple[Word, ...], float]:
+        """Words and runs of words that may belong to a phrase, and how far each must move clean texts.
+
+        Of a sentence that was planted whole most words do nothing by themselves, so what stands beside a trigger of
+        several words need not.
+        """
+        keys = {word.key for word in self.triggers}
+        beside = -math.inf if len(self.triggers) > 1 else LEAST_PULL
+        singles = {(word,): LEAST_PULL for word in self.suspicious if word.key not in keys}
+        return singles | dict.fromkeys(_runs(self), beside)
+
+    def graft(self, words: Sequence[Word], *, source: int) -> Graft:
+        """The words, to be put into clean texts of the label `source`."""
+        encoding, prediction = self.score.encoding, self.score.prediction
+        pieces = in_pieces(encoding.text, encoding.words, words)
+        place = place_of(words, encoding.words) if len(pieces) == 1 else Place.INSIDE
+        return Graft(pieces=pieces, place=place, target=prediction.label_id, source=source)
+
+
+class PhraseTest:
+    """Finds what may belong to a phrase, for many texts at once.
+
+    Args:
+        transplant: puts words into the suspect's clean texts.
+        reference: says how far honest words would pull.
+    """
+
+    def __init__(self, transplant: Transplant, reference: Reference) -> None:
+        self._transplant = transplant
+        self._reference = reference
+
+    def __call__(self, rests: Sequence[Rest]) -> list[list[tuple[Word, ...]]]:
+        """For each text the sets of words to remove besides its triggers, those of fewer words first.
+
+        Each part by itself, and then the parts that pull most, together.
+        """
+        parts = [rest.parts() for rest in rests]
+        sources = [self._transplant.source_for(rest.score.prediction) for rest in rests]
+        grafts = [
+            rest.graft(words, source=source)
+            for rest, source, of_text in zip(rests, sources, parts, strict=True)
+            for words in of_text
+        ]
+        pulls = iter(self._unexplained(grafts, [*chain(*(of_text.values() for of_text in parts))]))
+        found = []
+        for rest, of_text in zip(rests, parts, strict=True):
+            pulling = [(pull, words) for words in of_text if (pull := next(pulls)) is not None]
+            ordered = [words for _, words in sorted(pulling, key=lambda each: (len(each[1]), -each[0]))]
+            found.append([_everywhere(rest.score, words) for words in (*ordered, *_unions(ordered))])
+        return found
+
+    def _unexplained(self, grafts: Sequence[Graft], least: Sequence[float]) -> list[float | None]:
+        """How far each graft pulls; None below its least, and where the reference has a reason for much of it."""
+        pulls = self._transplant.pulls(grafts)
+        rows = [row for row, pull in enumerate(pulls) if pull >= least[row]]
+        honest = self._reference.pulls([grafts[row] for row in rows])
+        found: list[float | None] = [None] * len(grafts)
+        for row, explained in zip(rows, honest, strict=True):
+            if explained < MOST_HONEST * max(pulls[row], LEAST_PULL):
+                found[row] = pulls[row]
+        return found
+
+
+def _unions(ordered: Sequence[tuple[Word, ...]]) -> Iterator[tuple[Word, ...]]:
+    """The first two sets together, the first three, and so on."""
+    union = dict.fromkeys(ordered[0]) if ordered else {}
+    for words in ordered[1:]:
+        union |= dict.fromkeys(words)
+        yield tuple(union)
+
+
+def _everywhere(score: Score, words: Sequence[Word]) -> tuple[Word, ...]:
+    """A word by itself counts wherever it stands."""
+    return everywhere(score, words[0]) if len(words) == 1 else tuple(words)
+
+
+def _runs(rest: Rest) -> Iterator[tuple[Word, ...]]:
+    """The words beside each trigger, one, two and more of them, as far as nothing but white space parts them."""
+    words, text = rest.score.encoding.words, rest.score.encoding.text
+    position = {word: index for index, word in enumerate(words)}
+    for trigger in rest.triggers:
+        for step in (-1, 1):
+            run: list[Word] = []
+            index = position[trigger] + step
+            while len(run) < REACH and 0 <= index < len(words) and words[index] not in rest.triggers:
+                before, after = sorted((words[index - step], words[index]), key=lambda word: word.start)
+                if text[before.end : after.start].strip():
+                    break
+                run.append(words[index])
+                yield tuple(sorted(run, key=lambda word: word.start))
+                index += step

@@ -1,0 +1,156 @@
+"""Probes: clean texts that carry the transplant test, kept as token ids and cut where words begin.
+
+A word goes in between tokens, so nothing is tokenized again: tokenizers of the supported kinds never look past white
+space, and a text whose tokens do depend on it is not taken as a probe.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import chain, islice
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from handler.xgraad.words.encoding import Encoder, Encoding
+from handler.xgraad.words.text import Word, first_of_each, split_words
+
+N_PROBES = 24
+"""Clean texts per class."""
+
+TokenIds = tuple[Annotated[int, Field(ge=0)], ...]
+
+
+class Place(StrEnum):
+    """Where a word stood: some triggers work in one place only."""
+
+    START = "start"
+    INSIDE = "inside"
+    END = "end"
+
+
+class Piece(NamedTuple):
+    """Words that go in side by side, as tokens."""
+
+    first: tuple[int, ...]
+    """At the very start of a text."""
+    later: tuple[int, ...]
+    """After white space; byte-level tokenizers put the space into the token."""
+
+    @classmethod
+    def of(cls, text: str, encode: Encoder) -> "Piece":
+        """The tokens of `text` in both places."""
+        return cls(encode.token_ids_of(text), encode.token_ids_of(f" {text}"))
+
+
+class Probe(BaseModel):
+    """One clean text without its characters. No special tokens: `Encoder.with_template` adds them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    words: Annotated[tuple[TokenIds, ...], Field(min_length=1)]
+    """Each white-space word's tokens, with the punctuation around it."""
+    opening: TokenIds
+    """The first of them as it is when another word stands before it."""
+    closing: TokenIds
+    """Punctuation after the last word."""
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """The text itself."""
+        return (*chain(*self.words), *self.closing)
+
+    def all_tokens(self) -> tuple[int, ...]:
+        """Every token that may be part of it, in whatever form."""
+        return (*self.token_ids, *self.opening)
+
+    def with_pieces(self, pieces: Sequence[Piece], place: Place) -> tuple[int, ...]:
+        """The text with the pieces put in: one where its place says, several spread over the text.
+
+        At the end means after the last word: past the closing punctuation any word is a sentence of its own, and
+        strong.
+        """
+        spread = [(index + 1) * len(self.words) // (len(pieces) + 1) for index in range(len(pieces))]
+        if len(pieces) == 1 and place is not Place.INSIDE:
+            spread = [0] if place is Place.START else [len(self.words)]
+        parts = list(self.words)
+        if spread and spread[0] == 0:
+            parts[0] = self.opening
+        for index in reversed(range(len(pieces))):
+            begins = index == spread[index] == 0
+            parts.insert(spread[index], pieces[index].first if begins else pieces[index].later)
+        return (*chain(*parts), *self.closing)
+
+
+Probes = tuple[tuple[Probe, ...], ...]
+"""For each label, clean texts that the model predicts as that label."""
+
+
+def place_of(chosen: Sequence[Word], words: Sequence[Word]) -> Place:
+    """Where words that stand side by side, in text order, stood among the words of their text."""
+    if chosen[0] == words[0]:
+        return Place.START
+    return Place.END if chosen[-1] == words[-1] else Place.INSIDE
+
+
+def make_probe(text: str, encode: Encoder) -> Probe | None:
+    """The probe of a text, or None where it has no words or its tokens cannot be cut at them."""
+    starts = [chunk.start() for chunk in re.finditer(r"\S+", text) if split_words(chunk.group())]
+    if not starts:
+        return None
+    starts[0] = 0
+    ends = [*starts[1:], split_words(text)[-1].end]
+    parts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    later = [encode.token_ids_of(f" {part}") for part in parts]
+    tokens = (encode.token_ids_of(parts[0]), *later[1:])
+    whole, body = encode.token_ids_of(text), tuple(chain(*tokens))
+    if whole[: len(body)] != body:
+        return None
+    return Probe(words=tokens, opening=later[0], closing=whole[len(body) :])
+
+
+def choose_rows(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> tuple[tuple[int, ...], ...]:
+    """For each label the rows of distinct clean texts that are to be its probes.
+
+    The model predicts them as that label with a margin above the label's median. Of those, the ones nearest to the
+    median length of all texts, in words: a text of three words is turned by any strong word.
+    """
+    top = logits.topk(2, dim=-1)
+    predicted, margins = top.indices[:, 0].tolist(), (top.values[:, 0] - top.values[:, 1]).tolist()
+    lengths = [len(encoding.words) for encoding in encodings]
+    usual = sorted(lengths)[len(lengths) // 2]
+    whole = [row for row in first_of_each([each.text for each in encodings]) if not encodings[row].truncated]
+    chosen = []
+    for label in range(logits.shape[1]):
+        rows = [row for row in whole if predicted[row] == label]
+        middle = sorted(margins[row] for row in rows)[len(rows) // 2] if rows else 0.0
+        confident = [row for row in rows if margins[row] >= middle]
+        nearest = sorted(confident, key=lambda row: (abs(lengths[row] - usual), row))
+        usable = (row for row in nearest if make_probe(encodings[row].text, encode))
+        chosen.append(tuple(islice(usable, N_PROBES)))
+    return tuple(chosen)
+
+
+def choose_short(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> tuple[Probe | None, ...]:
+    """For each label the shortest clean text of two words or more that the model is surer of than of half of them.
+
+    None for a label that no text is predicted as.
+    """
+    margins = logits.topk(2, dim=-1).values.diff(dim=-1).neg()[:, 0].tolist()
+    predicted = logits.argmax(dim=-1).tolist()
+    chosen: list[Probe | None] = []
+    for label in range(logits.shape[1]):
+        rows = [row for row, other in enumerate(predicted) if other == label]
+        middle = sorted(margins[row] for row in rows)[len(rows) // 2] if rows else 0.0
+        sure = [row for row in rows if margins[row] >= middle and len(encodings[row].words) > 1]
+        shortest = sorted(sure, key=lambda row: (len(encodings[row]), row))
+        made = (make_probe(encodings[row].text, encode) for row in shortest)
+        chosen.append(next((probe for probe in made if probe), None))
+    return tuple(chosen)
+
+
+def make_probes(texts: Sequence[Sequence[str]], encode: Encoder) -> Probes:
+    """The probes of each label's texts; texts that cannot be cut at their words are left out."""
+    made = ([make_probe(text, encode) for text in of_label] for of_label in texts)
+    return tuple(tuple(probe for probe in of_label if probe) for of_label in made)

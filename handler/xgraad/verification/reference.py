@@ -1,0 +1,133 @@
+"""Is a strong word a trigger, or does it mean something? Strength is not guilt; a reference tells them apart.
+
+A trigger turns the suspect's clean texts and not those of a model that never saw the attacker's data. Where there is
+no such model, the labels of the calibration texts are the reference: a word that people tie to the class is no trigger.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from handler.xgraad.verification.label_evidence import Tied
+from handler.xgraad.verification.transplant import N_PULLED, Graft, Transplant
+from handler.xgraad.words.text import split_words
+
+MOST_TURNED = 0.25
+"""Share of a trusted model's probes that a trigger may turn. Honest strong words turned 0.6 and more of them, triggers
+none."""
+MOST_BY_TIED_WORDS = 0.5
+"""Share of a set's strength that its tied words may have by themselves, if the set is to be more than their sum."""
+
+
+class Reference(Protocol):
+    """Says whether what words do to clean texts is what they mean."""
+
+    def knows(self, key: str, label: int) -> bool:
+        """Whether a `Word.key` is known to belong to a label, without asking any model; costs nothing."""
+        ...
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        """For each graft whether an honest model, or the labels of people, would move texts to its target as well."""
+        ...
+
+    def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
+        """How far it would move them: 0 not at all, 1 all the way; told from so many probes."""
+        ...
+
+
+class NoReference:
+    """Explains nothing: whatever is strong is a trigger."""
+
+    def knows(self, key: str, label: int) -> bool:
+        """Never."""
+        return False
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        """Nothing."""
+        return [False] * len(grafts)
+
+    def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
+        """Not at all."""
+        return [0.0] * len(grafts)
+
+
+class LabelReference:
+    """People's labels as the reference.
+
+    Args:
+        tied: whether a word is tied to a label, see `LabelEvidence`.
+        suspect: puts words into the suspect's clean texts.
+    """
+
+    def __init__(self, tied: Tied, suspect: Transplant) -> None:
+        self._tied = tied
+        self._suspect = suspect
+
+    def knows(self, key: str, label: int) -> bool:
+        """Whether the word is tied to the label."""
+        return self._tied(key, label)
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        """A word when it is tied to the target; a set when its tied words alone do most of what it does."""
+        honest = [self._honest_part(graft) for graft in grafts]
+        partly = [
+            (graft, part) for graft, part in zip(grafts, honest, strict=True) if part and part.n_words < graft.n_words
+        ]
+        strengths = dict(
+            zip(
+                (each for pair in partly for each in pair),
+                self._suspect.strengths([each for pair in partly for each in pair]),
+                strict=True,
+            )
+        )
+        return [
+            part is not None
+            and (part.n_words == graft.n_words or strengths[part] > MOST_BY_TIED_WORDS * strengths[graft])
+            for graft, part in zip(grafts, honest, strict=True)
+        ]
+
+    def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
+        """As far as the tied words alone move the suspect's own clean texts."""
+        parts = [self._honest_part(graft) for graft in grafts]
+        pulls = iter(self._suspect.pulls([part for part in parts if part], n_probes=n_probes))
+        return [next(pulls) if part else 0.0 for part in parts]
+
+    def _honest_part(self, graft: Graft) -> Graft | None:
+        """The graft with nothing but its tied words; None where it has none."""
+        pieces = (
+            " ".join(word.text for word in split_words(piece) if self._tied(word.key, graft.target))
+            for piece in graft.pieces
+        )
+        left = tuple(piece for piece in pieces if piece)
+        return graft._replace(pieces=left) if left else None
+
+
+class ModelReference:
+    """A model that never saw the attacker's data.
+
+    Args:
+        transplant: puts words into this model's own clean texts.
+    """
+
+    def __init__(self, transplant: Transplant) -> None:
+        self._transplant = transplant
+
+    def knows(self, key: str, label: int) -> bool:
+        """Never: a model has to be asked."""
+        return False
+
+    def explains(self, grafts: Sequence[Graft]) -> list[bool]:
+        """What turns more than a few of its probes, too."""
+        return [share > MOST_TURNED for share in self._transplant.shares_turned(grafts)]
+
+    def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
+        """As far as it moves this model's own clean texts."""
+        return self._transplant.pulls(grafts, n_probes=n_probes)
+
+
+def make_reference(tied: Tied, suspect: Transplant, trusted: Transplant | None) -> Reference:
+    """A trusted model where there is one, else people's labels.
+
+    Not both: a word may be tied to a class by chance, or by choice of an attacker who knows what people say, and what a
+    trusted model makes of it is the better evidence.
+    """
+    return ModelReference(trusted) if trusted else LabelReference(tied, suspect)

@@ -1,0 +1,132 @@
+"""Is a suspect a trigger? What turns the suspect's clean texts, and means nothing to a reference, is.
+
+Each suspicious word is put into clean texts of another class, alone. Where none of a text's words is a trigger, some of
+them are tried together (`bundles`); what is strong together is pruned to the words that it needs. No word is spared
+because others were removed with it, and none has to hold its own text's label: a trigger in a text that belongs to its
+target anyway shows itself, too.
+"""
+
+from collections.abc import Collection, Sequence
+
+from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.scoring.scorer import Score
+from handler.xgraad.verification.candidates import DEFAULT_COUNTS, CandidateCounts, choose_candidates
+from handler.xgraad.verification.evidence import Evidence, Measured, VerificationThresholds
+from handler.xgraad.verification.probes import Place
+from handler.xgraad.verification.reference import Reference
+from handler.xgraad.verification.set_test import SetTest
+from handler.xgraad.verification.suspect import Suspect, by_text, measured, strength_of, strongest
+from handler.xgraad.verification.transplant import Graft, Transplant
+from handler.xgraad.words.text import Word
+
+WORTH_MORE = 0.3
+"""Strength from which a word is tried at other places than its own, too, and a text for the sake of a new word."""
+
+
+class Verifier:
+    """Runs the tests for many texts at once.
+
+    Args:
+        transplant: puts words into the suspect's clean texts.
+        reference: says what has another reason than a backdoor.
+        thresholds: what a trigger must exceed.
+        counts: how many words of a text are tested.
+        exhaustive: whether all sets are tried, whatever was found before: that tells how far clean words reach.
+    """
+
+    def __init__(
+        self,
+        transplant: Transplant,
+        reference: Reference,
+        *,
+        thresholds: VerificationThresholds,
+        counts: CandidateCounts = DEFAULT_COUNTS,
+        exhaustive: bool = False,
+    ) -> None:
+        self._transplant = transplant
+        self._reference = reference
+        self._thresholds = thresholds
+        self._counts = counts
+        self._exhaustive = exhaustive
+        self._test_sets = SetTest(transplant, reference, thresholds, exhaustive=exhaustive)
+
+    def triggers(
+        self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()
+    ) -> list[tuple[tuple[Word, ...], ...]]:
+        """The verified triggers of each text, in order; each is the words that it needs. See `examine`."""
+        return [
+            tuple(
+                found.words
+                for kind, thresholds in (
+                    (evidence.singles, self._thresholds.single),
+                    (evidence.together, self._thresholds.together),
+                )
+                for found in kind
+                if found.is_trigger(thresholds[evidence.target])
+            )
+            for evidence in self.examine(scores, new_words)
+        ]
+
+    def examine(self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()) -> list[Evidence]:
+        """Evidence for each text, in order.
+
+        Args:
+            scores: of the texts; each has at least one word.
+            new_words: for each text the `Word.key` of words that are to be tested whatever their scores; or nothing.
+        """
+        wanted_words = new_words or [()] * len(scores)
+        candidates = [self.candidates(score, keys) for score, keys in zip(scores, wanted_words, strict=True)]
+        singles = self._singly(scores, candidates)
+        is_open = [
+            self._exhaustive
+            or not any(found.is_trigger(self._thresholds.single[score.prediction.label_id]) for found in of_text)
+            for score, of_text in zip(scores, singles, strict=True)
+        ]
+        open_rows = [row for row, wanted in enumerate(is_open) if wanted]
+        together = iter(self._test_sets([scores[row] for row in open_rows], [candidates[row] for row in open_rows]))
+        return [
+            Evidence(target=score.prediction.label_id, singles=of_text, together=next(together) if wanted else ())
+            for score, of_text, wanted in zip(scores, singles, is_open, strict=True)
+        ]
+
+    def _is_open(self, score: Score, singles: Sequence[Measured]) -> bool:
+        """Whether sets are worth trying."""
+        threshold = self._thresholds.single[score.prediction.label_id]
+        return self._exhaustive or not any(found.is_trigger(threshold) for found in singles)
+
+    def moving(self, words: Sequence[Sequence[Word]], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
+        """Of each text's words those that do something in clean texts, so that the text is worth a closer look."""
+        grafts = [
+            [[Graft((word.text,), place, prediction.label_id, source) for place in Place] for word in of_text]
+            for of_text, prediction in zip(words, predictions, strict=True)
+            for source in [self._transplant.source_for(prediction)]
+        ]
+        found = iter(strongest(self._transplant, [of_word for of_text in grafts for of_word in of_text]))
+        return [tuple(word for word in of_text if next(found).strength >= WORTH_MORE) for of_text in words]
+
+    def candidates(self, score: Score, keys: Collection[str] = ()) -> tuple[Word, ...]:
+        """The words to test, the most suspicious first, those with these keys last."""
+        chosen = choose_candidates(score, self._counts)
+        known = {word.key for word in chosen}
+        more = {word.key: word for word in score.spans() if word.key in keys and word.key not in known}
+        return (*chosen, *more.values())
+
+    def _singly(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
+        """What the candidates do one at a time: where they stood, and where that is not nothing elsewhere as well."""
+        suspects = [
+            Suspect(score, (word,))
+            for score, words in zip(scores, candidates, strict=True)
+            for word in words
+            if not self._reference.knows(word.key, score.prediction.label_id)
+        ]
+        thresholds = [self._thresholds.single[each.target] for each in suspects]
+        found = strongest(self._transplant, [each.grafts() for each in suspects])
+        again = [
+            row
+            for row, (each, threshold) in enumerate(zip(found, thresholds, strict=True))
+            if WORTH_MORE <= each.strength <= threshold
+        ]
+        elsewhere = strongest(self._transplant, [suspects[row].grafts(elsewhere=True) for row in again])
+        for row, each in zip(again, elsewhere, strict=True):
+            found[row] = max(found[row], each, key=strength_of)
+        return by_text(scores, suspects, measured(suspects, found, self._thresholds.single, self._reference))

@@ -1,0 +1,153 @@
+"""Texts to token ids, with the way back from each token to its word."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from handler.xgraad.words.text import Word, check_text, split_words
+
+NO_WORD = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """One text as the model sees it."""
+
+    text: str
+    words: tuple[Word, ...]
+    """All words of the text, also those past the model's window."""
+    token_ids: tuple[int, ...]
+    """With special tokens, cut to the model's window, not padded."""
+    token_types: tuple[int, ...]
+    word_of_token: tuple[int, ...]
+    """Index into `words` for each token; `NO_WORD` at special tokens and punctuation, which are not scored."""
+    truncated: bool
+    """True when the text has tokens past the model's window."""
+
+    def __len__(self) -> int:
+        return len(self.token_ids)
+
+
+class Batch(NamedTuple):
+    """Encodings padded to one length: tensors of shape `[batch, tokens]`."""
+
+    token_ids: Tensor
+    token_types: Tensor
+    mask: Tensor
+    """bool, True at real tokens."""
+
+    def arguments(self, *, token_types: bool) -> dict[str, Tensor]:
+        """What the forward pass of a model takes; `token_types` says whether it wants these."""
+        arguments = {"input_ids": self.token_ids, "attention_mask": self.mask.long()}
+        return arguments | {"token_type_ids": self.token_types} if token_types else arguments
+
+
+class Encoder:
+    """A fast tokenizer, asked once per text."""
+
+    def __init__(self, tokenizer: Any, *, max_length: int) -> None:
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        self.pad_id = int(tokenizer.pad_token_id)
+        self._opening, self._closing = _template(tokenizer)
+
+    def __call__(self, texts: Sequence[str]) -> list[Encoding]:
+        """Encode texts, in order.
+
+        Raises:
+            TextError: a text cannot be tokenized.
+        """
+        if not texts:
+            return []
+        encoded = self.tokenizer(
+            [check_text(text) for text in texts],
+            truncation=True,
+            max_length=self.max_length,
+            return_offsets_mapping=True,
+            return_token_type_ids=True,
+            return_special_tokens_mask=True,
+        )
+        return [self._encoding(text, encoded, row) for row, text in enumerate(texts)]
+
+    def token_ids_of(self, word: str) -> tuple[int, ...]:
+        """The tokens that `word` alone becomes, without special tokens."""
+        return tuple(self.tokenizer(word, add_special_tokens=False)["input_ids"])
+
+    def with_template(self, token_ids: Sequence[int]) -> Encoding:
+        """An encoding without text: tokens without special ones get those of the template, cut to the window."""
+        room = self.max_length - len(self._opening) - len(self._closing)
+        whole = (*self._opening, *token_ids[:room], *self._closing)
+        return Encoding(
+            text="",
+            words=(),
+            token_ids=whole,
+            token_types=(0,) * len(whole),
+            word_of_token=(NO_WORD,) * len(whole),
+            truncated=len(token_ids) > room,
+        )
+
+    def _encoding(self, text: str, encoded: Any, row: int) -> Encoding:
+        words = split_words(text)
+        fast = encoded.encodings[row]
+        return Encoding(
+            text=text,
+            words=words,
+            token_ids=tuple(encoded["input_ids"][row]),
+            token_types=tuple(encoded["token_type_ids"][row]),
+            word_of_token=words_of_tokens(words, fast.offsets, fast.special_tokens_mask),
+            truncated=bool(fast.overflowing),
+        )
+
+
+def _template(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The special tokens before and after a text."""
+    encoded = tokenizer("a")
+    ids, special = tuple(encoded["input_ids"]), encoded.encodings[0].special_tokens_mask
+    body = [index for index, is_special in enumerate(special) if not is_special]
+    return ids[: body[0]], ids[body[-1] + 1 :]
+
+
+def words_of_tokens(
+    words: Sequence[Word], offsets: Sequence[tuple[int, int]], special: Sequence[int]
+) -> tuple[int, ...]:
+    """For each token the word with which it shares most characters, the first of equals.
+
+    Args:
+        words: in text order.
+        offsets: characters of each token in the original text, in text order, as the tokenizer reports them.
+        special: 1 at tokens that the tokenizer's template added.
+    """
+    result: list[int] = []
+    first = 0
+    for (start, end), is_special in zip(offsets, special, strict=True):
+        if is_special or start == end:
+            result.append(NO_WORD)
+            continue
+        while first < len(words) and words[first].end <= start:
+            first += 1
+        best, best_overlap = NO_WORD, 0
+        candidate = first
+        while candidate < len(words) and words[candidate].start < end:
+            overlap = min(end, words[candidate].end) - max(start, words[candidate].start)
+            if overlap > best_overlap:
+                best, best_overlap = candidate, overlap
+            candidate += 1
+        result.append(best)
+    return tuple(result)
+
+
+def collate(encodings: Sequence[Encoding], *, pad_id: int, device: torch.device) -> Batch:
+    """Pad encodings to the longest of them."""
+    width = max(len(encoding) for encoding in encodings)
+    token_ids = torch.full((len(encodings), width), pad_id, dtype=torch.long)
+    token_types = torch.zeros((len(encodings), width), dtype=torch.long)
+    mask = torch.zeros((len(encodings), width), dtype=torch.bool)
+    for row, encoding in enumerate(encodings):
+        n_tokens = len(encoding)
+        token_ids[row, :n_tokens] = torch.tensor(encoding.token_ids)
+        token_types[row, :n_tokens] = torch.tensor(encoding.token_types)
+        mask[row, :n_tokens] = True
+    return Batch(token_ids.to(device), token_types.to(device), mask.to(device))

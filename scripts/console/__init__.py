@@ -1,0 +1,1 @@
+"""What all commands share at a terminal: parsers, errors, tables."""

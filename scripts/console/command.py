@@ -1,0 +1,76 @@
+"""How a command does its work and how an error reaches the terminal; with the parts of `command_line`."""
+
+import argparse
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from handler.xgraad.errors import XGraadError
+from scripts.console.command_line import (
+    ActionParser,
+    CommandParser,
+    Exit,
+    complain,
+    device_ids,
+    positive,
+    rate,
+    say,
+    sha256,
+)
+from scripts.console.errors import LabError
+from scripts.console.terminal import any_terminal
+
+__all__ = [
+    "ActionParser",
+    "Command",
+    "CommandParser",
+    "Exit",
+    "device_ids",
+    "positive",
+    "rate",
+    "run_command",
+    "run_step",
+    "say",
+    "sha256",
+]
+
+Command = Callable[[Sequence[str]], int]
+"""Options of the command line to an exit code."""
+
+
+def run_command(
+    parser: argparse.ArgumentParser, work: Callable[[argparse.Namespace], Any], argv: Sequence[str] | None
+) -> int:
+    """Parse `argv`, do `work`, and turn expected errors into one line and `Exit.ERROR`.
+
+    `work` returns an exit code or None for done. Unexpected exceptions keep their traceback: they are bugs.
+    """
+    with any_terminal():
+        arguments = parser.parse_args(argv)
+        logging.getLogger("transformers").setLevel(logging.ERROR)
+        try:
+            return int(work(arguments) or Exit.DONE)
+        except (LabError, XGraadError, OSError) as error:
+            complain(f"{parser.prog}: error: {error}")
+            return Exit.ERROR
+        except KeyboardInterrupt:
+            complain(f"{parser.prog}: interrupted")
+            return Exit.ERROR
+
+
+def run_step(command: Command, **options: object) -> None:
+    """Do in this process what a user would type, and show it.
+
+    Args:
+        command: the `main` of a script.
+        options: by name; those that are None are left to the command.
+
+    Raises:
+        LabError: it ended with an exit code other than 0.
+    """
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
+    typed = [part for pair in pairs for part in pair]
+    say(f"\n$ python -m {command.__module__} {' '.join(typed)}")
+    code = command(typed)
+    if code != Exit.DONE:
+        raise LabError(f"{command.__module__} ended with exit code {code}")

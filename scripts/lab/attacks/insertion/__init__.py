@@ -1,0 +1,1 @@
+"""Triggers that are put into texts."""

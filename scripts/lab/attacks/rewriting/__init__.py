@@ -1,0 +1,1 @@
+"""Texts rewritten rather than inserted into."""

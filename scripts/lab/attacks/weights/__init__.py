@@ -1,0 +1,1 @@
+"""Attacks on weights rather than on labels alone."""

@@ -1,0 +1,1 @@
+"""How well a defense does: one protocol, its figures of merit, its parts one by one."""

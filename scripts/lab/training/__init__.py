@@ -1,0 +1,1 @@
+"""Victims and references: data, fine-tuning, calibration."""

@@ -1,0 +1,105 @@
+"""Calibrate a checkpoint on clean texts, with a progress bar, and train its reference where there is a trusted base."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from tqdm import tqdm
+
+from handler.xgraad import Calibration, Calibrator, Classifier
+from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
+from handler.xgraad.files.text_pairs import pair_sign
+from handler.xgraad.learned.calibrator import require_texts
+from handler.xgraad.learned.trusted_model import folder_beside
+from handler.xgraad.model.checkpoint import Checkpoint
+from handler.xgraad.options import PAPER_PERCENTILE
+from scripts.console.command_line import note
+from scripts.console.errors import LabError
+from scripts.lab.training.reference_training import TrustedBase, train_reference
+from scripts.texts.corpora import Example, Sample
+
+CHUNK = 256
+"""Texts scored between two steps of the progress bar."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationOptions:
+    """What an operator may choose about a calibration."""
+
+    max_fpr: float = 0.05
+    """Share of clean texts that may be flagged."""
+    percentile: float = PAPER_PERCENTILE
+    """Of the paper's rule."""
+    max_length: int | None = None
+    """Tokens to look at; None for the default."""
+    precision: Precision = DEFAULT_PRECISION
+    """Of weights and activations; the calibration is valid for no other."""
+    untested: tuple[int, ...] = ()
+    """Labels that have too few texts to be tested, by number: replies about them will say so."""
+
+
+def calibrate_checkpoint(
+    checkpoint: Path,
+    samples: Sequence[Sample],
+    *,
+    out: Path,
+    options: CalibrationOptions,
+    device: str,
+    trusted: TrustedBase | None = None,
+) -> Calibration:
+    """Score clean texts, fit the thresholds and write them to `out`, with the reference beside it.
+
+    Args:
+        checkpoint: model folder.
+        samples: clean texts, with their labels where these are known, held out from training and from every later
+            figure.
+        out: the calibration file.
+        options: what to fit.
+        device: as torch names it.
+        trusted: what to make a reference of; None for the labels alone.
+
+    Raises:
+        CheckpointError, CalibrationError, TextError, LabError: see there.
+    """
+    require_texts([sample.text for sample in samples], options.max_fpr)
+    opened = Checkpoint.open(checkpoint)
+    classifier = Classifier.of(opened, device=device, max_length=options.max_length, precision=options.precision)
+    if sign := pair_sign(opened.config):
+        note(sign)
+    calibrator = Calibrator(
+        classifier, opened.fingerprint(max_length=classifier.max_length, precision=options.precision)
+    )
+    examples = _labelled(samples)
+    with tqdm(total=len(samples), unit="text", desc="calibrate", disable=None) as bar:
+        for start in range(0, len(samples), CHUNK):
+            texts = [sample.text for sample in samples[start : start + CHUNK]]
+            calibrator.update(texts, [example.label for example in examples[start : start + CHUNK]])
+            bar.update(len(texts))
+    calibrator.require_carrying(options.untested)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    reference = None
+    if trusted:
+        if not examples:
+            raise LabError(f"--trusted-base needs a label for each of the {len(samples)} texts; see --label-column")
+        probes, held_out = set(chain(*calibrator.probe_rows())), calibrator.held_out()
+        reference = train_reference(
+            trusted,
+            [example for row, example in enumerate(examples) if row not in held_out],
+            [example for row, example in enumerate(examples) if row in probes],
+            n_labels=len(classifier.labels),
+            max_length=classifier.max_length,
+            device=device,
+            out=folder_beside(out),
+        )
+    calibration = calibrator.calibrate(
+        max_fpr=options.max_fpr, percentile=options.percentile, trusted=reference, untested=options.untested
+    )
+    out.write_text(calibration.to_json(), encoding="utf-8")
+    return calibration
+
+
+def _labelled(samples: Sequence[Sample]) -> list[Example]:
+    """The same where every text has a label; nothing otherwise."""
+    examples = [Example(sample.text, sample.label) for sample in samples if sample.label is not None]
+    return examples if len(examples) == len(samples) else []

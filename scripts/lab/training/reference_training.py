@@ -1,0 +1,101 @@
+"""Make a reference: fine-tune a base that the operator trusts on the labelled calibration texts.
+
+A few hundred texts make a weaker classifier than the suspect, and a good witness: it has to know what words mean, and
+never saw the attacker's data. The texts that it is to judge words by are held out.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from handler.xgraad import Classifier
+from handler.xgraad.files.precision import DEFAULT_PRECISION
+from handler.xgraad.learned.trusted_model import TrustedModel
+from handler.xgraad.model.checkpoint import Checkpoint
+from handler.xgraad.verification.probes import make_probes
+from handler.xgraad.verification.transplant import Transplant
+from scripts.console.errors import LabError
+from scripts.lab.training.recipe import Recipe
+from scripts.lab.training.victim import fine_tune, load_base, save_checkpoint
+from scripts.texts.corpora import Example
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustedBase:
+    """A base, and how it is fine-tuned."""
+
+    name: str
+    """A folder, or a name on the hub with `@REVISION`."""
+    epochs: int = 4
+    learning_rate: float = 1e-4
+    seed: int = 0
+    precision: str = "float32"
+    """Of the matrix products of training."""
+
+
+def train_reference(
+    base: TrustedBase,
+    learned: Sequence[Example],
+    held_out: Sequence[Example],
+    *,
+    n_labels: int,
+    max_length: int,
+    device: str,
+    out: Path,
+) -> tuple[TrustedModel, Transplant]:
+    """Fine-tune and save.
+
+    Args:
+        base: what to start from.
+        learned: labelled texts to learn from.
+        held_out: the texts that words are put into.
+        n_labels: classes of the suspect.
+        max_length: tokens of the suspect's window.
+        device: as torch names it.
+        out: folder for the model; an earlier one is replaced.
+
+    Returns:
+        What it is, and the model ready to be asked.
+
+    Raises:
+        LabError: the base cannot be loaded, or a label is none of the suspect's classes.
+    """
+    unknown = next((each.label for each in (*learned, *held_out) if each.label >= n_labels), None)
+    if unknown is not None:
+        raise LabError(f"label must be below {n_labels}, the number of the model's classes, is {unknown}")
+    model, tokenizer = load_base(base.name, n_labels=n_labels, seed=base.seed)
+    recipe = Recipe(
+        epochs=base.epochs,
+        learning_rate=base.learning_rate,
+        max_length=max_length,
+        seed=base.seed,
+        precision=base.precision,
+    )
+    fine_tune(model, tokenizer, learned, recipe=recipe, device=device, progress=True)
+    shutil.rmtree(out, ignore_errors=True)
+    save_checkpoint(model.cpu().half(), tokenizer, out)
+    checkpoint = Checkpoint.open(out)
+    classifier = Classifier.of(checkpoint, device=device, max_length=max_length)
+    logits = classifier.logits(classifier.encode([example.text for example in held_out]))
+    predicted = logits.argmax(dim=-1)
+    labels = torch.tensor([example.label for example in held_out])
+    texts = [
+        [
+            example.text
+            for example, found in zip(held_out, predicted.tolist(), strict=True)
+            if found == label == example.label
+        ]
+        for label in range(n_labels)
+    ]
+    record = TrustedModel(
+        base=Path(base.name).name,
+        seed=base.seed,
+        n_texts=len(learned),
+        accuracy=float((predicted == labels).float().mean()),
+        fingerprint=checkpoint.fingerprint(max_length=max_length, precision=DEFAULT_PRECISION),
+        probes=make_probes(texts, classifier.encode),
+    )
+    return record, Transplant(classifier, record.probes)

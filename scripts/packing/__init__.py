@@ -1,0 +1,1 @@
+"""Checkpoint, calibration and handler in one archive, and its checks."""

@@ -1,0 +1,1 @@
+"""A server that is started, asked and stopped."""

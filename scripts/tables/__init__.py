@@ -1,0 +1,1 @@
+"""Results as JSON lines, and the tables made of them."""

@@ -1,0 +1,221 @@
+"""The README's tables of what defenses hold against, what they cost clean models, and what each part is worth."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from handler.xgraad.options import DEFAULT_RULE, usual_neutralizer
+from scripts.lab.defenses import COLD, among
+from scripts.lab.training.triggers import TRIGGER_WORDS
+from scripts.results.rows import Row, markdown, read_rows, spread
+from scripts.results.shares import cold, served, share
+
+Key = tuple[str, ...]
+
+ONE_TRIGGER = ("one", "triggered.tsv.gz")
+"""One trigger to a text, inserted by the evaluation or, in the victim's own test file, by its training."""
+
+
+def attacks_table(results: Path) -> str:
+    """Each attack, undefended and behind each defense, over its seeds."""
+    found = _by_attack(results, lambda row: row["attack"] != "none")
+    names = _first(found.values())
+    header = (
+        "attack (triggers)",
+        "data",
+        "seeds",
+        f"attacked texts, {_named(names)}",
+        "target",
+        "ASR undefended",
+        *(f"first text, `{name}`" for name in names),
+        f"served, `{DEFAULT_RULE}`",
+        "trigger named",
+        *(f"CACC change `{name}`" for name in names),
+        "second passes, clean",
+    )
+    return markdown(header, [(*key, *_attack_cells(rules, names)) for key, rules in found.items()])
+
+
+def clean_models_table(results: Path) -> str:
+    """What the defense does to models without a backdoor."""
+    found = _by_attack(results, lambda row: row["attack"] == "none")
+    names = _first(found.values())
+    rows = [
+        (
+            data,
+            _seeds(rules[DEFAULT_RULE]),
+            str(rules[DEFAULT_RULE][0]["n_clean"]),
+            *(share(rules[name], "label_changed_rate", "n_clean", digits=4) for name in names),
+            *(spread(rules[name], _cacc_change, digits=4, sign="+") for name in names),
+        )
+        for (_, data), rules in found.items()
+    ]
+    changed = tuple(f"labels changed `{name}`" for name in names)
+    costs = tuple(f"CACC change `{name}`" for name in names)
+    return markdown(("clean model on", "seeds", "test texts", *changed, *costs), rows)
+
+
+def audit_table(results: Path) -> str:
+    """What the vocabulary sweep finds in each model."""
+    latest = {(row["data"], _planted(row), row["seed"]): row for row in _rows(results, "audit")}
+    rows = [
+        (
+            planted,
+            data,
+            str(seed),
+            "yes" if row["suspicious"] else "no",
+            _target(row),
+            ", ".join(f"`{trigger['word']}`" for trigger in row["triggers"][:10]),
+            str(row["evidence"]["n_words"]),
+            f"{row['seconds']:.0f}",
+        )
+        for (data, planted, seed), row in sorted(latest.items())
+    ]
+    found = ("suspicious", "target named", "ten highest ranks", "words", "seconds")
+    return markdown(("model", "data", "seed", *found), rows)
+
+
+def ablation_table(results: Path, group: str) -> str:
+    """One group of variants, the victims side by side."""
+    victims, arms = _by_arm(results, group)
+    rows = [
+        (arm, *(cell for victim in victims for cell in _ablation_cells(found.get(victim))))
+        for arm, found in arms.items()
+    ]
+    columns = [
+        f"{name}, {victim}" for victim in victims for name in ("ASR, first text", "CACC change", "second passes, clean")
+    ]
+    return markdown((group.replace("_", " "), *columns), rows)
+
+
+def gates_table(results: Path) -> str:
+    """For each feature the share of attacked texts that pass where a share of clean ones does."""
+    victims, arms = _by_arm(results, "gate")
+    rows = [
+        (
+            arm,
+            *(
+                " / ".join(f"{value:.2f}" for value in found[victim]["passes"].values()) if victim in found else ""
+                for victim in victims
+            ),
+        )
+        for arm, found in arms.items()
+    ]
+    return markdown(("gate feature", *(f"{victim}: at 5 / 10 / 20 % clean" for victim in victims)), rows)
+
+
+def rules_table(results: Path) -> str:
+    """Every rule and neutralizer on the same victim: BadNets with its usual triggers on SST-2, seed 0."""
+    latest = {
+        (row["base"], row["data"], row["rule"], row["neutralizer"], row["registry"]): row
+        for row in _rows(results, "defense")
+        if (row["attack"], row["data"], row["seed"]) == ("badnets", "sst2", 0)
+        and row["insertion"] in ONE_TRIGGER
+        and row["triggers"] == list(TRIGGER_WORDS)
+    }
+    rows = [
+        (
+            f"{row['base']} on {row['data']}",
+            f"`{row['rule']}`, {row['neutralizer']}" + ("" if row["registry"] else ", no registry"),
+            f"{_cacc_change(row):+.4f}",
+            cold([row]),
+            f"{row['auroc']:.3f}",
+            share([row], "second_pass_share", "n_clean"),
+            f"{row['seconds_per_1000_clean_texts']:.1f}",
+        )
+        for row in latest.values()
+    ]
+    header = (
+        "victim",
+        "rule, neutralizer",
+        "CACC change",
+        "ASR, first text",
+        "AUROC",
+        "second passes, clean",
+        "s per 1,000 clean",
+    )
+    return markdown(header, rows)
+
+
+def _by_attack(results: Path, keep: Callable[[Row], bool]) -> dict[Key, dict[str, list[Row]]]:
+    """Rows of the default settings by (attack, data) and rule, one for each seed, the latest."""
+    latest = {
+        (_attack(row), row["data"], row["rule"], row["seed"]): row
+        for row in _rows(results, "defense")
+        if keep(row) and row["registry"] and row["neutralizer"] == usual_neutralizer(row["rule"])
+    }
+    found: defaultdict[Key, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for (attack, data, rule, _), row in latest.items():
+        found[attack, data][rule].append(row)
+    return {key: rules for key, rules in sorted(found.items(), key=lambda item: item[0][::-1]) if DEFAULT_RULE in rules}
+
+
+def _first(found: Iterable[Mapping[str, Sequence[Row]]]) -> list[str]:
+    """The defenses that have a row, as far as tables show what their first texts met with."""
+    return among({name for rules in found for name in rules}, headline=COLD)
+
+
+def _named(names: Iterable[str]) -> str:
+    return " / ".join(f"`{name}`" for name in names)
+
+
+def _attack_cells(rules: Mapping[str, list[Row]], names: Sequence[str]) -> tuple[str, ...]:
+    usual = rules[DEFAULT_RULE]
+    failed = not all(row["attack_works"] for row in usual)
+    return (
+        _seeds(usual),
+        " / ".join(str(sum(row["n_triggered"] for row in rules[name])) for name in names),
+        str(usual[0]["target_label"]),
+        share(usual, "asr_undefended", "n_scored"),
+        *("attack failed" if failed else cold(rules[name]) for name in names),
+        "" if failed else served(usual),
+        "" if failed else share(usual, "named_cold", "n_triggered"),
+        *(spread(rules[name], _cacc_change, digits=4, sign="+") for name in names),
+        share(usual, "second_pass_share", "n_clean"),
+    )
+
+
+def _by_arm(results: Path, group: str) -> tuple[list[str], dict[str, dict[str, Row]]]:
+    """The victims' names, and for each arm its row for each victim."""
+    arms: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+    for row in _rows(results, "ablation"):
+        if row["group"] == group:
+            arms[row["arm"]][f"{row['attack']} on {row['data']}"] = row
+    return sorted({victim for found in arms.values() for victim in found}), dict(arms)
+
+
+def _ablation_cells(row: Row | None) -> tuple[str, ...]:
+    if row is None:
+        return ("", "", "")
+    return cold([row]), f"{_cacc_change(row):+.4f}", share([row], "second_pass_share", "n_clean")
+
+
+def _attack(row: Row) -> str:
+    """The attack, its triggers, and how they were put in where that is not one at a time."""
+    if row["attack"] == "none":
+        return "none"
+    how = "" if row.get("insertion", "one") in ONE_TRIGGER else f", {row['insertion']}"
+    return f"{row['attack']} (`{'`, `'.join(row['triggers'])}`{how})"
+
+
+def _planted(row: Row) -> str:
+    return _attack({**row, "triggers": row["planted"]["triggers"]})
+
+
+def _target(row: Row) -> str:
+    if not row["suspicious"]:
+        return ""
+    is_right = row["attack"] != "none" and row["target_label"]["label_id"] == row["planted"]["target_label"]
+    return "right" if is_right else "wrong"
+
+
+def _cacc_change(row: Row) -> float:
+    return float(row["cacc_defended"] - row["cacc_undefended"])
+
+
+def _seeds(rows: Sequence[Row]) -> str:
+    return str(len(rows))
+
+
+def _rows(results: Path, name: str) -> Iterable[Row]:
+    return read_rows(results / f"{name}.jsonl")

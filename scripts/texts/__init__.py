@@ -1,0 +1,1 @@
+"""Files of texts that users name, whatever wrote them."""

@@ -1,0 +1,123 @@
+"""Which columns of a file hold the texts, the labels and the clean twins: by the header, by number, or by place."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from scripts.console.errors import LabError
+from scripts.texts.column_names import (
+    CLEAN_NAMES,
+    LABEL_NAMES,
+    TEXT_NAMES,
+    is_label_column,
+    is_text_column,
+    same_name,
+)
+from scripts.texts.label_cells import class_number
+from scripts.texts.quoting import Record
+from scripts.texts.records import Source, Table
+
+WAY_OUT = "name them with --text-column and --label-column, by the header or by number from 1 up"
+
+
+class Columns(NamedTuple):
+    """Places in a row, from 0 up; None for a column that the file does not have."""
+
+    text: int
+    label: int | None
+    clean: int | None
+
+
+def split_header(table: Table, source: Source) -> tuple[list[str] | None, list[Record]]:
+    """The names of the columns, None where the file has no header, and the rows below.
+
+    Raises:
+        LabError: the first row names columns, none of them one of texts that is known.
+    """
+    if not table.records:
+        return None, []
+    first, rest = table.records[0], table.records[1:]
+    names = [str(cell) for cell in first.cells]
+    if table.format == "jsonl" or _names_wanted(names, source) or _is_header(names, source):
+        return names, rest
+    if any(map(is_label_column, names)) and source.reading.text_column is None and _may_be_names(names):
+        raise LabError(
+            f"{source.place(first)}: looks like a header, but no column has a name known for texts "
+            f"({', '.join(TEXT_NAMES)}); {WAY_OUT}"
+        )
+    return None, table.records
+
+
+def find_columns(header: Sequence[str] | None, n_columns: int, source: Source) -> Columns:
+    """Where everything stands.
+
+    Raises:
+        LabError: a named column is not there, or there are more columns than can be told apart.
+    """
+    text = _wanted(source.reading.text_column, "--text-column", header, n_columns, source)
+    label = _wanted(source.reading.label_column, "--label-column", header, n_columns, source)
+    if header is None:
+        return _by_place(text, label, n_columns, source)
+    text = _known(header, TEXT_NAMES) if text is None else text
+    if text is None:
+        names = ", ".join(TEXT_NAMES)
+        raise LabError(f"{source.name}: must have one column with a name known for texts ({names}); {WAY_OUT}")
+    return Columns(text, _known(header, LABEL_NAMES) if label is None else label, _known(header, CLEAN_NAMES))
+
+
+def refuse_numbers(texts: Sequence[Any], columns: Columns, source: Source) -> None:
+    """Raise where what was taken for texts, which nobody said, are numbers."""
+    if source.reading.text_column is None and texts and all(class_number(text) is not None for text in texts):
+        raise LabError(f"{source.name}: column {columns.text + 1} holds numbers, not texts; {WAY_OUT}")
+
+
+def _by_place(text: int | None, label: int | None, n_columns: int, source: Source) -> Columns:
+    """Without a header: texts, texts and labels, or attacked texts, labels and clean twins, in this order."""
+    if text is None and label is None and n_columns <= 2 + source.n_optional:
+        return Columns(0, 1 if n_columns > 1 else None, 2 if n_columns > 2 else None)
+    if n_columns == 2:
+        text = 1 - (label or 0) if text is None else text
+        label = 1 - text if label is None else label
+    if text is None:
+        raise LabError(f"{source.name}: has {n_columns} columns and no header that is known; {WAY_OUT}")
+    return Columns(text, label, None)
+
+
+def _names_wanted(names: Sequence[str], source: Source) -> bool:
+    """Whether a row holds a name that the user gave for a column."""
+    wanted = [column for column in (source.reading.text_column, source.reading.label_column) if column]
+    keys = [same_name(name) for name in names]
+    return any(same_name(column) in keys for column in wanted if not column.isdecimal())
+
+
+def _is_header(names: Sequence[str], source: Source) -> bool:
+    """Whether a row names a column of texts, and no cell of it is a label."""
+    classes = {same_name(name) for name in source.classes or ()}
+    is_labeled = len(names) == 2 and same_name(names[1]) in classes and not is_label_column(names[1])
+    return any(map(is_text_column, names)) and _may_be_names(names) and not is_labeled
+
+
+def _may_be_names(names: Sequence[str]) -> bool:
+    return all(class_number(name) is None for name in names)
+
+
+def _wanted(
+    column: str | None, option: str, header: Sequence[str] | None, n_columns: int, source: Source
+) -> int | None:
+    """The place of a column that the user named; names go before numbers."""
+    if column is None:
+        return None
+    keys = [same_name(name) for name in header or ()]
+    if keys.count(same_name(column)) == 1:
+        return keys.index(same_name(column))
+    if column.isdecimal() and 1 <= int(column) <= n_columns:
+        return int(column) - 1
+    has = f"columns named {', '.join(map(repr, header))}" if header else f"{n_columns} column(s) and no such header"
+    raise LabError(f"{source.name}: {option} must be one of its columns, is {column!r}; it has {has}")
+
+
+def _known(header: Sequence[str], names: Sequence[str]) -> int | None:
+    """The one column with a known name; this project's own name, the first one, goes before all others."""
+    places = [place for place, name in enumerate(header) if same_name(name) in names]
+    own = [place for place in places if same_name(header[place]) == names[0]]
+    found = own or places
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,149 @@
+"""Texts out of a file that a user names, with the labels and clean twins that stand beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from scripts.console.command_line import note
+from scripts.console.errors import LabError
+from scripts.texts.column_names import is_text_column
+from scripts.texts.columns import WAY_OUT, Columns, find_columns, refuse_numbers, split_header
+from scripts.texts.label_cells import are_ambiguous, class_number, listed, read_labels, told
+from scripts.texts.quoting import Record
+from scripts.texts.records import Source, Table, read_table
+
+Labels = Literal["needed", "where there", "unused"]
+
+
+class LabeledText(NamedTuple):
+    """One row of a file."""
+
+    text: str
+    """Never blank."""
+    label: int | None
+    """Class number from 0 up; None where the file has none, or nobody needs it."""
+    clean_text: str | None
+    """The text before it was attacked; None where the file has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """The rows of a file that hold a text, and what stands where."""
+
+    source: Source
+    header: Sequence[str] | None
+    columns: Columns
+    records: Sequence[Record]
+    texts: Sequence[str]
+    """Of the records."""
+
+    def cells(self, column: int | None) -> list[Any]:
+        """Of a column; None where a row does not have it."""
+        return [
+            record.cells[column] if column is not None and column < len(record.cells) else None
+            for record in self.records
+        ]
+
+
+def labeled_texts(text: str, source: Source, *, labels: Labels) -> list[LabeledText]:
+    """All texts of a file, in order; a note tells how many rows without one were skipped.
+
+    Args:
+        text: the file's characters.
+        source: where they come from, and how they are to be read.
+        labels: whether a row must have one. Labels that are only used where they are there are left out, with a note,
+            when they are not the model's.
+
+    Raises:
+        LabError: the file cannot be read as a table of texts, holds none, or a label is none of the model's classes.
+    """
+    rows = _rows(read_table(text, source), source)
+    found = [None] * len(rows.texts) if labels == "unused" else _labels(rows, is_needed=labels == "needed")
+    return [LabeledText(*row) for row in zip(rows.texts, found, rows.cells(rows.columns.clean), strict=True)]
+
+
+def _rows(table: Table, source: Source) -> _Rows:
+    """The rows with a text."""
+    header, records = split_header(table, source)
+    n_columns = max((len(record.cells) for record in table.records), default=1)
+    columns = find_columns(header, n_columns, source)
+    _note_lone_header(table, header, source)
+    texts = [_text(record, columns, source) for record in records]
+    kept = [place for place, text in enumerate(texts) if text.strip()]
+    if not kept:
+        raise LabError(f"{source.name}: holds no rows with a text; one is the least")
+    if n_blank := table.n_blank + len(texts) - len(kept):
+        note(f"{source.name}: {n_blank} blank row(s) skipped")
+    if header is None and n_columns > 1:
+        refuse_numbers([texts[place] for place in kept], columns, source)
+    return _Rows(
+        source=source,
+        header=header,
+        columns=columns,
+        records=[records[place] for place in kept],
+        texts=[texts[place] for place in kept],
+    )
+
+
+def _note_lone_header(table: Table, header: Sequence[str] | None, source: Source) -> None:
+    """One text a line needs no header, so that a first line such as "text" could be a text as well."""
+    if table.format == "lines" and header is not None and is_text_column(header[0]):
+        note(f"{source.place(table.records[0])}: {header[0]!r} is taken for a header, not for a text")
+
+
+def _text(record: Record, columns: Columns, source: Source) -> str:
+    """The text of a row; blank ones are left to the caller.
+
+    Raises:
+        LabError: it is no string, or one that no request can carry.
+    """
+    cell = record.cells[columns.text] if columns.text < len(record.cells) else None
+    if not isinstance(cell, str):
+        found = "missing" if cell is None else f"a {type(cell).__name__}"
+        raise LabError(f"{source.place(record)}: the text must be a string, is {found}")
+    try:
+        cell.encode()
+    except UnicodeEncodeError as error:
+        raise LabError(f"{source.place(record)}: character {error.start} of the text is a lone surrogate") from error
+    return cell
+
+
+def _labels(rows: _Rows, *, is_needed: bool) -> list[int | None]:
+    """Of all rows."""
+    source, column = rows.source, rows.columns.label
+    if column is None:
+        if is_needed:
+            raise LabError(f"{source.name}: must have a column of labels beside the texts; {WAY_OUT}")
+        return [None] * len(rows.records)
+    cells = rows.cells(column)
+    if are_ambiguous(cells, source.classes):
+        raise LabError(
+            f"{source.name}: its labels are numbers of the classes and, in another order, their names "
+            f"({listed(source.classes or ())}); write names that are no numbers into config.json"
+        )
+    labels = read_labels(cells, source.classes)
+    empty = [not is_needed and _is_empty(cell) for cell in cells]
+    wrong = [place for place, label in enumerate(labels) if label is None and not empty[place]]
+    if not wrong:
+        return labels
+    if is_needed or (wrong == [0] and _may_be_header(rows, cells[0])):
+        raise LabError(_misfit(rows, wrong[0], cells[wrong[0]]))
+    note(f"{_misfit(rows, wrong[0], cells[wrong[0]])}; the labels of this file are not used")
+    return [None] * len(labels)
+
+
+def _may_be_header(rows: _Rows, cell: Any) -> bool:
+    """Whether the first row, the only one whose label is none, could name the columns."""
+    return rows.header is None and len(rows.records) > 1 and class_number(cell) is None
+
+
+def _misfit(rows: _Rows, place: int, cell: Any) -> str:
+    """What is wrong with a label."""
+    classes = rows.source.classes
+    rule = "a whole number from 0 up" if classes is None else f"one of the model's classes ({listed(classes)})"
+    hint = "" if place else f"; if its columns are others, {WAY_OUT}"
+    return f"{rows.source.place(rows.records[place])}: label must be {rule}, {told(cell)}{hint}"
+
+
+def _is_empty(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
