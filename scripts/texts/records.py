@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -60,7 +60,7 @@ def read_table(text: str, source: Source) -> Table:
         LabError: it is not of its format, its rows differ in their columns, or its quotes can be read in two ways.
     """
     form = source.reading.format or format_of(text, source.name)
-    records = _json_records(text, source) if form == "jsonl" else _records(text, form, source)
+    records = READERS[form](text, source)
     kept = [record for record in records if not is_blank(record)]
     _require_even_rows(kept, source)
     if form == "lines" and any(map(any, (record.quoted for record in kept))) and source.reading.quoting is None:
@@ -82,18 +82,35 @@ def format_of(text: str, name: str) -> Format:
     return "csv" if len(cells) > 1 and any(map(is_text_column, cells)) else "lines"
 
 
-def _records(text: str, form: Format, source: Source) -> list[Record]:
-    """All rows, blank ones included."""
-    quoting = source.reading.quoting
-    delimiter = _delimiter(text, source.name) if form == "csv" else "\t" if form == "tsv" else NO_DELIMITER
-    if quoting == "none":
+def _csv_records(text: str, source: Source) -> list[Record]:
+    delimiter = _delimiter(text, source.name)
+    if source.reading.quoting == "none":
         return split_records(text, delimiter)
-    if form == "csv" or quoting == "csv":
-        try:
-            return quoted_records(text, delimiter)
-        except csv.Error as error:
-            raise LabError(f"{source.name}: is not valid CSV: {error}; --quoting none takes quotes as text") from error
+    return _quoted_records(text, delimiter, source)
+
+
+def _tsv_records(text: str, source: Source) -> list[Record]:
+    return _records(text, "\t", source)
+
+
+def _lines(text: str, source: Source) -> list[Record]:
+    return _records(text, NO_DELIMITER, source)
+
+
+def _records(text: str, delimiter: str, source: Source) -> list[Record]:
+    """Of formats that know no quoting of their own."""
+    if source.reading.quoting == "none":
+        return split_records(text, delimiter)
+    if source.reading.quoting == "csv":
+        return _quoted_records(text, delimiter, source)
     return choose(text, delimiter, name=source.name, n_optional=source.n_optional)
+
+
+def _quoted_records(text: str, delimiter: str, source: Source) -> list[Record]:
+    try:
+        return quoted_records(text, delimiter)
+    except csv.Error as error:
+        raise LabError(f"{source.name}: is not valid CSV: {error}; --quoting none takes quotes as text") from error
 
 
 def _delimiter(text: str, name: str) -> str:
@@ -154,3 +171,12 @@ def _require_even_rows(records: list[Record], source: Source) -> None:
                 f"{source.place(record)}: must have {n_columns} columns as line {records[0].line} has, "
                 f"has {len(record.cells)}; if the file has no columns, --format lines"
             )
+
+
+READERS: dict[Format, Callable[[str, Source], list[Record]]] = {
+    "csv": _csv_records,
+    "jsonl": _json_records,
+    "lines": _lines,
+    "tsv": _tsv_records,
+}
+"""What takes a file of each format apart: all rows, blank ones included."""
