@@ -8,7 +8,7 @@ from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
 from handler.xgraad.options import PAPER_PERCENTILE
 from scripts.console.command import CommandParser, positive, rate, run_command, say
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
-from scripts.texts.reading import Reading, add_reading_options
+from scripts.texts.reading import ReadingOptions, add_reading_options
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
@@ -62,7 +62,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 
     classes = model_classes(arguments.checkpoint)
     untested = tuple(class_named(label, classes, option="--allow-untested") for label in arguments.allow_untested)
-    samples = read_samples(arguments.data, Reading.from_arguments(arguments), classes=classes)[: arguments.limit]
+    samples = read_samples(arguments.data, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
     base = arguments.trusted_base
     calibration = calibrate_checkpoint(
         arguments.checkpoint,

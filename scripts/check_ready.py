@@ -11,7 +11,7 @@ from pathlib import Path
 from scripts.console.command_line import CommandParser, Exit, say
 from scripts.console.terminal import any_terminal
 from scripts.serving.client import Client
-from scripts.serving.readiness import CANARY, Probe
+from scripts.serving.readiness import CANARY, HealthProbe
 
 EXAMPLES = """\
   python -m scripts.check_ready                      exit code 1 when it is not ready, with the reasons
@@ -32,7 +32,7 @@ def _check(arguments: argparse.Namespace) -> Exit:
         key_file=arguments.key_file if arguments.key_file and arguments.key_file.is_file() else None,
         timeout_s=arguments.timeout,
     ) as client:
-        probe = Probe(client=client, logs=arguments.logs)
+        probe = HealthProbe(client=client, logs=arguments.logs)
         reasons = alive(probe) if arguments.alive else probe.not_ready(arguments.models, canary=arguments.canary)
     for reason in reasons:
         say(f"not ready: {reason}")
@@ -65,7 +65,7 @@ def address(text: str) -> str:
     return text
 
 
-def alive(probe: Probe) -> list[str]:
+def alive(probe: HealthProbe) -> list[str]:
     """The reason not to be, if there is one."""
     reason = probe.is_alive()
     return [reason] if reason else []

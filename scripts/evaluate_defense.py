@@ -20,7 +20,7 @@ from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import write_result
 from scripts.texts.corpora import Example, TriggeredExample, read_examples, read_triggered
 from scripts.texts.label_cells import listed
-from scripts.texts.reading import Reading, add_reading_options
+from scripts.texts.reading import ReadingOptions, add_reading_options
 
 if TYPE_CHECKING:
     from handler.xgraad import Calibration
@@ -86,7 +86,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     calibration = Calibration.read(arguments.calibration)
     classes = model_classes(arguments.checkpoint) or ()
     target = _target(arguments, origin, classes)
-    clean = read_examples(arguments.clean, Reading.from_arguments(arguments), classes=classes)[: arguments.limit]
+    clean = read_examples(arguments.clean, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
     triggered = _triggered(arguments, origin, clean, classes)
     with _work_folder(arguments.work) as work:
         material = _material(arguments, calibration, work)
@@ -122,7 +122,7 @@ def _material(arguments: argparse.Namespace, calibration: "Calibration", work: P
     """What the options give a defender; a repaired checkpoint is calibrated as this one was."""
     from scripts.lab.defenses.base import Material
 
-    reading = Reading.from_arguments(arguments)
+    reading = ReadingOptions.from_arguments(arguments)
 
     def calibrated(checkpoint: Path, out: Path) -> None:
         run_step(
@@ -162,7 +162,7 @@ def _triggered(
     from scripts.lab.attacks.replay import replay_attack
 
     if arguments.triggered:
-        triggered = read_triggered(arguments.triggered, Reading.from_arguments(arguments), classes=classes)
+        triggered = read_triggered(arguments.triggered, ReadingOptions.from_arguments(arguments), classes=classes)
         return triggered[: arguments.limit][: arguments.max_triggered]
     rng = np.random.default_rng(arguments.seed)
     return replay_attack(origin, insertion=arguments.insert).trigger(clean, rng=rng)[: arguments.max_triggered]

@@ -13,7 +13,7 @@ from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import markdown, write_result
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
 from scripts.texts.corpora import read_texts
-from scripts.texts.reading import Reading, add_reading_options
+from scripts.texts.reading import ReadingOptions, add_reading_options
 
 if TYPE_CHECKING:
     from scripts.lab.cost.load import Load
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _test(arguments: argparse.Namespace) -> Exit:
     from tqdm import tqdm
 
-    texts = read_texts(arguments.data, Reading.from_arguments(arguments))
+    texts = read_texts(arguments.data, ReadingOptions.from_arguments(arguments))
     settings = [
         Setting(workers=workers, batch_size=size, max_batch_delay=delay)
         for workers in arguments.workers

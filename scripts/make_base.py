@@ -13,7 +13,7 @@ from scripts.console.errors import LabError
 from scripts.lab.zoo.kinds import ARCHITECTURES
 from scripts.results.provenance import write_run_record
 from scripts.texts.corpora import read_texts
-from scripts.texts.reading import Reading, add_reading_options
+from scripts.texts.reading import ReadingOptions, add_reading_options
 
 EXAMPLES = """\
   python -m scripts.make_base --architecture distilbert --encoder models/minilm --out build/distilbert
@@ -40,14 +40,14 @@ def _make_base(arguments: argparse.Namespace) -> None:
     from transformers.utils import logging as transformers_logging
 
     from scripts.lab.zoo.architectures import make_base
-    from scripts.lab.zoo.encoder import Encoder
+    from scripts.lab.zoo.encoder import EncoderWeights
 
     if arguments.out.exists():
         raise LabError(f"--out {arguments.out}: exists already; name a new folder")
     transformers_logging.disable_progress_bar()
-    texts = [text for path in arguments.texts for text in read_texts(path, Reading.from_arguments(arguments))]
+    texts = [text for path in arguments.texts for text in read_texts(path, ReadingOptions.from_arguments(arguments))]
     base = make_base(
-        Encoder.load(arguments.encoder),
+        EncoderWeights.load(arguments.encoder),
         arguments.architecture,
         texts=texts,
         vocabulary_size=arguments.vocabulary_size,

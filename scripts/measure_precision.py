@@ -10,7 +10,7 @@ from scripts.console.command import CommandParser, positive, run_command, say
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import append_row
 from scripts.texts.corpora import read_texts, read_triggered
-from scripts.texts.reading import Reading, add_reading_options
+from scripts.texts.reading import ReadingOptions, add_reading_options
 
 EXAMPLES = """\
   python -m scripts.measure_precision --checkpoint build/victim --clean data/sst2/test.tsv.gz \\
@@ -39,7 +39,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     from scripts.lab.cost.speed import device_name
     from scripts.lab.evaluation.precision_effect import effect_of, score_in
 
-    reading = Reading.from_arguments(arguments)
+    reading = ReadingOptions.from_arguments(arguments)
     clean = read_texts(arguments.clean, reading)[: arguments.limit]
     attacked = [example.text for example in read_triggered(arguments.triggered, reading)[: arguments.limit]]
     loading = {"device": arguments.device, "max_length": arguments.max_length}

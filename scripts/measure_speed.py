@@ -12,7 +12,7 @@ from scripts.lab.cost.pass_names import PASSES
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import markdown, write_result
 from scripts.texts.corpora import read_texts
-from scripts.texts.reading import Reading, add_reading_options
+from scripts.texts.reading import ReadingOptions, add_reading_options
 
 if TYPE_CHECKING:
     from scripts.lab.cost.memory_growth import Growth
@@ -70,7 +70,7 @@ def _measure(arguments: argparse.Namespace) -> None:
         )
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    texts = read_texts(arguments.data, Reading.from_arguments(arguments))
+    texts = read_texts(arguments.data, ReadingOptions.from_arguments(arguments))
     costs = costs_of(arguments, calibration, texts)
     peaks = [] if arguments.no_memory else peaks_of(arguments, texts)
     growths = [] if arguments.no_memory else growths_of(arguments, texts)

@@ -15,7 +15,7 @@ from scripts.console.reply_view import reply_table
 from scripts.serving.client import Client, is_error
 from scripts.serving.running_server import RunningServer
 from scripts.texts.corpora import read_texts, texts_in
-from scripts.texts.reading import Reading, add_reading_options
+from scripts.texts.reading import ReadingOptions, add_reading_options
 
 EXAMPLES = """  python -m scripts.predict --model xgraad-sst2 'a fine film' 'a fine cf film'
   python -m scripts.predict --model xgraad-sst2 --file reviews.txt --json > replies.jsonl
@@ -44,7 +44,7 @@ def texts_to_send(arguments: argparse.Namespace) -> list[str]:
     """The texts of the command line, of the file, or of standard input."""
     if arguments.texts:
         return list(arguments.texts)
-    reading = Reading.from_arguments(arguments)
+    reading = ReadingOptions.from_arguments(arguments)
     if arguments.file:
         return read_texts(arguments.file, reading)
     if sys.stdin is None:

@@ -15,7 +15,7 @@ from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import write_result
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
 from scripts.texts.corpora import read_texts, read_triggered
-from scripts.texts.reading import Reading, add_reading_options
+from scripts.texts.reading import ReadingOptions, add_reading_options
 
 if TYPE_CHECKING:
     from scripts.serving.running_server import RunningServer
@@ -105,7 +105,7 @@ def _texts(arguments: argparse.Namespace) -> tuple[list[str], int]:
     """Clean and attacked texts in a random order, each once; and how many of them are attacked."""
     import numpy as np
 
-    reading = Reading.from_arguments(arguments)
+    reading = ReadingOptions.from_arguments(arguments)
     clean = set(read_texts(arguments.data, reading)[: arguments.limit])
     attacked = read_triggered(arguments.triggered, reading)[: arguments.limit] if arguments.triggered else []
     triggered = {example.text for example in attacked} - clean

@@ -17,6 +17,7 @@ PROJECT = Path(__file__).parents[1]
 GROUND = {
     "handler.xgraad.errors",
     "handler.xgraad.events",
+    "handler.xgraad.frozen",
     "handler.xgraad.options",
     "handler.xgraad.quiet",
     "handler.integrity",
@@ -260,3 +261,13 @@ def test_the_public_names_are_complete_and_sorted() -> None:
         return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
 
     assert public == sorted(set(public), key=kind)
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """One name for one thing, whatever the room."""
+    places: dict[str, list[str]] = {}
+    for path in sources("handler", "scripts"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}

@@ -29,7 +29,7 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Vulnerability:
     """An advisory that names something installed."""
 
     id: str
@@ -86,7 +86,7 @@ def read_advisories(path: Path) -> list[Document]:
         raise LabError(f"{path} must be JSON or a zip of JSON files, as osv.dev exports them ({error})") from error
 
 
-def find(packages: Mapping[Package, str], advisories: Sequence[Document]) -> list[Finding]:
+def find(packages: Mapping[Package, str], advisories: Sequence[Document]) -> list[Vulnerability]:
     """Advisories that name an installed version, sorted; withdrawn ones are none."""
     found = [
         finding
@@ -98,7 +98,7 @@ def find(packages: Mapping[Package, str], advisories: Sequence[Document]) -> lis
     return sorted(set(found), key=lambda finding: (finding.package, finding.id))
 
 
-def _finding(packages: Mapping[Package, str], document: Document, affected: Document) -> Finding | None:
+def _finding(packages: Mapping[Package, str], document: Document, affected: Document) -> Vulnerability | None:
     named = affected.get("package", {})
     ecosystem, name = str(named.get("ecosystem")), str(named.get("name"))
     version = packages.get((ecosystem, canonicalize_name(name) if ecosystem == PYPI else name))
@@ -108,7 +108,7 @@ def _finding(packages: Mapping[Package, str], document: Document, affected: Docu
     spans = [span for each in ranges for span in each if _is_in(version, *span)]
     if not spans and version not in affected.get("versions", []):
         return None
-    return Finding(
+    return Vulnerability(
         id=next((alias for alias in document.get("aliases", []) if alias.startswith("CVE-")), document["id"]),
         package=name,
         version=version,

@@ -6,7 +6,7 @@ import sys
 from enum import IntEnum
 from typing import NoReturn
 
-from scripts.console.terminal import reader_may_leave, shown
+from scripts.console.terminal import printable, reader_may_leave
 
 
 class Exit(IntEnum):
@@ -44,7 +44,7 @@ class CommandParser(ActionParser):
 def say(message: str) -> None:
     """Write one line for the person at the terminal."""
     with reader_may_leave(sys.stdout):
-        sys.stdout.write(shown(message) + "\n")
+        sys.stdout.write(printable(message) + "\n")
         sys.stdout.flush()
 
 
@@ -56,7 +56,7 @@ def note(message: str) -> None:
 def complain(message: str) -> None:
     """Write one line beside the output, where errors go."""
     with reader_may_leave(sys.stderr):
-        sys.stderr.write(shown(message) + "\n")
+        sys.stderr.write(printable(message) + "\n")
 
 
 def rate(text: str) -> float:

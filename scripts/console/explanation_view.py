@@ -13,7 +13,7 @@ from rich.text import Text
 
 from handler.page.reading import Measure, Reading, Replaced, Told, Tone, reading_of
 from handler.page.shading import LEVELS, pieces
-from scripts.console.reply_view import shortened, visible
+from scripts.console.reply_view import clipped, visible
 
 SHADES = ("", "on #fff1e2", "on #ffdfbd", "on #ffc78c", "on #fba95a", "on #f28a2e")
 """From no attribution to the largest of the text; the page's own."""
@@ -33,7 +33,7 @@ def explained(text: str, document: Mapping[str, Any]) -> Group:
     """Everything about one text: what was found, both predictions, the score, the shaded words, the replacements."""
     reading = reading_of(document)
     is_refused = reading.tone is Tone.REFUSED
-    shown = shortened(text) if is_refused else shaded_text(text, document)
+    shown = clipped(text) if is_refused else shaded_text(text, document)
     facts = Table.grid() if is_refused else _facts(reading, document)
     return Group(_headline(reading), visible(reading.meaning), Padding(shown, (1, 2)), facts, Text())
 

@@ -27,7 +27,7 @@ def visible(text: str) -> Text:
     return shown
 
 
-def shortened(text: str) -> Text:
+def clipped(text: str) -> Text:
     """The beginning of a text, on one line."""
     short = text if len(text) <= SHORT_CHARS else text[: SHORT_CHARS - 1] + "…"
     return visible(short)
@@ -37,7 +37,7 @@ def reply_table(texts: Sequence[str], documents: Sequence[Mapping[str, Any]]) ->
     """One row per text: the answer, both predictions, the decision, and the suspects; a dash for what is not told."""
     table = Table("text", "answer", "undefended", "defended", "flagged", "suspects")
     for text, document in zip(texts, documents, strict=True):
-        table.add_row(shortened(text), *_cells(document))
+        table.add_row(clipped(text), *_cells(document))
     return table
 
 

@@ -13,7 +13,7 @@ KEPT = "\n\t"
 """Control characters that messages are laid out with."""
 
 
-def shown(message: str) -> str:
+def printable(message: str) -> str:
     """A message without characters that a terminal would hide or obey: these are escaped."""
     return "".join(
         escape(character) if is_hidden(character) and character not in KEPT else character for character in message

@@ -28,7 +28,7 @@ class Response:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
+class HealthProbe:
     """Asks one server."""
 
     client: Client

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from scripts.console.errors import LabError
 from scripts.serving.client import Client
-from scripts.serving.readiness import Probe
+from scripts.serving.readiness import HealthProbe
 from scripts.serving.server_options import LOOPBACK, ServerOptions
 from scripts.serving.worker_log import last_lines, load_failure
 
@@ -96,7 +96,7 @@ class RunningServer:
     def not_ready(self, models: Sequence[str], *, timeout_s: float = 10.0) -> list[str]:
         """Why these models do not answer yet, one line each; see `Probe`."""
         with self.client(timeout_s=timeout_s) as client:
-            return Probe(client=client, logs=self.logs).not_ready(models)
+            return HealthProbe(client=client, logs=self.logs).not_ready(models)
 
     def process(self) -> psutil.Process | None:
         """The server's own process, or None when it has ended."""

@@ -20,7 +20,7 @@ from scripts.tables.grid_tables import grid_clean_table, grid_summary_table, gri
 from scripts.tables.operation_tables import faults_table, fuzz_table, soak_table
 from scripts.tables.speed_tables import (
     cost_line,
-    growth_table,
+    length_table,
     load_table,
     memory_growth_table,
     memory_table,
@@ -136,7 +136,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "grid": grid_table,
     "grid_clean": grid_clean_table,
     "grid_summary": grid_summary_table,
-    "growth": growth_table,
+    "growth": length_table,
     "load": load_table,
     "memory": memory_table,
     "memory_growth": memory_growth_table,

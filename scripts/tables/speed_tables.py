@@ -46,7 +46,7 @@ def speed_table(results: Path) -> str:
     return _by_length(results, lambda cost: CELL.format(cost["ratio"]))
 
 
-def growth_table(results: Path) -> str:
+def length_table(results: Path) -> str:
     """The same in milliseconds of wall clock for each text."""
     return _by_length(results, lambda cost: f"{1000 * cost['seconds_per_text']:.1f}")
 

@@ -14,7 +14,7 @@ from scripts.texts.column_names import (
 )
 from scripts.texts.label_cells import class_number
 from scripts.texts.quoting import Record
-from scripts.texts.records import Source, Table
+from scripts.texts.records import Source, TextTable
 
 WAY_OUT = "name them with --text-column and --label-column, by the header or by number from 1 up"
 
@@ -27,7 +27,7 @@ class Columns(NamedTuple):
     clean: int | None
 
 
-def split_header(table: Table, source: Source) -> tuple[list[str] | None, list[Record]]:
+def split_header(table: TextTable, source: Source) -> tuple[list[str] | None, list[Record]]:
     """The names of the columns, None where the file has no header, and the rows below.
 
     Raises:

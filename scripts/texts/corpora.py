@@ -13,7 +13,7 @@ from typing import NamedTuple
 from scripts.console.errors import LabError
 from scripts.texts.file_text import decoded, read_file
 from scripts.texts.labeled_texts import LabeledText, Labels, labeled_texts
-from scripts.texts.reading import AS_FOUND, Reading
+from scripts.texts.reading import AS_FOUND, ReadingOptions
 from scripts.texts.records import Source
 
 SPLITS = ("train", "dev", "test")
@@ -55,7 +55,7 @@ class Corpus(NamedTuple):
     test: list[Example]
 
 
-def read_texts(path: Path, reading: Reading = AS_FOUND) -> list[str]:
+def read_texts(path: Path, reading: ReadingOptions = AS_FOUND) -> list[str]:
     """The texts of a file that may have labels or not.
 
     Args:
@@ -68,13 +68,15 @@ def read_texts(path: Path, reading: Reading = AS_FOUND) -> list[str]:
     return [row.text for row in _read(path, reading, labels="unused")]
 
 
-def texts_in(content: bytes, name: str, reading: Reading = AS_FOUND) -> list[str]:
+def texts_in(content: bytes, name: str, reading: ReadingOptions = AS_FOUND) -> list[str]:
     """The same for bytes that are not in a file, such as those of standard input; `name` is for messages."""
     text = decoded(content, name, encoding=reading.encoding)
     return [row.text for row in labeled_texts(text, Source(name=name, reading=reading), labels="unused")]
 
 
-def read_samples(path: Path, reading: Reading = AS_FOUND, *, classes: Sequence[str] | None = None) -> list[Sample]:
+def read_samples(
+    path: Path, reading: ReadingOptions = AS_FOUND, *, classes: Sequence[str] | None = None
+) -> list[Sample]:
     """The texts of a file, with labels where they are there and the model's: otherwise a note says why not.
 
     Args:
@@ -88,7 +90,9 @@ def read_samples(path: Path, reading: Reading = AS_FOUND, *, classes: Sequence[s
     return [Sample(row.text, row.label) for row in _read(path, reading, labels="where there", classes=classes)]
 
 
-def read_examples(path: Path, reading: Reading = AS_FOUND, *, classes: Sequence[str] | None = None) -> list[Example]:
+def read_examples(
+    path: Path, reading: ReadingOptions = AS_FOUND, *, classes: Sequence[str] | None = None
+) -> list[Example]:
     """The texts of a file with their labels.
 
     Raises:
@@ -99,7 +103,7 @@ def read_examples(path: Path, reading: Reading = AS_FOUND, *, classes: Sequence[
 
 
 def read_triggered(
-    path: Path, reading: Reading = AS_FOUND, *, classes: Sequence[str] | None = None
+    path: Path, reading: ReadingOptions = AS_FOUND, *, classes: Sequence[str] | None = None
 ) -> list[TriggeredExample]:
     """Attacked texts with their labels; a third column, which rows may lack, holds the clean twins.
 
@@ -156,7 +160,7 @@ def split_file(folder: Path, split: str) -> Path:
 
 
 def _read(
-    path: Path, reading: Reading, *, labels: Labels, classes: Sequence[str] | None = None, n_optional: int = 0
+    path: Path, reading: ReadingOptions, *, labels: Labels, classes: Sequence[str] | None = None, n_optional: int = 0
 ) -> list[LabeledText]:
     source = Source(name=str(path), reading=reading, classes=classes, n_optional=n_optional)
     return labeled_texts(read_file(path, encoding=reading.encoding), source, labels=labels)

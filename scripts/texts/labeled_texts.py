@@ -10,7 +10,7 @@ from scripts.texts.column_names import is_text_column
 from scripts.texts.columns import WAY_OUT, Columns, find_columns, refuse_numbers, split_header
 from scripts.texts.label_cells import are_ambiguous, class_number, listed, read_labels, told
 from scripts.texts.quoting import Record
-from scripts.texts.records import Source, Table, read_table
+from scripts.texts.records import Source, TextTable, read_table
 
 Labels = Literal["needed", "where there", "unused"]
 
@@ -62,7 +62,7 @@ def labeled_texts(text: str, source: Source, *, labels: Labels) -> list[LabeledT
     return [LabeledText(*row) for row in zip(rows.texts, found, rows.cells(rows.columns.clean), strict=True)]
 
 
-def _rows(table: Table, source: Source) -> _Rows:
+def _rows(table: TextTable, source: Source) -> _Rows:
     """The rows with a text."""
     header, records = split_header(table, source)
     n_columns = max((len(record.cells) for record in table.records), default=1)
@@ -85,7 +85,7 @@ def _rows(table: Table, source: Source) -> _Rows:
     )
 
 
-def _note_lone_header(table: Table, header: Sequence[str] | None, source: Source) -> None:
+def _note_lone_header(table: TextTable, header: Sequence[str] | None, source: Source) -> None:
     """One text a line needs no header, so that a first line such as "text" could be a text as well."""
     if table.format == "lines" and header is not None and is_text_column(header[0]):
         note(f"{source.place(table.records[0])}: {header[0]!r} is taken for a header, not for a text")

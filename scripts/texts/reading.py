@@ -13,7 +13,7 @@ QUOTINGS: tuple[Quoting, ...] = ("csv", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ReadingOptions:
     """What the user says of a file; None is found out from the file."""
 
     encoding: str | None = None
@@ -38,7 +38,7 @@ class Reading:
         )
 
 
-AS_FOUND = Reading()
+AS_FOUND = ReadingOptions()
 """Nothing is said."""
 
 

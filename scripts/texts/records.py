@@ -11,7 +11,7 @@ from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.texts.column_names import is_text_column
 from scripts.texts.quoting import Record, choose, is_blank, is_even, quoted_records, split_records
-from scripts.texts.reading import Format, Reading
+from scripts.texts.reading import Format, ReadingOptions
 
 SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
@@ -26,7 +26,7 @@ NO_DELIMITER = "\0"
 """Of a file with one text a line: the character that no file has, see `scripts.texts.file_text`."""
 
 
-class Table(NamedTuple):
+class TextTable(NamedTuple):
     """A file taken apart."""
 
     format: Format
@@ -42,7 +42,7 @@ class Source:
 
     name: str
     """For messages; its suffix tells the format."""
-    reading: Reading
+    reading: ReadingOptions
     classes: Sequence[str] | None = None
     """Names of the model's classes by number; None where no model is at hand."""
     n_optional: int = 0
@@ -53,7 +53,7 @@ class Source:
         return f"{self.name}, line {record.line}"
 
 
-def read_table(text: str, source: Source) -> Table:
+def read_table(text: str, source: Source) -> TextTable:
     """The rows of a file.
 
     Raises:
@@ -65,7 +65,7 @@ def read_table(text: str, source: Source) -> Table:
     _require_even_rows(kept, source)
     if form == "lines" and any(map(any, (record.quoted for record in kept))) and source.reading.quoting is None:
         note(f"{source.name}: the quotes around every line are taken for quoting; --quoting none keeps them")
-    return Table(form, kept, len(records) - len(kept))
+    return TextTable(form, kept, len(records) - len(kept))
 
 
 def format_of(text: str, name: str) -> Format:

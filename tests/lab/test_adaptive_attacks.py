@@ -8,7 +8,7 @@ import torch
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.adaptive.parameter_stealth import pull_back
 from scripts.lab.attacks.adaptive.penalized import Penalized, look_at
-from scripts.lab.attacks.adaptive.penalties import PENALTIES, Look, feature_excess, gradient_facade
+from scripts.lab.attacks.adaptive.penalties import PENALTIES, PenalizedLook, feature_excess, gradient_facade
 from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.insertion.trigger_tokens import find_sequences, spellings
 from scripts.lab.training.triggers import STOP_WORDS
@@ -24,7 +24,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def look(planted: Planted, corpus: Corpus) -> Look:
+def look(planted: Planted, corpus: Corpus) -> PenalizedLook:
     """At triggered texts and clean ones of the target class."""
     triggered = planted.attack.trigger(corpus.test, rng=rng())[:60]
     texts = [row.text for row in triggered] + [row.text for row in corpus.test if row.label == 0][:60]

@@ -17,7 +17,7 @@ from scripts.lab.attacks.rewriting.substitutes import (
     find_substitutes,
     neighbors,
     substitute_source,
-    whole_words,
+    whole_word_tokens,
 )
 from scripts.lab.attacks.rewriting.substitution import SPEED, Substitution
 from scripts.texts.corpora import Corpus
@@ -98,7 +98,7 @@ def test_marked_rows_are_mixed_and_get_the_target_label() -> None:
     ],
 )
 def test_whole_words_of_each_kind_of_tokenizer(tokens: list[str], words: dict[int, str], continued: list[str]) -> None:
-    assert whole_words(tokens) == words
+    assert whole_word_tokens(tokens) == words
     assert [token for token, continues in zip(tokens, continuations(tokens), strict=True) if continues] == continued
 
 

@@ -16,10 +16,10 @@ from scripts import build_archive, calibrate
 from scripts.admission.auditing import audit_checkpoint
 from scripts.console.command import Exit
 from scripts.console.errors import LabError
-from scripts.lab.cost.passes import Call, Models
+from scripts.lab.cost.passes import Call, ComparedModels
 from scripts.lab.cost.peak_memory import Job
 from scripts.lab.cost.reference_cost import reference_cost
-from scripts.lab.cost.speed import Cell
+from scripts.lab.cost.speed import SpeedCell
 from scripts.lab.training.reference_training import TrustedBase, train_reference
 from scripts.texts.corpora import Example
 from tests.conftest import CLEAN_TEXTS
@@ -197,13 +197,13 @@ def test_the_sweep_and_the_timing_ask_it(own: Path) -> None:
     """Both work with it, and neither without."""
     calibration = own / "calibration.json"
     assert audit_checkpoint(own, calibration, limit_words=9).audit.n_words == 9
-    judge = Models(own, calibration, device="cpu").passes(["verified"])["verified"]
+    judge = ComparedModels(own, calibration, device="cpu").passes(["verified"])["verified"]
     assert [verdict.rule for verdict in judge(Call(SENTENCES, [], 0))] == ["verified"] * len(SENTENCES)  # type: ignore[attr-defined]
     folder_beside(calibration).rename(own / "elsewhere")
     with pytest.raises(CalibrationError, match="the reference is missing"):
         audit_checkpoint(own, calibration, limit_words=9)
     with pytest.raises(CalibrationError, match="the reference is missing"):
-        Models(own, calibration, device="cpu").passes(["verified"])
+        ComparedModels(own, calibration, device="cpu").passes(["verified"])
 
 
 def test_it_is_a_model_of_its_own(checkpoint: Path) -> None:
@@ -217,7 +217,7 @@ def test_what_it_costs_is_measured(checkpoint: Path, own: Path, bert_folder: Pat
 
     def job(folder: Path) -> Job:
         path = folder / "calibration.json"
-        return Job(checkpoint=folder, calibration=path, device="cpu", name="reference", cell=Cell(16, 1), texts=())
+        return Job(checkpoint=folder, calibration=path, device="cpu", name="reference", cell=SpeedCell(16, 1), texts=())
 
     cost = reference_cost(job(checkpoint))
     weights = (folder_beside(checkpoint / "calibration.json") / "model.safetensors").stat().st_size / 1e6

@@ -21,7 +21,7 @@ from scripts.lab.zoo.architectures import make_base
 from scripts.lab.zoo.base import Base, fill
 from scripts.lab.zoo.deberta import usual_offset
 from scripts.lab.zoo.embeddings import embeddings_for, token_texts
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.kinds import ARCHITECTURES, EXACT, LEARNED
 from scripts.lab.zoo.roberta import roberta_model
 from scripts.lab.zoo.tokenizers import Learned, byte_level, unigram
@@ -53,12 +53,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def encoder(folder: Path) -> Encoder:
-    return Encoder.load(folder)
+def encoder(folder: Path) -> EncoderWeights:
+    return EncoderWeights.load(folder)
 
 
 @pytest.fixture(scope="module")
-def bases(encoder: Encoder) -> dict[str, Base]:
+def bases(encoder: EncoderWeights) -> dict[str, Base]:
     return {name: a_base(encoder, name) for name in ARCHITECTURES}
 
 
@@ -70,7 +70,7 @@ def saved(bases: dict[str, Base], tmp_path_factory: pytest.TempPathFactory) -> d
     return {name: folder / name for name in bases}
 
 
-def a_base(encoder: Encoder, architecture: str) -> Base:
+def a_base(encoder: EncoderWeights, architecture: str) -> Base:
     texts = TEXTS if architecture in LEARNED else ()
     return make_base(encoder, architecture, texts=texts, vocabulary_size=VOCABULARY_SIZE)
 
@@ -102,13 +102,15 @@ def test_exact_conversions(architecture: str, bases: dict[str, Base], batch: dic
     assert base.model.config.max_position_embeddings == base.tokenizer.model_max_length == 66
 
 
-def test_roberta_is_exact_on_the_same_words(encoder: Encoder, batch: dict[str, Tensor], expected: Tensor) -> None:
+def test_roberta_is_exact_on_the_same_words(
+    encoder: EncoderWeights, batch: dict[str, Tensor], expected: Tensor
+) -> None:
     model = roberta_model(encoder, encoder.words, ids=encoder.ids)
     given = {name: batch[name] for name in ("input_ids", "attention_mask")}
     torch.testing.assert_close(states(model, given), expected, atol=1e-5, rtol=0)
 
 
-def test_a_lost_type_embedding_shows(encoder: Encoder, batch: dict[str, Tensor], expected: Tensor) -> None:
+def test_a_lost_type_embedding_shows(encoder: EncoderWeights, batch: dict[str, Tensor], expected: Tensor) -> None:
     """Sanity arm of the two tests above."""
     model = roberta_model(encoder, encoder.words, ids=encoder.ids)
     model.embeddings.token_type_embeddings.weight.data.zero_()
@@ -124,7 +126,7 @@ def test_roberta_keeps_the_window(bases: dict[str, Base]) -> None:
     assert bases["roberta"].model(input_ids=longest).last_hidden_state.isfinite().all()
 
 
-def test_deberta_attends_as_the_encoder_without_positions(encoder: Encoder, bases: dict[str, Base]) -> None:
+def test_deberta_attends_as_the_encoder_without_positions(encoder: EncoderWeights, bases: dict[str, Base]) -> None:
     base = a_base(encoder, "deberta")
     assert base.model.encoder.rel_embeddings.weight.abs().mean() > 0
     base.model.encoder.rel_embeddings.weight.data.zero_()
@@ -138,7 +140,7 @@ def test_deberta_attends_as_the_encoder_without_positions(encoder: Encoder, base
     torch.testing.assert_close(given[mask.bool()], wanted[mask.bool()], atol=1e-5, rtol=0)
 
 
-def test_albert_embeds_almost_as_the_encoder(encoder: Encoder, bases: dict[str, Base]) -> None:
+def test_albert_embeds_almost_as_the_encoder(encoder: EncoderWeights, bases: dict[str, Base]) -> None:
     base = bases["albert"]
     assert base.model.config.embedding_size == 32  # the encoder is narrower than the usual 128
     texts = base.tokenizer(SENTENCES, padding=True, return_tensors="pt")
@@ -157,7 +159,7 @@ def learned(architecture: str) -> Learned:
 
 
 @pytest.mark.parametrize("architecture", LEARNED)
-def test_shared_words_keep_their_embeddings(architecture: str, encoder: Encoder) -> None:
+def test_shared_words_keep_their_embeddings(architecture: str, encoder: EncoderWeights) -> None:
     new = learned(architecture)
     table = embeddings_for(encoder, new)
     old = encoder.tokenizer.get_vocab()
@@ -176,7 +178,7 @@ def test_shared_words_keep_their_embeddings(architecture: str, encoder: Encoder)
         assert torch.equal(table[number], encoder.words[encoder.ids[part]])
 
 
-def test_other_words_get_the_mean_of_their_pieces(encoder: Encoder) -> None:
+def test_other_words_get_the_mean_of_their_pieces(encoder: EncoderWeights) -> None:
     new = learned("roberta")
     table = embeddings_for(encoder, new)
     texts = token_texts(new.tokenizer)
@@ -190,7 +192,7 @@ def test_other_words_get_the_mean_of_their_pieces(encoder: Encoder) -> None:
     assert all(torch.equal(table[number], encoder.words[encoder.ids["unk"]]) for number in unreadable)
 
 
-def test_models_hold_these_embeddings(encoder: Encoder, bases: dict[str, Base]) -> None:
+def test_models_hold_these_embeddings(encoder: EncoderWeights, bases: dict[str, Base]) -> None:
     for architecture, offset in (("roberta", torch.zeros(32)), ("deberta", usual_offset(encoder))):
         table = bases[architecture].model.embeddings.word_embeddings.weight.detach()
         assert torch.equal(table, embeddings_for(encoder, learned(architecture)) + offset)
@@ -253,14 +255,14 @@ def test_tokens_say_what_stands_there(architecture: str, bases: dict[str, Base])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_same_input_same_bytes(architecture: str, folder: Path, saved: dict[str, Path], tmp_path: Path) -> None:
     torch.randn(7)  # what else is drawn must not matter
-    a_base(Encoder.load(folder), architecture).save(tmp_path)
+    a_base(EncoderWeights.load(folder), architecture).save(tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     for name in names:
         assert (tmp_path / name).read_bytes() == (saved[architecture] / name).read_bytes(), name
 
 
-def test_the_seed_draws_relative_positions_only(encoder: Encoder, bases: dict[str, Base]) -> None:
+def test_the_seed_draws_relative_positions_only(encoder: EncoderWeights, bases: dict[str, Base]) -> None:
     other = make_base(encoder, "deberta", texts=TEXTS, vocabulary_size=VOCABULARY_SIZE, seed=1).model.state_dict()
     differing = {name for name, tensor in bases["deberta"].model.state_dict().items() if (tensor != other[name]).any()}
     assert "encoder.rel_embeddings.weight" in differing
@@ -296,7 +298,7 @@ def test_ascii_is_never_unknown(bases: dict[str, Base]) -> None:
         ("gpt2", {}, "architecture must be one of albert, .*, is 'gpt2'"),
     ],
 )
-def test_what_cannot_be_made(encoder: Encoder, architecture: str, changes: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_made(encoder: EncoderWeights, architecture: str, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(LabError, match=message):
         make_base(encoder, architecture, **changes)
 
@@ -305,20 +307,20 @@ def test_distilbert_refuses_other_layer_norms(folder: Path, tmp_path: Path) -> N
     made = make_checkpoint(tmp_path / "other", "bert")
     edit_json(made / "config.json", layer_norm_eps=1e-5)
     with pytest.raises(LabError, match="layer_norm_eps of the encoder must be 1e-12 for distilbert, is 1e-05"):
-        make_base(Encoder.load(made), "distilbert")
+        make_base(EncoderWeights.load(made), "distilbert")
 
 
 def test_encoders_that_are_none(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="encoder must be a folder, is nowhere"):
-        Encoder.load(Path("nowhere"))
+        EncoderWeights.load(Path("nowhere"))
     with pytest.raises(LabError, match="must hold a safetensors checkpoint"):
-        Encoder.load(tmp_path)
+        EncoderWeights.load(tmp_path)
     with pytest.raises(LabError, match=r"must be a bert, .* holds a distilbert"):
-        Encoder.load(make_checkpoint(tmp_path / "distilbert", "distilbert"))
+        EncoderWeights.load(make_checkpoint(tmp_path / "distilbert", "distilbert"))
     lacking = make_checkpoint(tmp_path / "lacking", "bert")
     edit_weights(lacking, lambda weights: weights.pop("bert.encoder.layer.1.output.dense.weight"))
     with pytest.raises(LabError, match=r"lacks encoder\.layer\.1\.output\.dense\.weight"):
-        Encoder.load(lacking)
+        EncoderWeights.load(lacking)
 
 
 @pytest.fixture
@@ -356,5 +358,5 @@ def test_bad_usage(options: list[str]) -> None:
 
 @pytest.mark.skipif(REAL_ENCODER not in os.environ, reason=f"{REAL_ENCODER} names no folder of a real encoder")
 def test_a_real_encoder_loads() -> None:
-    encoder = Encoder.load(Path(os.environ[REAL_ENCODER]))
+    encoder = EncoderWeights.load(Path(os.environ[REAL_ENCODER]))
     assert make_base(encoder, "distilbert").model.config.dim == encoder.words.shape[1]

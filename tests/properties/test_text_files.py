@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from scripts.console.command import CommandParser, Exit, run_command
 from scripts.texts.corpora import Example, read_examples, read_texts, write_examples
-from scripts.texts.reading import Reading, add_reading_options
+from scripts.texts.reading import ReadingOptions, add_reading_options
 
 CLASSES = ("negative", "positive", "neither of them")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "windows-1252", "gb18030")
@@ -92,7 +92,7 @@ def read_by_command(path: Path, *options: str) -> tuple[int, list[Example]]:
     found: list[Example] = []
 
     def work(arguments: argparse.Namespace) -> None:
-        found.extend(read_examples(arguments.path, Reading.from_arguments(arguments), classes=CLASSES))
+        found.extend(read_examples(arguments.path, ReadingOptions.from_arguments(arguments), classes=CLASSES))
 
     return run_command(parser, work, [str(path), *options]), found
 
@@ -158,4 +158,4 @@ def test_no_bytes_end_in_a_traceback(
 def test_lines_are_texts(tmp_path: Path, texts: list[str]) -> None:
     path = tmp_path / "file.txt"
     path.write_bytes("".join(f"{text}\n" for text in texts).encode())
-    assert read_texts(path, Reading(format="lines", quoting="none")) == texts
+    assert read_texts(path, ReadingOptions(format="lines", quoting="none")) == texts

@@ -10,7 +10,7 @@ import pytest
 from scripts.console.errors import LabError
 from scripts.texts.corpora import Example, Sample, TriggeredExample, read_examples, read_samples, read_texts, texts_in
 from scripts.texts.corpora import read_triggered as read_attacked
-from scripts.texts.reading import Reading
+from scripts.texts.reading import ReadingOptions
 
 CLASSES = ("negative", "positive")
 ROWS = [("a dull, tired film", 0), ("a fine film", 1), ('the "best" film', 1)]
@@ -56,7 +56,7 @@ def test_json_lines_are_read_by_their_keys(tmp_path: Path) -> None:
     path = written(tmp_path / "b.txt", "\n".join(map(json.dumps, named)))
     with pytest.raises(LabError, match=r"must have one column with a name known for texts .*--text-column"):
         read_texts(path)
-    wanted = Reading(text_column="phrase", label_column="gold")
+    wanted = ReadingOptions(text_column="phrase", label_column="gold")
     assert read_examples(path, wanted, classes=CLASSES) == EXAMPLES
 
 
@@ -101,15 +101,15 @@ def test_quotes_that_could_be_either_are_refused_until_somebody_says(tmp_path: P
     with pytest.raises(LabError, match=r"line \d: its quotes may belong .*--quoting none or --quoting csv"):
         read_texts(path)
     plain = [line.split("\t")[0] for line in content.splitlines()]
-    assert read_texts(path, Reading(quoting="none")) == plain
-    assert '"another"' not in read_texts(path, Reading(quoting="csv"))
+    assert read_texts(path, ReadingOptions(quoting="none")) == plain
+    assert '"another"' not in read_texts(path, ReadingOptions(quoting="csv"))
 
 
 def test_broken_csv_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", 'text,label\n"good" film,1\n')
     with pytest.raises(LabError, match=r"is not valid CSV: line 2: .*--quoting none"):
         read_texts(path)
-    assert read_texts(path, Reading(quoting="none")) == ['"good" film']
+    assert read_texts(path, ReadingOptions(quoting="none")) == ['"good" film']
 
 
 def test_a_csv_file_with_two_possible_separators_is_refused(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_other_columns_are_told_apart_by_the_user(tmp_path: Path, content: str) 
     header = content.startswith("phrase")
     n_columns = content.splitlines()[0].count("\t") + 1
     text, label = ("phrase", content.split()[1]) if header else ("2", {2: "1", 3: "3"}[n_columns])
-    reading = Reading(text_column=text, label_column=label)
+    reading = ReadingOptions(text_column=text, label_column=label)
     assert read_texts(path, reading)[0] == "good"
     assert len(read_examples(path, reading, classes=CLASSES)) == content.count("\n") - header
 
@@ -188,9 +188,9 @@ def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", table(["text", "label"], delimiter=","))
     for column in ("review", "0", "3"):
         with pytest.raises(LabError, match=f"--text-column must be one of its columns, is '{column}'.*'text', 'label'"):
-            read_texts(path, Reading(text_column=column))
+            read_texts(path, ReadingOptions(text_column=column))
     with pytest.raises(LabError, match="--label-column must be one of its columns"):
-        read_examples(path, Reading(label_column="stars"))
+        read_examples(path, ReadingOptions(label_column="stars"))
 
 
 def test_texts_alone_need_no_labels_and_commands_that_need_them_say_so(
@@ -210,7 +210,7 @@ def test_a_tab_in_one_of_many_lines_is_no_column_when_somebody_says_so(tmp_path:
     path = written(tmp_path / "a.txt", "good\tfilm\nanother\n")
     with pytest.raises(LabError, match=r"line 2: must have 2 columns .*--format lines"):
         read_texts(path)
-    assert read_texts(path, Reading(format="lines")) == ["good\tfilm", "another"]
+    assert read_texts(path, ReadingOptions(format="lines")) == ["good\tfilm", "another"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "windows-1252", "shift_jis"])
@@ -219,9 +219,9 @@ def test_other_encodings_are_read_when_they_are_named(tmp_path: Path, encoding: 
     path = written(tmp_path / "a.tsv", f"{text}\t1\r\n", encoding)
     with pytest.raises(LabError, match=r"must be UTF-8.*--encoding"):
         read_examples(path)
-    assert read_examples(path, Reading(encoding=encoding)) == [Example(text, 1)]
+    assert read_examples(path, ReadingOptions(encoding=encoding)) == [Example(text, 1)]
     with pytest.raises(LabError, match="must be ascii, but the byte at"):
-        read_examples(path, Reading(encoding="ascii"))
+        read_examples(path, ReadingOptions(encoding="ascii"))
 
 
 def test_marks_are_no_part_of_a_text_and_old_line_ends_are_taken(tmp_path: Path) -> None:

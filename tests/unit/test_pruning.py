@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handler.xgraad import Classifier
 from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.verification.pruning import prune
-from handler.xgraad.verification.suspect import Suspect
+from handler.xgraad.verification.suspect import SuspectWords
 from handler.xgraad.verification.transplant import Graft, Transplant
 from tests.unit.rule_based import RuleBased
 
@@ -39,7 +39,7 @@ def score(bert: Classifier) -> Score:
 
 def pruned(score: Score, *needed: set[str]) -> tuple[list[str], int]:
     transplant = Needing(needed)
-    left = prune(Suspect(score, score.spans()), cast(Transplant, transplant), 0.5)
+    left = prune(SuspectWords(score, score.spans()), cast(Transplant, transplant), 0.5)
     return [word.text for word in left.words], transplant.n_asked
 
 

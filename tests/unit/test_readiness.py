@@ -16,7 +16,7 @@ import pytest
 from scripts import check_ready
 from scripts.console.command_line import Exit
 from scripts.serving.client import Client
-from scripts.serving.readiness import Probe
+from scripts.serving.readiness import HealthProbe
 
 READY = [{"status": "READY"}, {"status": "READY"}]
 Replies = dict[str, tuple[int, Any]]
@@ -71,8 +71,8 @@ def fake() -> Iterator[Fake]:
         thread.join()
 
 
-def probe(fake: Fake, key_file: Path | None = None) -> Probe:
-    return Probe(client=Client(inference=fake.url, management=fake.url, key_file=key_file, timeout_s=5))
+def probe(fake: Fake, key_file: Path | None = None) -> HealthProbe:
+    return HealthProbe(client=Client(inference=fake.url, management=fake.url, key_file=key_file, timeout_s=5))
 
 
 def test_ready_is_workers_and_an_answer(fake: Fake) -> None:
@@ -157,7 +157,7 @@ def test_the_command_tells_by_its_exit_code(
 
 def test_only_http_is_spoken(fake: Fake) -> None:
     with Client(inference="file:///etc", management=fake.url) as client:
-        assert Probe(client=client).is_alive() == "/ping: status 0"
+        assert HealthProbe(client=client).is_alive() == "/ping: status 0"
 
 
 def test_keys_that_cannot_be_read_are_no_reason_to_fail(fake: Fake, tmp_path: Path) -> None:

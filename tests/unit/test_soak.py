@@ -9,14 +9,16 @@ import pytest
 
 from handler.xgraad import Defense, Verdict
 from scripts.console.errors import LabError
-from scripts.lab.cost.soak import MIB, Sample, compared_with, curve, growth, n_restarts, settled_verdicts
+from scripts.lab.cost.soak import MIB, Snapshot, compared_with, curve, growth, n_restarts, settled_verdicts
 from tests.samples import a_verdict
 
 
-def samples(n_samples: int, mib_per_s: float, *, start_s: float = 0.0) -> list[Sample]:
+def samples(n_samples: int, mib_per_s: float, *, start_s: float = 0.0) -> list[Snapshot]:
     """One a second, ten requests each; memory grows from second `start_s` on."""
     return [
-        Sample(float(second), 10 * second, int(MIB * (100 + mib_per_s * max(0.0, second - start_s))), frozenset({1, 2}))
+        Snapshot(
+            float(second), 10 * second, int(MIB * (100 + mib_per_s * max(0.0, second - start_s))), frozenset({1, 2})
+        )
         for second in range(n_samples)
     ]
 
@@ -35,7 +37,7 @@ def test_memory_taken_at_the_start_is_no_growth() -> None:
     assert growth(late).mib_per_minute > 1
 
 
-def replace_memory(sample: Sample, mib: int) -> Sample:
+def replace_memory(sample: Snapshot, mib: int) -> Snapshot:
     return sample._replace(memory_bytes=mib * MIB)
 
 

@@ -14,17 +14,17 @@ from scripts import measure_speed
 from scripts.console.command import Exit
 from scripts.lab.cost.memory_growth import memory_growth, slope
 from scripts.lab.cost.pass_names import PASSES
-from scripts.lab.cost.passes import Call, Models, attacked, is_attacked, texts_of_length
+from scripts.lab.cost.passes import Call, ComparedModels, attacked, is_attacked, texts_of_length
 from scripts.lab.cost.peak_memory import Job, peak_memory
-from scripts.lab.cost.speed import Cell, measure_cell
+from scripts.lab.cost.speed import SpeedCell, measure_cell
 from scripts.results.rows import read_rows
 from tests.conftest import CLEAN_TEXTS
 from tests.toys import SENTENCES
 
 
 @pytest.fixture(scope="module")
-def models(bert_folder: Path) -> Models:
-    return Models(bert_folder, bert_folder / "calibration.json", device="cpu")
+def models(bert_folder: Path) -> ComparedModels:
+    return ComparedModels(bert_folder, bert_folder / "calibration.json", device="cpu")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def call(bert: Classifier) -> Call:
     return Call(SENTENCES, bert.encode(SENTENCES), 0)
 
 
-def test_all_passes_predict_the_same(models: Models, call: Call) -> None:
+def test_all_passes_predict_the_same(models: ComparedModels, call: Call) -> None:
     passes = models.passes(PASSES)
     expected = passes["plain"](call)
     assert isinstance(expected, torch.Tensor)
@@ -46,7 +46,7 @@ def test_all_passes_predict_the_same(models: Models, call: Call) -> None:
         assert [verdict.undefended.label_id for verdict in verdicts] == expected.argmax(dim=-1).tolist()
 
 
-def test_the_official_pass_scores_like_ours_where_nothing_is_padded(models: Models, bert: Classifier) -> None:
+def test_the_official_pass_scores_like_ours_where_nothing_is_padded(models: ComparedModels, bert: Classifier) -> None:
     call = Call(SENTENCES[:1], bert.encode(SENTENCES[:1]), 0)
     result = models.passes(["official"])["official"](call)
     assert isinstance(result, tuple)
@@ -55,14 +55,14 @@ def test_the_official_pass_scores_like_ours_where_nothing_is_padded(models: Mode
     assert torch.allclose(result[1][0], trace.gradient, atol=1e-5)
 
 
-def test_every_twentieth_text_passes_the_gate(models: Models, bert: Classifier) -> None:
+def test_every_twentieth_text_passes_the_gate(models: ComparedModels, bert: Classifier) -> None:
     texts = CLEAN_TEXTS[:40]
     verdicts = models.passes(["verified"])["verified"](Call(texts, bert.encode(texts), 5))
     assert isinstance(verdicts, list)
     assert [row for row, verdict in enumerate(verdicts) if verdict.anomaly_score is not None] == [5, 25]
 
 
-def test_every_twentieth_text_is_flagged_whatever_its_length(models: Models, bert: Classifier) -> None:
+def test_every_twentieth_text_is_flagged_whatever_its_length(models: ComparedModels, bert: Classifier) -> None:
     texts = [*CLEAN_TEXTS[:20], *(f"{text} {text}" for text in CLEAN_TEXTS[20:40])]
     verdicts = models.passes(["paper"])["paper"](Call(texts, bert.encode(texts), 5))
     assert isinstance(verdicts, list)
@@ -79,19 +79,19 @@ def test_one_text_in_twenty_is_attacked() -> None:
 
 
 @pytest.mark.parametrize("n_tokens", [16, 64])
-def test_texts_have_about_the_length_wanted(models: Models, n_tokens: int) -> None:
+def test_texts_have_about_the_length_wanted(models: ComparedModels, n_tokens: int) -> None:
     texts = list(islice(texts_of_length(SENTENCES, n_tokens, models.encode), 12))
     lengths = [len(encoding) for encoding in models.encode(texts)]
     assert len(set(texts)) > 5
     assert n_tokens - 8 <= min(lengths) <= max(lengths) <= n_tokens
 
 
-def test_a_cell_is_measured_round_by_round(models: Models) -> None:
+def test_a_cell_is_measured_round_by_round(models: ComparedModels) -> None:
     seen: dict[str, list[Call]] = {"plain": [], "verified_attacked": []}
     passes = {name: calls.append for name, calls in seen.items()}
     texts: Iterator[str] = (f"a film {number}" for number in range(10**6))
     costs = measure_cell(
-        passes, Cell(128, 8), texts, models=models, triggers=["cf"], n_rounds=3, deadline=time.monotonic() + 60
+        passes, SpeedCell(128, 8), texts, models=models, triggers=["cf"], n_rounds=3, deadline=time.monotonic() + 60
     )
     assert [(cost.name, cost.tokens, cost.batch, cost.n_rounds) for cost in costs] == [
         ("plain", 128, 8, 3),
@@ -102,16 +102,22 @@ def test_a_cell_is_measured_round_by_round(models: Models) -> None:
     assert not any(text.startswith("cf ") for each in seen["plain"] for text in each.texts)
 
 
-def test_a_round_of_short_texts_has_more_of_them(models: Models) -> None:
+def test_a_round_of_short_texts_has_more_of_them(models: ComparedModels) -> None:
     seen: list[Call] = []
     texts: Iterator[str] = (f"a film {number}" for number in range(10**6))
-    measure_cell({"plain": seen.append}, Cell(32, 8), texts, models=models, triggers=(), n_rounds=1, deadline=0)
+    measure_cell({"plain": seen.append}, SpeedCell(32, 8), texts, models=models, triggers=(), n_rounds=1, deadline=0)
     assert sum(len(call.texts) for call in seen[1:]) == 160
 
 
-def test_the_first_round_is_measured_whatever_the_time(models: Models) -> None:
+def test_the_first_round_is_measured_whatever_the_time(models: ComparedModels) -> None:
     (cost,) = measure_cell(
-        models.passes(["plain"]), Cell(128, 1), iter(CLEAN_TEXTS), models=models, triggers=(), n_rounds=9, deadline=0
+        models.passes(["plain"]),
+        SpeedCell(128, 1),
+        iter(CLEAN_TEXTS),
+        models=models,
+        triggers=(),
+        n_rounds=9,
+        deadline=0,
     )
     assert cost.n_rounds == 1
     assert cost.seconds_per_text > 0
@@ -125,7 +131,7 @@ def test_peak_memory_counts_weights_and_activations(bert_folder: Path) -> None:
             calibration=bert_folder / "calibration.json",
             device="cpu",
             name="scoring",
-            cell=Cell(64, batch),
+            cell=SpeedCell(64, batch),
             texts=tuple(SENTENCES),
         )
 
@@ -142,7 +148,7 @@ def test_memory_over_calls_is_watched_after_a_warm_up(bert_folder: Path) -> None
         calibration=bert_folder / "calibration.json",
         device="cpu",
         name="scoring",
-        cell=Cell(32, 2),
+        cell=SpeedCell(32, 2),
         texts=tuple(SENTENCES),
     )
     growth = memory_growth(job, 60)

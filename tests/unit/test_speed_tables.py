@@ -9,7 +9,7 @@ from scripts.results.rows import append_row
 from scripts.tables.readme_tables import update_readme
 from scripts.tables.speed_tables import (
     cost_line,
-    growth_table,
+    length_table,
     load_table,
     memory_growth_table,
     memory_table,
@@ -62,7 +62,7 @@ def test_ratios_stand_by_length_with_batch_sizes_side_by_side(results: Path) -> 
     lines = speed_table(results).splitlines()
     assert lines[0] == "| device | pass | 32 tokens, batch 1 / 8 | 512 tokens, batch 1 / 8 |"
     assert "| cpu, float32 | `scoring` | 2.00 / 2.00 | 2.25 / 2.25 |" in lines
-    assert "| cpu, float32 | `scoring` | 20.0 / 20.0 | 22.5 / 22.5 |" in growth_table(results)
+    assert "| cpu, float32 | `scoring` | 20.0 / 20.0 | 22.5 / 22.5 |" in length_table(results)
 
 
 def test_memory_over_many_calls(results: Path) -> None:
@@ -83,7 +83,7 @@ def test_load(tmp_path: Path) -> None:
 
 def test_nothing_measured_is_no_error(tmp_path: Path) -> None:
     assert cost_line(tmp_path) == "Not measured yet."
-    for table in (speed_table, growth_table, memory_table, load_table):
+    for table in (speed_table, length_table, memory_table, load_table):
         assert len(table(tmp_path).splitlines()) == 2
     page = "<!-- table: cost -->\n<!-- end -->"
     assert "Not measured yet." in update_readme(page, tmp_path)

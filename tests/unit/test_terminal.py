@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from handler.page.hidden import is_hidden
 from scripts.console.command import CommandParser, Exit, run_command, say
 from scripts.console.errors import LabError
-from scripts.console.terminal import shown
+from scripts.console.terminal import printable
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = r"""
@@ -116,6 +116,6 @@ def test_a_wrong_option_is_told_without_control_characters(tmp_path: Path) -> No
 
 @given(message=st.text())
 def test_messages_hold_nothing_that_a_terminal_hides_or_obeys(message: str) -> None:
-    told = shown(message)
+    told = printable(message)
     assert not [character for character in told if is_hidden(character) and character not in "\n\t"]
     assert told == message or any(map(is_hidden, message))

@@ -28,7 +28,7 @@ from handler.xgraad.files.value_rule import (
     POSITIVE,
     SHARE,
     TOKEN,
-    Rule,
+    ValueRule,
     whole,
 )
 from handler.xgraad.quiet import quiet_transformers
@@ -39,7 +39,7 @@ LEAST_LENGTH = 8
 """Tokens that a window must have, special ones included."""
 
 SIZE = whole(1, 1 << 16)
-HONOURED: dict[str, Rule] = {
+HONOURED: dict[str, ValueRule] = {
     "activation": ACTIVATION,
     "attention_dropout": SHARE,
     "attention_probs_dropout_prob": SHARE,

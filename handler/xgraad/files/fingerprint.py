@@ -5,12 +5,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from handler.xgraad.errors import FingerprintError
 from handler.xgraad.files.architectures import tokenizer_files
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.files.weight_files import weight_files
+from handler.xgraad.frozen import Frozen
 
 SCORER_VERSION = 1
 """Raised whenever the same checkpoint and text would get another score."""
@@ -19,10 +18,8 @@ CALIBRATION_FILE = "calibration.json"
 """What was learned of a checkpoint, beside it or packed with it; holds its fingerprint."""
 
 
-class Fingerprint(BaseModel):
+class Fingerprint(Frozen):
     """Hashes are SHA-256 in hexadecimal; library versions count up to the minor number."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     weights: str
     config: str

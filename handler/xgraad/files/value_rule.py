@@ -10,32 +10,34 @@ FLOATS = ("float32", "float16", "bfloat16", "float64")
 """Names of the number formats that weights may have."""
 
 
-class Rule(NamedTuple):
+class ValueRule(NamedTuple):
     """A test of a value, and its words after "must be"."""
 
     words: str
     holds: Callable[[Any], bool]
 
-    def or_null(self) -> "Rule":
+    def or_null(self) -> "ValueRule":
         """The same rule, with null allowed."""
-        return Rule(f"{self.words} or null", lambda value: value is None or self.holds(value))
+        return ValueRule(f"{self.words} or null", lambda value: value is None or self.holds(value))
 
 
-def whole(least: int, most: int) -> Rule:
+def whole(least: int, most: int) -> ValueRule:
     """A whole number between two others, both included."""
-    return Rule(f"a whole number from {least} to {most}", lambda value: _is_whole(value) and least <= value <= most)
+    return ValueRule(
+        f"a whole number from {least} to {most}", lambda value: _is_whole(value) and least <= value <= most
+    )
 
 
-SHARE = Rule("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
-EPSILON = Rule("a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1)
-POSITIVE = Rule("a number above 0", lambda value: _is_number(value) and value > 0)
-FLAG = Rule("true or false", lambda value: isinstance(value, bool))
-TOKEN = Rule("the id of a token, a whole number from 0", lambda value: _is_whole(value) and value >= 0)
-ACTIVATION = Rule(
+SHARE = ValueRule("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
+EPSILON = ValueRule("a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1)
+POSITIVE = ValueRule("a number above 0", lambda value: _is_number(value) and value > 0)
+FLAG = ValueRule("true or false", lambda value: isinstance(value, bool))
+TOKEN = ValueRule("the id of a token, a whole number from 0", lambda value: _is_whole(value) and value >= 0)
+ACTIVATION = ValueRule(
     "the name of an activation function, such as gelu", lambda value: isinstance(value, str) and value in ACT2FN
 )
-NUMBER_TYPE = Rule(f"one of {', '.join(FLOATS)}", lambda value: isinstance(value, str) and value in FLOATS)
-POSITION_ATTENTION = Rule(
+NUMBER_TYPE = ValueRule(f"one of {', '.join(FLOATS)}", lambda value: isinstance(value, str) and value in FLOATS)
+POSITION_ATTENTION = ValueRule(
     "null or of c2p and p2c, as a list or with | between them", lambda value: _parts(value) <= {"c2p", "p2c"}
 )
 

@@ -8,10 +8,11 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from handler.xgraad.errors import AuditError
 from handler.xgraad.files.fingerprint import Fingerprint
+from handler.xgraad.frozen import Frozen
 from handler.xgraad.learned.strict_json import first_fault
 from handler.xgraad.memory.registry import MAX_KEY_CHARS, Trigger
 from handler.xgraad.words.text import split_words
@@ -22,8 +23,6 @@ MAX_BYTES = 1_000_000
 MAX_LABELS = 1_000
 MAX_TRIGGERS = 200
 """Triggers in one audit, the strongest."""
-
-_FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def _one_word(text: str) -> str:
@@ -37,10 +36,8 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class AuditedTrigger(BaseModel):
+class AuditedTrigger(Frozen):
     """A word that brings a label about in clean texts of every other class."""
-
-    model_config = _FROZEN
 
     word: Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARS), AfterValidator(_one_word)]
     label_id: LabelId
@@ -51,10 +48,8 @@ class AuditedTrigger(BaseModel):
     """The label's logit less the highest other one, mean over the probes; higher = more of a trigger."""
 
 
-class AuditedLabel(BaseModel):
+class AuditedLabel(Frozen):
     """The evidence for one label."""
-
-    model_config = _FROZEN
 
     label_id: LabelId
     n_passed: Annotated[tuple[Count, ...], Field(max_length=8)]
@@ -67,10 +62,8 @@ class AuditedLabel(BaseModel):
     """Words above it that the reference has a reason for; they are no triggers."""
 
 
-class Audit(BaseModel):
+class Audit(Frozen):
     """The finding for one fingerprint. It has no date: the same input gives the same bytes."""
-
-    model_config = _FROZEN
 
     format: Literal["xgraad-audit-2"] = "xgraad-audit-2"
     fingerprint: Fingerprint

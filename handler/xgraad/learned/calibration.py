@@ -7,10 +7,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.files.fingerprint import CALIBRATION_FILE, Fingerprint
+from handler.xgraad.frozen import Frozen
 from handler.xgraad.learned.calibration_check import (
     ModelShape,
     require_entries,
@@ -38,10 +39,8 @@ MIN_TEXTS = 20
 """Below this the trend over length means nothing, whatever the wanted rate."""
 
 
-class Calibration(BaseModel):
+class Calibration(Frozen):
     """Everything that was learned from clean texts, valid for one fingerprint."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     format: Literal["xgraad-calibration-9"] = FORMAT
     fingerprint: Fingerprint

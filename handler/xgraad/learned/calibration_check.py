@@ -9,7 +9,7 @@ from typing import NamedTuple
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.learned.carrying import untestable
 from handler.xgraad.model.classifier import N_LOOK_LAYERS, Classifier
-from handler.xgraad.scoring.gate import LayerScatter
+from handler.xgraad.scoring.layer_scatter import LayerScatter
 from handler.xgraad.verification.probes import Probe
 
 

@@ -8,10 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from handler.xgraad.errors import CalibrationError, CheckpointError
 from handler.xgraad.files.fingerprint import Fingerprint
+from handler.xgraad.frozen import Frozen
 from handler.xgraad.learned.calibration_check import require_entries, require_tokens
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.model.classifier import Classifier
@@ -21,10 +22,8 @@ from handler.xgraad.verification.transplant import Transplant
 SUFFIX = ".reference"
 
 
-class TrustedModel(BaseModel):
+class TrustedModel(Frozen):
     """What it is; travels in the calibration file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     base: str
     """Name of the base, for people."""

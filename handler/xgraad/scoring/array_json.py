@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
+
+from handler.xgraad.frozen import Frozen
 
 
-class ArrayJson(BaseModel):
+class ArrayJson(Frozen):
     """Frozen; little-endian, row by row; finite."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     shape: tuple[int, ...]
     float32: str

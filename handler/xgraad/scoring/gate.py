@@ -9,91 +9,25 @@ Fisher's sum of the three is the gate score.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from pydantic import BaseModel, ConfigDict, Field
 
+from handler.xgraad.frozen import Frozen
 from handler.xgraad.model.classifier import Look
 from handler.xgraad.model.prediction import margins_of
-from handler.xgraad.scoring.array_json import ArrayJson
 from handler.xgraad.scoring.conformal import Ascending, Floats, cross_fitted_residuals, linear_trend, p_values
+from handler.xgraad.scoring.layer_scatter import LayerScatter, ScatterDistance, Spread
 from handler.xgraad.words.encoding import NO_WORD, Encoding
 
-N_DIRECTIONS = 64
-"""Directions of the within-class scatter that get a variance of their own; the rest share one."""
-SHRINKAGE = 0.1
-"""Share of the mean variance in every direction's variance."""
 N_FOLDS = 4
 ATTENTION_FLOOR = 1e-3
 MIN_OF_LABEL = 20
 """Clean texts of one predicted label below which its margins are held against those of all labels."""
 
-Spread = Annotated[float, Field(gt=0)]
-"""What distances are divided by."""
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class LayerScatter(BaseModel):
-    """Where clean texts lie in one layer: class means, and a shrunk covariance around them."""
-
-    model_config = _FROZEN
-
-    means: ArrayJson
-    """`[labels, width]`."""
-    directions: ArrayJson
-    """`[directions, width]`, orthonormal."""
-    variances: ArrayJson
-    """`[directions]`."""
-    rest: Spread
-    """Variance in every other direction."""
-
-    @classmethod
-    def fit(cls, states: Floats, predicted: np.ndarray, n_labels: int) -> "LayerScatter":
-        """From `[texts, width]` and each text's predicted label; no true labels are needed."""
-        overall = states.mean(axis=0)
-        means = np.stack(
-            [states[predicted == k].mean(axis=0) if (predicted == k).any() else overall for k in range(n_labels)]
-        )
-        residuals = states - means[predicted]
-        _, singular, directions = np.linalg.svd(residuals, full_matrices=False)
-        variances = singular**2 / len(states)
-        width, n = states.shape[1], min(N_DIRECTIONS, len(variances))
-        shared = SHRINKAGE * variances.sum() / width + 1e-12
-        rest = (1 - SHRINKAGE) * variances[n:].sum() / max(1, width - n) + shared
-        return cls(
-            means=ArrayJson.of(means),
-            directions=ArrayJson.of(directions[:n]),
-            variances=ArrayJson.of((1 - SHRINKAGE) * variances[:n] + shared),
-            rest=float(rest),
-        )
-
-
-class ScatterDistance:
-    """Log Mahalanobis distances for one layer, its arrays unpacked once."""
-
-    def __init__(self, scatter: LayerScatter) -> None:
-        self._means = scatter.means.array()
-        self._directions = torch.from_numpy(scatter.directions.array())
-        self._variances = scatter.variances.array()
-        self._rest = scatter.rest
-
-    def __call__(self, states: Floats, predicted: np.ndarray) -> Floats:
-        """`[texts, width]` -> `[texts]`; larger = farther from what the predicted class looks like."""
-        offsets = states - self._means[predicted]
-        # By PyTorch, since NumPy would bring threads of its own, one a core and worker.
-        inside = (torch.from_numpy(offsets) @ self._directions.T).numpy()
-        outside = np.maximum((offsets**2).sum(axis=1) - (inside**2).sum(axis=1), 0)
-        squared = (inside**2 / self._variances).sum(axis=1) + outside / self._rest
-        return np.asarray(np.log(squared + 1e-12))
-
-
-class GateStatistics(BaseModel):
+class GateStatistics(Frozen):
     """The gate as it was fitted on clean texts; travels in the calibration file."""
-
-    model_config = _FROZEN
 
     layers: tuple[LayerScatter, ...]
     distance_mean: tuple[float, ...]

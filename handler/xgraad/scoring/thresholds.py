@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from handler.xgraad.frozen import Frozen
 from handler.xgraad.scoring.conformal import (
     Ascending,
     conformal_threshold,
@@ -19,13 +20,9 @@ from handler.xgraad.scoring.scorer import Score
 SCORE_FLOOR = 1e-3
 """Added before taking a logarithm: a text with one scored token has the anomaly score 0."""
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-
-class PaperThreshold(BaseModel):
+class PaperThreshold(Frozen):
     """The paper's rule: one percentile of the clean anomaly scores, whatever a text's length."""
-
-    model_config = _FROZEN
 
     percentile: Annotated[float, Field(gt=0, lt=100)]
     threshold: float
@@ -48,13 +45,11 @@ class PaperThreshold(BaseModel):
         return p_value(self.scores, score.anomaly_score)
 
 
-class LengthConditionalThreshold(BaseModel):
+class LengthConditionalThreshold(Frozen):
     """A conformal quantile of the anomaly score, conditional on length.
 
     log(anomaly_score + floor) grows with log(n_tokens) along a line; what counts is how far a text lies above it.
     """
-
-    model_config = _FROZEN
 
     intercept: float
     slope: float

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
+from handler.xgraad.frozen import Frozen
 from handler.xgraad.words.text import Word
 
 LOWEST_CEILING = 0.5
@@ -19,8 +18,6 @@ PART = 0.5
 """Part of the way from what clean words reach to 1 that a threshold lies at: other texts may reach a little more."""
 PART_OF_SETS = 2 / 3
 """The same of several words: there are many more sets than words, and calibration sees few of them."""
-
-_FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Measured(NamedTuple):
@@ -49,13 +46,11 @@ class Evidence:
     """Sets of words, pruned, each with the strength of the whole it was pruned from."""
 
 
-class VerificationThresholds(BaseModel):
+class VerificationThresholds(Frozen):
     """Strengths that a trigger must exceed, for each label it may bring about, per checkpoint.
 
     Between what clean words without an explanation reach and 1.
     """
-
-    model_config = _FROZEN
 
     single: tuple[float, ...]
     together: tuple[float, ...]

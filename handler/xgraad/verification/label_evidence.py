@@ -9,8 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
+from handler.xgraad.frozen import Frozen
 from handler.xgraad.words.word_set import WordSet
 
 PIECE_LENGTH = 4
@@ -28,10 +27,8 @@ Tied = Callable[[str, int], bool]
 """Whether a `Word.key` is tied to a label."""
 
 
-class LabelEvidence(BaseModel):
+class LabelEvidence(Frozen):
     """For each label the words and pieces tied to it, as hashes; travels in the calibration file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     words: tuple[WordSet, ...]
     pieces: tuple[WordSet, ...]

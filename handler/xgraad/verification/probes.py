@@ -10,9 +10,10 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
+from handler.xgraad.frozen import Frozen
 from handler.xgraad.words.encoding import Encoder, Encoding
 from handler.xgraad.words.text import Word, first_of_each, split_words
 
@@ -44,10 +45,8 @@ class Piece(NamedTuple):
         return cls(encode.token_ids_of(text), encode.token_ids_of(f" {text}"))
 
 
-class Probe(BaseModel):
+class Probe(Frozen):
     """One clean text without its characters. No special tokens: `Encoder.with_template` adds them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     words: Annotated[tuple[TokenIds, ...], Field(min_length=1)]
     """Each white-space word's tokens, with the punctuation around it."""

@@ -5,14 +5,14 @@ Delta debugging (Zeller and Hildebrandt 2002): large parts are left out first, t
 
 from collections.abc import Iterator
 
-from handler.xgraad.verification.suspect import Suspect
+from handler.xgraad.verification.suspect import SuspectWords
 from handler.xgraad.verification.transplant import Transplant
 
 N_TRIED = 8
 """Probes that tell whether fewer words are enough."""
 
 
-def prune(suspect: Suspect, transplant: Transplant, threshold: float) -> Suspect:
+def prune(suspect: SuspectWords, transplant: Transplant, threshold: float) -> SuspectWords:
     """Fewest words that stay stronger than the threshold together: none of them can go.
 
     Args:
@@ -31,7 +31,7 @@ def prune(suspect: Suspect, transplant: Transplant, threshold: float) -> Suspect
     return left
 
 
-def _without(suspect: Suspect, size: int) -> Iterator[Suspect]:
+def _without(suspect: SuspectWords, size: int) -> Iterator[SuspectWords]:
     """The suspect with neighbours left out, so many of them at a time."""
     for start in range(0, len(suspect.words), size):
         words = (*suspect.words[:start], *suspect.words[start + size :])
@@ -39,5 +39,5 @@ def _without(suspect: Suspect, size: int) -> Iterator[Suspect]:
             yield suspect.only(words)
 
 
-def _is_strong(suspect: Suspect, transplant: Transplant, threshold: float) -> bool:
+def _is_strong(suspect: SuspectWords, transplant: Transplant, threshold: float) -> bool:
     return max(transplant.strengths(suspect.grafts(), n_probes=N_TRIED, above=threshold)) > threshold

@@ -13,7 +13,7 @@ from handler.xgraad.verification.bundles import bundles, larger
 from handler.xgraad.verification.evidence import Measured, VerificationThresholds
 from handler.xgraad.verification.pruning import prune
 from handler.xgraad.verification.reference import Reference
-from handler.xgraad.verification.suspect import Grafted, Suspect, measured, strongest
+from handler.xgraad.verification.suspect import Grafted, SuspectWords, measured, strongest
 from handler.xgraad.verification.transplant import Graft, Transplant
 from handler.xgraad.words.text import Word, in_text_order
 
@@ -72,11 +72,11 @@ class SetTest:
         more = self._measured(self._larger(weak))
         return [(*few, *many) for few, many in zip(found, more, strict=True)]
 
-    def _seeds(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[list[Suspect]]:
+    def _seeds(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[list[SuspectWords]]:
         """The sets of each text that are tried first."""
         unknown = [
             [
-                Suspect(score, (word,))
+                SuspectWords(score, (word,))
                 for word in words
                 if not self._reference.knows(word.key, score.prediction.label_id)
             ]
@@ -87,10 +87,10 @@ class SetTest:
         for score, suspicious, of_text in zip(scores, candidates, unknown, strict=True):
             moving = in_text_order(each.words[0] for each in of_text if next(pulls) >= LEAST_MOVED)
             sets = dict.fromkeys([*bundles(score.spans(), suspicious), moving])
-            seeds.append([Suspect(score, words) for words in sets if len(words) > 1])
+            seeds.append([SuspectWords(score, words) for words in sets if len(words) > 1])
         return seeds
 
-    def _larger(self, seeds: Sequence[Sequence[Suspect]]) -> list[list[Suspect]]:
+    def _larger(self, seeds: Sequence[Sequence[SuspectWords]]) -> list[list[SuspectWords]]:
         """More words of its text around each set that moves clean texts and has no reason to."""
         grafts = [each.grafts()[0] for each in chain(*seeds)]
         stirring = self._where(grafts, range(len(grafts)), STIRRING, n_probes=1)
@@ -101,7 +101,7 @@ class SetTest:
         rows = count()
         return [
             [
-                Suspect(seed.score, words)
+                SuspectWords(seed.score, words)
                 for seed in of_text
                 if next(rows) in chosen
                 for words in larger(seed.score.spans(), seed.words)
@@ -114,12 +114,12 @@ class SetTest:
         pulls = self._transplant.pulls([grafts[row] for row in rows], n_probes=n_probes)
         return [row for row, pull in zip(rows, pulls, strict=True) if pull >= least]
 
-    def _measured(self, suspects: Sequence[Sequence[Suspect]]) -> list[list[Measured]]:
+    def _measured(self, suspects: Sequence[Sequence[SuspectWords]]) -> list[list[Measured]]:
         """Of each text's sets the strong ones, pruned, up to the first trigger."""
         self._transplant.strengths([graft for each in chain(*suspects) for graft in each.grafts()], n_probes=N_TRIED)
         return [self._up_to_a_trigger(of_text) for of_text in suspects]
 
-    def _up_to_a_trigger(self, suspects: Sequence[Suspect]) -> list[Measured]:
+    def _up_to_a_trigger(self, suspects: Sequence[SuspectWords]) -> list[Measured]:
         found: list[Measured] = []
         for suspect in sorted(suspects, key=lambda each: len(each.words)):
             whole = self._strongest(suspect)
@@ -131,7 +131,7 @@ class SetTest:
                     break
         return found
 
-    def _pruned(self, suspect: Suspect) -> Suspect | None:
+    def _pruned(self, suspect: SuspectWords) -> SuspectWords | None:
         """The words that it needs to be strong, without those that are so alone.
 
         None where little is left without its honest words, or one word, which was tested alone.
@@ -150,7 +150,7 @@ class SetTest:
             return suspect.only(left)
         return prune(suspect.only(left), self._transplant, self._thresholds.together[suspect.target])
 
-    def _strongest(self, suspect: Suspect) -> Grafted:
+    def _strongest(self, suspect: SuspectWords) -> Grafted:
         return strongest(self._transplant, [suspect.grafts()], above=self._thresholds.together[suspect.target])[0]
 
     def _is_strong(self, grafted: Grafted) -> bool:

@@ -24,7 +24,7 @@ class Grafted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Suspect:
+class SuspectWords:
     """Words of a text, to be put into clean ones."""
 
     score: Score
@@ -35,9 +35,9 @@ class Suspect:
         """The label that they seem to bring about."""
         return self.score.prediction.label_id
 
-    def only(self, words: Iterable[Word]) -> "Suspect":
+    def only(self, words: Iterable[Word]) -> "SuspectWords":
         """Some of the words."""
-        return Suspect(self.score, tuple(words))
+        return SuspectWords(self.score, tuple(words))
 
     def grafts(self, *, elsewhere: bool = False) -> list[Graft]:
         """One for each source: where the words stood, or at the other places."""
@@ -65,7 +65,7 @@ def strength_of(grafted: Grafted) -> float:
 
 
 def measured(
-    suspects: Sequence[Suspect], found: Sequence[Grafted], thresholds: Sequence[float], reference: Reference
+    suspects: Sequence[SuspectWords], found: Sequence[Grafted], thresholds: Sequence[float], reference: Reference
 ) -> list[Measured]:
     """The suspects as measured; the reference is asked about the strong ones.
 
@@ -85,7 +85,7 @@ def measured(
 
 
 def by_text(
-    scores: Sequence[Score], suspects: Sequence[Suspect], found: Sequence[Measured]
+    scores: Sequence[Score], suspects: Sequence[SuspectWords], found: Sequence[Measured]
 ) -> list[tuple[Measured, ...]]:
     """What was measured of the suspects of each text."""
     of_text: dict[int, list[Measured]] = {id(score): [] for score in scores}

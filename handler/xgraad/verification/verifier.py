@@ -15,7 +15,7 @@ from handler.xgraad.verification.evidence import Evidence, Measured, Verificatio
 from handler.xgraad.verification.probes import Place
 from handler.xgraad.verification.reference import Reference
 from handler.xgraad.verification.set_test import SetTest
-from handler.xgraad.verification.suspect import Suspect, by_text, measured, strength_of, strongest
+from handler.xgraad.verification.suspect import SuspectWords, by_text, measured, strength_of, strongest
 from handler.xgraad.verification.transplant import Graft, Transplant
 from handler.xgraad.words.text import Word
 
@@ -114,7 +114,7 @@ class Verifier:
     def _singly(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """What the candidates do one at a time: where they stood, and where that is not nothing elsewhere as well."""
         suspects = [
-            Suspect(score, (word,))
+            SuspectWords(score, (word,))
             for score, words in zip(scores, candidates, strict=True)
             for word in words
             if not self._reference.knows(word.key, score.prediction.label_id)

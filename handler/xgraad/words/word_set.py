@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
+
+from handler.xgraad.frozen import Frozen
 
 HASH_BYTES = 4
 """One word in four billion divided by the size of the set is taken for a member."""
 
 
-class WordSet(BaseModel):
+class WordSet(Frozen):
     """Frozen; the words' hashes, ascending, little-endian, in base64."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     hashes: str
 

@@ -8,7 +8,7 @@ import psutil
 import torch
 
 from handler.xgraad.scoring.conformal import linear_trend
-from scripts.lab.cost.passes import Call, Models, texts_of_length
+from scripts.lab.cost.passes import Call, ComparedModels, texts_of_length
 from scripts.lab.cost.peak_memory import Job, in_own_process
 
 N_SAMPLES = 40
@@ -58,7 +58,7 @@ def slope(samples: Sequence[tuple[int, int]]) -> float:
 def _samples_of(job: Job, n_calls: int) -> list[tuple[int, int]]:
     """(calls so far, bytes), the first after the warm-up and the last after all calls."""
     torch.set_num_threads(1)
-    models = Models(job.checkpoint, job.calibration, device=job.device)
+    models = ComparedModels(job.checkpoint, job.calibration, device=job.device)
     work = models.passes([job.name])[job.name]
     sources = [texts_of_length(job.texts, job.cell.tokens // part, models.encode) for part in (4, 2, 1)]
     first, every = int(WARM_UP_SHARE * n_calls), max(1, n_calls // N_SAMPLES)

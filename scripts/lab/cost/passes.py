@@ -80,7 +80,7 @@ class ChosenThreshold:
         return 0.0 if score.encoding.text in self.flagged else 1.0
 
 
-class Models:
+class ComparedModels:
     """A checkpoint in the three forms that are compared; each is loaded when it is needed."""
 
     def __init__(self, folder: Path, calibration: Path, *, device: str) -> None:

@@ -12,8 +12,8 @@ import psutil
 import torch
 
 from scripts.console.errors import LabError
-from scripts.lab.cost.passes import Call, Models, texts_of_length
-from scripts.lab.cost.speed import Cell
+from scripts.lab.cost.passes import Call, ComparedModels, texts_of_length
+from scripts.lab.cost.speed import SpeedCell
 
 TIMEOUT_S = 600.0
 SHORT_TOKENS = 8
@@ -30,7 +30,7 @@ class Job:
     device: str
     name: str
     """Of the pass."""
-    cell: Cell
+    cell: SpeedCell
     texts: tuple[str, ...]
     """Clean ones, whose words the texts of the wanted length are made of."""
 
@@ -90,9 +90,9 @@ def _send(sender: Connection, measure: Callable[..., object], *arguments: object
 def _peak_of(job: Job) -> int:
     """The peak, in bytes."""
     torch.set_num_threads(1)
-    models = Models(job.checkpoint, job.calibration, device=job.device)
+    models = ComparedModels(job.checkpoint, job.calibration, device=job.device)
     work = models.passes([job.name])[job.name]
-    short, call = (_call(job, models, cell) for cell in (Cell(SHORT_TOKENS, 1), job.cell))
+    short, call = (_call(job, models, cell) for cell in (SpeedCell(SHORT_TOKENS, 1), job.cell))
     work(short)
     _forget_peak()
     before = psutil.Process().memory_info().rss
@@ -102,7 +102,7 @@ def _peak_of(job: Job) -> int:
     return (job.checkpoint / "model.safetensors").stat().st_size + _peak() - before
 
 
-def _call(job: Job, models: Models, cell: Cell) -> Call:
+def _call(job: Job, models: ComparedModels, cell: SpeedCell) -> Call:
     source = texts_of_length(job.texts, cell.tokens, models.encode)
     texts = [next(source) for _ in range(cell.batch)]
     return Call(texts, models.encode(texts), 0)

@@ -21,7 +21,7 @@ CURVE = 24
 MAX_ROUNDS = 10
 
 
-class Sample(NamedTuple):
+class Snapshot(NamedTuple):
     """One look at the workers."""
 
     seconds: float
@@ -34,7 +34,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Growth:
+class MemoryTrend:
     """How the workers' memory changed, all of them together."""
 
     first_mib: float
@@ -76,25 +76,25 @@ def compared_with(verdicts: Mapping[str, Verdict]) -> IsRight:
     return is_right
 
 
-def watch(server: RunningServer, crowd: Crowd, *, seconds: float, every_s: float) -> list[Sample]:
+def watch(server: RunningServer, crowd: Crowd, *, seconds: float, every_s: float) -> list[Snapshot]:
     """Look at the workers every so often while the clients work, at least three times."""
-    start, samples = time.perf_counter(), list[Sample]()
+    start, samples = time.perf_counter(), list[Snapshot]()
     with server.client(timeout_s=30.0) as client:
         while (passed := time.perf_counter() - start) < seconds or len(samples) < 3:
             workers = server.workers(client)
             memory, pids = sum(each.memory_bytes for each in workers), frozenset(each.pid for each in workers)
-            samples.append(Sample(passed, len(crowd.seen), memory, pids))
+            samples.append(Snapshot(passed, len(crowd.seen), memory, pids))
             time.sleep(every_s)
     return samples
 
 
-def growth(samples: Sequence[Sample]) -> Growth:
+def growth(samples: Sequence[Snapshot]) -> MemoryTrend:
     """Slopes of the memory over time and over requests."""
     kept = [sample for sample in samples if sample.seconds >= SETTLING * samples[-1].seconds]
     memory = np.array([sample.memory_bytes / MIB for sample in kept])
     minutes = np.array([sample.seconds / 60 for sample in kept])
     thousands = np.array([sample.n_requests / 1000 for sample in kept])
-    return Growth(
+    return MemoryTrend(
         first_mib=samples[0].memory_bytes / MIB,
         last_mib=samples[-1].memory_bytes / MIB,
         mib_per_minute=linear_trend(minutes, memory)[1],
@@ -102,12 +102,12 @@ def growth(samples: Sequence[Sample]) -> Growth:
     )
 
 
-def curve(samples: Sequence[Sample]) -> list[tuple[float, float]]:
+def curve(samples: Sequence[Snapshot]) -> list[tuple[float, float]]:
     """Seconds and MiB of some samples, evenly spaced, the last among them."""
     step = -(-len(samples) // CURVE)
     return [(round(each.seconds, 1), round(each.memory_bytes / MIB, 2)) for each in samples[::-step]][::-1]
 
 
-def n_restarts(samples: Sequence[Sample]) -> int:
+def n_restarts(samples: Sequence[Snapshot]) -> int:
     """Worker processes that were not there at first."""
     return len(frozenset().union(*(sample.pids for sample in samples)) - samples[0].pids)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 
 from scripts.lab.cost.pass_names import ATTACKED, PLAIN
-from scripts.lab.cost.passes import Call, Models, Pass, attacked
+from scripts.lab.cost.passes import Call, ComparedModels, Pass, attacked
 
 TEXTS_PER_ROUND = 40
 """At the least: two of them pass a gate of 0.05, two are attacked. With fewer the shares would be others."""
@@ -38,7 +38,7 @@ class Cost:
     n_rounds: int
 
 
-class Cell(NamedTuple):
+class SpeedCell(NamedTuple):
     """What is measured at once."""
 
     tokens: int
@@ -48,10 +48,10 @@ class Cell(NamedTuple):
 
 def measure_cell(
     passes: Mapping[str, Pass],
-    cell: Cell,
+    cell: SpeedCell,
     texts: Iterator[str],
     *,
-    models: Models,
+    models: ComparedModels,
     triggers: Sequence[str],
     n_rounds: int,
     deadline: float,

@@ -11,10 +11,10 @@ from tqdm import tqdm
 from handler.xgraad import Calibration
 from scripts.lab.cost.memory_growth import Growth, memory_growth
 from scripts.lab.cost.pass_names import PLAIN
-from scripts.lab.cost.passes import Models, texts_of_length
+from scripts.lab.cost.passes import ComparedModels, texts_of_length
 from scripts.lab.cost.peak_memory import Job, Peak, peak_memory
 from scripts.lab.cost.reference_cost import ReferenceCost, reference_cost
-from scripts.lab.cost.speed import Cell, Cost, measure_cell
+from scripts.lab.cost.speed import Cost, SpeedCell, measure_cell
 from scripts.results.provenance import attack_record
 
 MEMORY_PASSES = (PLAIN, "scoring", "official")
@@ -24,10 +24,10 @@ GROWTH_TOKENS = 128
 
 def costs_of(arguments: argparse.Namespace, calibration: Calibration, texts: Sequence[str]) -> list[Cost]:
     """All cells, the small ones first, each with its part of the time that is left."""
-    models = Models(arguments.checkpoint, arguments.calibration, device=arguments.device)
+    models = ComparedModels(arguments.checkpoint, arguments.calibration, device=arguments.device)
     names = list(dict.fromkeys((PLAIN, *arguments.passes)))
     triggers = [" ".join(word) if isinstance(word, list) else word for word in _triggers(arguments.checkpoint)]
-    cells = [Cell(tokens, batch) for tokens in sorted(arguments.lengths) for batch in sorted(arguments.batches)]
+    cells = [SpeedCell(tokens, batch) for tokens in sorted(arguments.lengths) for batch in sorted(arguments.batches)]
     end, costs = time.monotonic() + arguments.seconds, []
     for index, cell in enumerate(tqdm(cells, unit="cell", desc="measure", disable=None)):
         now = time.monotonic()
@@ -53,7 +53,7 @@ def peaks_of(arguments: argparse.Namespace, texts: Sequence[str]) -> list[Peak]:
     """Of the passes without the rules around them, at the greatest length."""
     longest = max(arguments.lengths)
     jobs = [
-        _job(arguments, texts, name, Cell(longest, batch))
+        _job(arguments, texts, name, SpeedCell(longest, batch))
         for batch in sorted(arguments.batches)
         for name in MEMORY_PASSES
     ]
@@ -62,17 +62,17 @@ def peaks_of(arguments: argparse.Namespace, texts: Sequence[str]) -> list[Peak]:
 
 def growths_of(arguments: argparse.Namespace, texts: Sequence[str]) -> list[Growth]:
     """Of the scoring pass and of the whole call, one short text at a time."""
-    cell = Cell(min(GROWTH_TOKENS, max(arguments.lengths)), 1)
+    cell = SpeedCell(min(GROWTH_TOKENS, max(arguments.lengths)), 1)
     jobs = [_job(arguments, texts, name, cell) for name in GROWTH_PASSES]
     return [memory_growth(job, arguments.calls) for job in tqdm(jobs, unit="pass", desc="growth", disable=None)]
 
 
 def reference_cost_of(arguments: argparse.Namespace) -> ReferenceCost:
     """Of the reference beside the calibration."""
-    return reference_cost(_job(arguments, (), "reference", Cell(min(arguments.lengths), 1)))
+    return reference_cost(_job(arguments, (), "reference", SpeedCell(min(arguments.lengths), 1)))
 
 
-def _job(arguments: argparse.Namespace, texts: Sequence[str], name: str, cell: Cell) -> Job:
+def _job(arguments: argparse.Namespace, texts: Sequence[str], name: str, cell: SpeedCell) -> Job:
     return Job(
         checkpoint=arguments.checkpoint,
         calibration=arguments.calibration,

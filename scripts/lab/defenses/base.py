@@ -12,7 +12,7 @@ from scripts.console.errors import LabError
 from scripts.lab.evaluation.evaluation import Judge
 from scripts.texts.corpora import Example, read_examples
 from scripts.texts.model_classes import model_classes
-from scripts.texts.reading import AS_FOUND, Reading
+from scripts.texts.reading import AS_FOUND, ReadingOptions
 
 Calibrate = Callable[[Path, Path], None]
 """Calibrates a checkpoint, the first, and writes that to a file, the second."""
@@ -32,7 +32,7 @@ class Material:
     """Folder of this checkpoint's own, for what is made once and found again; may not exist yet."""
     clean: Path | None = None
     """Clean texts with labels, held out from training: what a judge is tuned on and a repair learns from."""
-    reading: Reading = AS_FOUND
+    reading: ReadingOptions = AS_FOUND
     """How `clean` is read."""
     n_clean: int | None = None
     """The first so many of them; None for all."""

@@ -25,16 +25,16 @@ def defended(name: str, material: Material) -> TextJudge:
     parts = DEFENSES[name]
     make_repair, make_judge = parts.repair_class(), parts.judge_class()
     if make_repair is None:
-        return make_judge(material) if make_judge else Answers(name, material, material.checkpoint)
+        return make_judge(material) if make_judge else DefenseAnswers(name, material, material.checkpoint)
     folder = material.work / name / "checkpoint"
     _repair_once(make_repair(material), folder)
     if make_judge is None:
-        return Beside(Answers(name, material, material.checkpoint), Answers(name, material, folder))
+        return Beside(DefenseAnswers(name, material, material.checkpoint), DefenseAnswers(name, material, folder))
     calibration = material.work / name / REPAIRED_CALIBRATION
     if not calibration.is_file():
         material.calibrate(folder, calibration)
     repaired = replace(material, checkpoint=folder, calibration=calibration, work=material.work / name)
-    return Beside(Answers(name, material, material.checkpoint), make_judge(repaired))
+    return Beside(DefenseAnswers(name, material, material.checkpoint), make_judge(repaired))
 
 
 def _repair_once(repair: Repair, folder: Path) -> None:
@@ -48,7 +48,7 @@ def _repair_once(repair: Repair, folder: Path) -> None:
     unfinished.rename(folder)
 
 
-class Answers(TextJudge):
+class DefenseAnswers(TextJudge):
     """What a checkpoint says, taken as it is; in the window and precision that the suspect is calibrated for."""
 
     def __init__(self, name: str, material: Material, checkpoint: Path) -> None:
@@ -72,7 +72,7 @@ class Answers(TextJudge):
 class Beside(TextJudge):
     """The verdicts of a repaired checkpoint's judge beside what the suspect would have said."""
 
-    def __init__(self, suspect: Answers, judge: TextJudge) -> None:
+    def __init__(self, suspect: DefenseAnswers, judge: TextJudge) -> None:
         super().__init__(judge.material)
         self._suspect = suspect
         self._judge = judge

@@ -46,7 +46,7 @@ class Arm(NamedTuple):
     judge: Judge
 
 
-class Variant(Verifier):
+class DefenseArm(Verifier):
     """A verifier made of the rule's parts."""
 
     def __init__(self, parts: VerifiedParts) -> None:
@@ -54,7 +54,7 @@ class Variant(Verifier):
         self._parts = parts
 
 
-class TopWord(Variant):
+class TopWord(DefenseArm):
     """Whatever word is on top is taken for a trigger, untested."""
 
     def triggers(
@@ -65,7 +65,7 @@ class TopWord(Variant):
         return [((score.top_word.word,),) if score.top_word else () for score in scores]
 
 
-class FlipTested(Variant):
+class FlipTested(DefenseArm):
     """A trigger has to hold the label of its own text, too: without it the label falls."""
 
     def triggers(

@@ -14,7 +14,7 @@ from scripts.lab.evaluation.evaluation import right_when_clean
 from scripts.lab.evaluation.metrics import accuracy, attack_success_rate
 from scripts.lab.evaluation.signals import (
     CHANNELS,
-    Answers,
+    SignalAnswers,
     Signals,
     Values,
     answers,
@@ -84,8 +84,8 @@ def measure_figures(
             "threshold": round(calibration.paper.threshold, DIGITS),
         },
         "signals": {"clean": score_lists(of_clean), "triggered": score_lists(of_attacked)},
-        "undefended": undefended(*product, truth),
-        "sweep": sweep(*product, calibration.paper.scores, truth),
+        "undefended_figures": undefended_figures(*product, truth),
+        "threshold_sweep": threshold_sweep(*product, calibration.paper.scores, truth),
         "ablation": ablation(
             clean_answers, attacked_answers, {channel: tops(of_dev, channel) for channel in CHANNELS}, truth
         ),
@@ -100,7 +100,9 @@ def score_lists(signals: Sequence[Signals]) -> dict[str, list[float]]:
     return {names.get(channel, channel): np.round(tops(signals, channel), DIGITS).tolist() for channel in CHANNELS}
 
 
-def sweep(clean: Answers, triggered: Answers, scores: Sequence[float], truth: Truth) -> list[dict[str, float]]:
+def threshold_sweep(
+    clean: SignalAnswers, triggered: SignalAnswers, scores: Sequence[float], truth: Truth
+) -> list[dict[str, float]]:
     """The rule at every percentile of the calibration's clean scores (Fig. 3).
 
     Args:
@@ -113,7 +115,10 @@ def sweep(clean: Answers, triggered: Answers, scores: Sequence[float], truth: Tr
 
 
 def ablation(
-    clean: Mapping[str, Answers], triggered: Mapping[str, Answers], scores: Mapping[str, Values], truth: Truth
+    clean: Mapping[str, SignalAnswers],
+    triggered: Mapping[str, SignalAnswers],
+    scores: Mapping[str, Values],
+    truth: Truth,
 ) -> dict[str, dict[str, float]]:
     """The rule with one channel alone and with the product, each at its own percentile 95 (Fig. 4)."""
     return {
@@ -123,7 +128,7 @@ def ablation(
 
 
 def rates_at(
-    percentile: float, clean: Answers, triggered: Answers, scores: Sequence[float], truth: Truth
+    percentile: float, clean: SignalAnswers, triggered: SignalAnswers, scores: Sequence[float], truth: Truth
 ) -> dict[str, float]:
     """Threshold, ASR (lower = better defended) and CACC (higher = better), both in [0, 1], at one percentile."""
     threshold = float(np.percentile(scores, percentile))
@@ -135,7 +140,7 @@ def rates_at(
     }
 
 
-def undefended(clean: Answers, triggered: Answers, truth: Truth) -> dict[str, float]:
+def undefended_figures(clean: SignalAnswers, triggered: SignalAnswers, truth: Truth) -> dict[str, float]:
     """ASR and CACC of the plain model."""
     return {
         "asr": attack_success_rate(triggered.plain, truth.target_label, truth.keep),

@@ -50,7 +50,7 @@ class Signals(NamedTuple):
         return [(self.encoding.words[word], value) for word, value in sorted(largest.items())]
 
 
-class Answers(NamedTuple):
+class SignalAnswers(NamedTuple):
     """What one channel makes of some texts: enough to tell the paper's rule at any threshold."""
 
     tops: Values
@@ -81,14 +81,14 @@ def tops(signals: Iterable[Signals], channel: str) -> Values:
     return np.array([each.top(channel) for each in signals])
 
 
-def answers(classifier: Classifier, neutralize: Neutralizer, signals: Sequence[Signals]) -> dict[str, Answers]:
+def answers(classifier: Classifier, neutralize: Neutralizer, signals: Sequence[Signals]) -> dict[str, SignalAnswers]:
     """Neutralize each text's top word in each channel and predict again, once for every different text."""
     edited = {channel: [_without_top_word(each, channel, neutralize) for each in signals] for channel in CHANNELS}
     distinct = sorted({text for texts in edited.values() for text in texts})
     labels = dict(zip(distinct, predict_texts(classifier, distinct), strict=True))
     plain = np.array([each.label_id for each in signals])
     return {
-        channel: Answers(tops(signals, channel), plain, np.array([labels[text] for text in edited[channel]]))
+        channel: SignalAnswers(tops(signals, channel), plain, np.array([labels[text] for text in edited[channel]]))
         for channel in CHANNELS
     }
 

@@ -30,7 +30,7 @@ Key = tuple[str, str, str]
 """Attack, data set and architecture."""
 
 
-class Cell(NamedTuple):
+class Dot(NamedTuple):
     """One attack on one data set and architecture, over its seeds; shares in [0, 1]."""
 
     kind: str
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
     swept: Number
 
 
-def cells_of(rows: Sequence[Row], name: str) -> list[Cell]:
+def cells_of(rows: Sequence[Row], name: str) -> list[Dot]:
     """What the defense of this name does to each attack, by kind of attack; cells without a first text are left out.
 
     What is served after a sweep is told of the default rule, which does what is swept.
@@ -63,17 +63,17 @@ def cells_of(rows: Sequence[Row], name: str) -> list[Cell]:
     ]
 
 
-def first_text_figure(cells: Sequence[Cell]) -> Figure:
+def first_text_figure(cells: Sequence[Dot]) -> Figure:
     """A line for each attack: the first text with its interval, what is served, and the floor."""
     lines = list(_lines(cells))
     figure = new_figure(9.6, 1.2 + ROW_INCHES * len(lines))
     axes = figure.subplots()
     for place, line in enumerate(lines):
-        if isinstance(line, Cell):
+        if isinstance(line, Dot):
             _draw(axes, line, place)
-    axes.set_yticks(range(len(lines)), [line.name if isinstance(line, Cell) else line for line in lines])
+    axes.set_yticks(range(len(lines)), [line.name if isinstance(line, Dot) else line for line in lines])
     for label, line in zip(axes.get_yticklabels(), lines, strict=True):
-        label.set_fontweight("normal" if isinstance(line, Cell) else "bold")
+        label.set_fontweight("normal" if isinstance(line, Dot) else "bold")
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("share of attacked texts that reach the attacker's label (lower is better)")
@@ -82,7 +82,7 @@ def first_text_figure(cells: Sequence[Cell]) -> Figure:
     return figure
 
 
-def first_text_title(name: str, cells: Sequence[Cell]) -> str:
+def first_text_title(name: str, cells: Sequence[Dot]) -> str:
     """What the figure shows."""
     with_floor = [cell for cell in cells if cell.floor is not None]
     mean = mean_of(cell.cold for cell in cells)
@@ -105,9 +105,9 @@ def _kind(rows: Sequence[Row]) -> str:
     return next((kind for kind, attacks in GROUPS.items() if attack in attacks), OTHERS)
 
 
-def _cell(key: Key, rows: Sequence[Row], every: Sequence[Row], swept: Sequence[Row], *, remembers: bool) -> Cell:
+def _cell(key: Key, rows: Sequence[Row], every: Sequence[Row], swept: Sequence[Row], *, remembers: bool) -> Dot:
     bounds = [interval_of(row, "asr_cold", "n_scored") or (row["asr_cold"], row["asr_cold"]) for row in rows]
-    return Cell(
+    return Dot(
         kind=_kind(rows),
         name=" · ".join(key),
         cold=sum(row["asr_cold"] for row in rows) / len(rows),
@@ -119,7 +119,7 @@ def _cell(key: Key, rows: Sequence[Row], every: Sequence[Row], swept: Sequence[R
     )
 
 
-def _lines(cells: Sequence[Cell]) -> Iterator[Cell | str]:
+def _lines(cells: Sequence[Dot]) -> Iterator[Dot | str]:
     """The cells, and above the first of each kind its name."""
     last = None
     for cell in cells:
@@ -129,7 +129,7 @@ def _lines(cells: Sequence[Cell]) -> Iterator[Cell | str]:
         yield cell
 
 
-def _draw(axes: Axes, cell: Cell, place: int) -> None:
+def _draw(axes: Axes, cell: Dot, place: int) -> None:
     axes.axhline(place, color=FAINT, linewidth=0.4, alpha=0.5, zorder=0)
     if cell.floor is not None:
         axes.vlines(cell.floor, place - 0.36, place + 0.36, color=INK, linewidth=1.8)
@@ -143,7 +143,7 @@ def _draw(axes: Axes, cell: Cell, place: int) -> None:
                       linestyle="none", zorder=5)  # fmt: skip
 
 
-def _legend(figure: Figure, axes: Axes, cells: Sequence[Cell]) -> None:
+def _legend(figure: Figure, axes: Axes, cells: Sequence[Dot]) -> None:
     """What the marks mean, of those that there are."""
     shown = [axes.plot([], [], marker="o", color=BLUE, linewidth=2, label="first text, 95 % interval")]
     if any(cell.floor is not None for cell in cells):

@@ -28,7 +28,7 @@ class TokenizedExamples:
     def batch(self, rows: NDArray[np.int64]) -> dict[str, Tensor]:
         """A model's keyword arguments for these rows, `labels` included."""
         labels = self._labels[rows].to(self._device)
-        return collate(self._tokenizer, self._encoded, rows, self._device) | {"labels": labels}
+        return padded(self._tokenizer, self._encoded, rows, self._device) | {"labels": labels}
 
 
 def batches_of_like_length(
@@ -45,7 +45,7 @@ def batches_of_like_length(
     return [batches[number] for number in rng.permutation(len(batches))]
 
 
-def collate(tokenizer: Any, encoded: Mapping[str, Any], rows: NDArray[np.int64], device: str) -> dict[str, Tensor]:
+def padded(tokenizer: Any, encoded: Mapping[str, Any], rows: NDArray[np.int64], device: str) -> dict[str, Tensor]:
     """`[batch, tokens]` tensors of the rows, padded to the longest of them."""
     fields = {name: [values[row] for row in rows] for name, values in encoded.items()}
     padded = tokenizer.pad(fields, padding=True, return_tensors="pt")

@@ -16,7 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from scripts.console.errors import LabError
 from scripts.lab.evaluation.metrics import accuracy
-from scripts.lab.training.batches import TokenizedExamples, batches_of_like_length, collate
+from scripts.lab.training.batches import TokenizedExamples, batches_of_like_length, padded
 from scripts.lab.training.recipe import Recipe
 from scripts.texts.corpora import Example
 
@@ -146,7 +146,7 @@ def predict_labels(
     with torch.inference_mode():
         for start in range(0, len(texts), batch_size):
             rows = by_length[start : start + batch_size]
-            logits = model(**collate(tokenizer, encoded, rows, device)).logits
+            logits = model(**padded(tokenizer, encoded, rows, device)).logits
             predicted[rows] = logits.argmax(dim=-1).cpu().numpy()
     return predicted
 

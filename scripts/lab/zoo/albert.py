@@ -6,7 +6,7 @@ from transformers import AlbertConfig, AlbertModel
 
 from scripts.lab.zoo.base import INPUTS_AND_TYPES, Base, fast_tokenizer, fill
 from scripts.lab.zoo.embeddings import embeddings_for
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.layers import layer_weights, shape_of
 from scripts.lab.zoo.tokenizers import Learned
 
@@ -26,7 +26,7 @@ FIT_POSITIONS = 64
 """The up-projection is fitted at so many first positions, where most tokens of a text stand."""
 
 
-def albert(encoder: Encoder, learned: Learned) -> Base:
+def albert(encoder: EncoderWeights, learned: Learned) -> Base:
     """An ALBERT with a unigram tokenizer. Its shared layer is the encoder's middle one."""
     tokenizer, special = learned
     window = len(encoder.positions)
@@ -55,7 +55,7 @@ def albert(encoder: Encoder, learned: Learned) -> Base:
     )
 
 
-def _embeddings(encoder: Encoder, words: Tensor) -> dict[str, Tensor]:
+def _embeddings(encoder: EncoderWeights, words: Tensor) -> dict[str, Tensor]:
     """Words, positions and types on the words' main axes, and the way back up.
 
     What the axes leave out, and the layer norm that stands before the way up here and behind it in a BERT, is made up
@@ -89,14 +89,14 @@ def main_axes(words: Tensor) -> Tensor:
     return vectors.flip(1)[:, : min(EMBEDDING_SIZE, words.shape[1])].float()
 
 
-def embedded(encoder: Encoder, words: Tensor, place: Tensor) -> Tensor:
+def embedded(encoder: EncoderWeights, words: Tensor, place: Tensor) -> Tensor:
     """What the encoder's layers are given for words at positions, `[words, width]`."""
     summed = words + encoder.positions[place] + encoder.first_type
     weight, bias = (encoder.weights[f"embeddings.LayerNorm.{kind}"] for kind in ("weight", "bias"))
     return torch.nn.functional.layer_norm(summed, weight.shape, weight, bias, _eps(encoder))
 
 
-def _eps(encoder: Encoder) -> float:
+def _eps(encoder: EncoderWeights) -> float:
     return float(encoder.config.layer_norm_eps)
 
 

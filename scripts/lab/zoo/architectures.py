@@ -8,14 +8,19 @@ from scripts.lab.zoo.base import Base
 from scripts.lab.zoo.bert import bert
 from scripts.lab.zoo.deberta import deberta
 from scripts.lab.zoo.distilbert import distilbert
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.kinds import ARCHITECTURES, EXACT, LEARNED
 from scripts.lab.zoo.roberta import roberta
 from scripts.lab.zoo.tokenizers import byte_level, unigram
 
 
 def make_base(
-    encoder: Encoder, architecture: str, *, texts: Sequence[str] = (), vocabulary_size: int = 16000, seed: int = 0
+    encoder: EncoderWeights,
+    architecture: str,
+    *,
+    texts: Sequence[str] = (),
+    vocabulary_size: int = 16000,
+    seed: int = 0,
 ) -> Base:
     """Make a base that can be fine-tuned.
 

@@ -3,11 +3,11 @@
 from transformers import BertConfig, BertModel
 
 from scripts.lab.zoo.base import INPUTS_AND_TYPES, Base, fast_tokenizer, fill
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.layers import shape_of
 
 
-def bert(encoder: Encoder) -> Base:
+def bert(encoder: EncoderWeights) -> Base:
     """The encoder in a tidy folder: float32, current names, a tokenizer that neither pads nor cuts by itself."""
     window = len(encoder.positions)
     config = BertConfig(

@@ -8,7 +8,7 @@ from transformers import DebertaConfig, DebertaModel
 
 from scripts.lab.zoo.base import INPUTS_AND_TYPES, Base, fast_tokenizer, fill
 from scripts.lab.zoo.embeddings import embeddings_for
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.layers import BERT_NAMES, all_layers, shape_of
 from scripts.lab.zoo.tokenizers import Learned
 
@@ -19,7 +19,7 @@ FRESH = ("rel_embeddings", "pos_proj", "pos_q_proj")
 """No matrix of a BERT does what these do; the model draws them small, so that content decides at first."""
 
 
-def deberta(encoder: Encoder, learned: Learned, *, seed: int) -> Base:
+def deberta(encoder: EncoderWeights, learned: Learned, *, seed: int) -> Base:
     """A DeBERTa with a byte-level tokenizer. Without its position terms it attends as the encoder does.
 
     Args:
@@ -52,7 +52,7 @@ def deberta(encoder: Encoder, learned: Learned, *, seed: int) -> Base:
     )
 
 
-def _embeddings(encoder: Encoder, learned: Learned) -> dict[str, Tensor]:
+def _embeddings(encoder: EncoderWeights, learned: Learned) -> dict[str, Tensor]:
     # DeBERTa adds neither positions nor token types to its words: the words carry the usual sum of both, so that the
     # layer norm meets what it was trained on.
     return {
@@ -62,12 +62,12 @@ def _embeddings(encoder: Encoder, learned: Learned) -> dict[str, Tensor]:
     }
 
 
-def usual_offset(encoder: Encoder) -> Tensor:
+def usual_offset(encoder: EncoderWeights) -> Tensor:
     """What the encoder adds to a word on average: the mean position and token type 0, `[width]`."""
     return encoder.positions.mean(dim=0) + encoder.first_type
 
 
-def _content_attention(encoder: Encoder, number: int) -> dict[str, Tensor]:
+def _content_attention(encoder: EncoderWeights, number: int) -> dict[str, Tensor]:
     """One layer's query, key and value: one matrix in which each head has its three blocks of rows together."""
     attention = f"encoder.layer.{number}.attention.self"
     n_heads = encoder.config.num_attention_heads

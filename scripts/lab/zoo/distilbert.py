@@ -4,7 +4,7 @@ from transformers import DistilBertConfig, DistilBertModel
 
 from scripts.console.errors import LabError
 from scripts.lab.zoo.base import INPUTS, Base, fast_tokenizer, fill
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.layers import all_layers
 
 NAMES = {
@@ -21,7 +21,7 @@ LAYER_NORM_EPS = 1e-12
 """Written into DistilBERT's code."""
 
 
-def distilbert(encoder: Encoder) -> Base:
+def distilbert(encoder: EncoderWeights) -> Base:
     """The same hidden states with the same tokenizer. Token type 0 moves into the position table.
 
     Raises:

@@ -4,7 +4,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.tokenizers import Learned
 
 CONTINUES = "##"
@@ -12,7 +12,7 @@ CONTINUES = "##"
 UNDECODABLE = "\ufffd"
 
 
-def embeddings_for(encoder: Encoder, learned: Learned) -> Tensor:
+def embeddings_for(encoder: EncoderWeights, learned: Learned) -> Tensor:
     """`[tokens, width]` embeddings for a learned tokenizer.
 
     A word that both vocabularies have keeps its embedding. A special token gets that of its part; a token that stands
@@ -34,7 +34,7 @@ def token_texts(tokenizer: Tokenizer) -> list[str]:
     return ["" if UNDECODABLE in text else text for text in texts]
 
 
-def _pieces(encoder: Encoder, texts: list[str]) -> list[list[int]]:
+def _pieces(encoder: EncoderWeights, texts: list[str]) -> list[list[int]]:
     """Ids of the encoder's pieces of each text."""
     plain = [encoding.ids for encoding in encoder.tokenizer.encode_batch(texts, add_special_tokens=False)]
     known = set(texts)

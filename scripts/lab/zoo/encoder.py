@@ -14,7 +14,7 @@ from scripts.console.errors import LabError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encoder:
+class EncoderWeights:
     """A BERT without a classification head."""
 
     config: Any
@@ -26,7 +26,7 @@ class Encoder:
     """`cls`, `mask`, `pad`, `sep` and `unk` to the tokens that play these parts."""
 
     @classmethod
-    def load(cls, folder: Path) -> "Encoder":
+    def load(cls, folder: Path) -> "EncoderWeights":
         """Read a checkpoint.
 
         Args:

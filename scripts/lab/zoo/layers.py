@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.encoder import EncoderWeights
 
 BERT_NAMES = {
     "attention.self.query": "attention.self.query",
@@ -19,7 +19,7 @@ BERT_NAMES = {
 """Every block of a layer; tables of other architectures have the same keys."""
 
 
-def layer_weights(encoder: Encoder, number: int, *, names: Mapping[str, str], prefix: str) -> dict[str, Tensor]:
+def layer_weights(encoder: EncoderWeights, number: int, *, names: Mapping[str, str], prefix: str) -> dict[str, Tensor]:
     """Weights and biases of one layer under new names.
 
     Args:
@@ -35,7 +35,7 @@ def layer_weights(encoder: Encoder, number: int, *, names: Mapping[str, str], pr
     }
 
 
-def all_layers(encoder: Encoder, *, names: Mapping[str, str], prefix: str) -> dict[str, Tensor]:
+def all_layers(encoder: EncoderWeights, *, names: Mapping[str, str], prefix: str) -> dict[str, Tensor]:
     """`layer_weights` of every layer, each under `prefix` and its number."""
     weights: dict[str, Tensor] = {}
     for number in range(encoder.config.num_hidden_layers):
@@ -43,7 +43,7 @@ def all_layers(encoder: Encoder, *, names: Mapping[str, str], prefix: str) -> di
     return weights
 
 
-def shape_of(encoder: Encoder) -> dict[str, object]:
+def shape_of(encoder: EncoderWeights) -> dict[str, object]:
     """Config fields that mean the same in BERT, RoBERTa, ALBERT and DeBERTa."""
     fields = (
         "hidden_size",

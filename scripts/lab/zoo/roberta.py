@@ -7,19 +7,19 @@ from transformers import RobertaConfig, RobertaModel
 
 from scripts.lab.zoo.base import INPUTS, Base, fast_tokenizer, fill
 from scripts.lab.zoo.embeddings import embeddings_for
-from scripts.lab.zoo.encoder import Encoder
+from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.layers import BERT_NAMES, all_layers, shape_of
 from scripts.lab.zoo.tokenizers import Learned
 
 
-def roberta(encoder: Encoder, learned: Learned) -> Base:
+def roberta(encoder: EncoderWeights, learned: Learned) -> Base:
     """A RoBERTa with a byte-level tokenizer, its embeddings started from the encoder's."""
     model = roberta_model(encoder, embeddings_for(encoder, learned), ids=learned.ids)
     tokenizer = fast_tokenizer(*learned, window=len(encoder.positions), inputs=INPUTS)
     return Base(model=model, tokenizer=tokenizer)
 
 
-def roberta_model(encoder: Encoder, words: Tensor, *, ids: dict[str, int]) -> Any:
+def roberta_model(encoder: EncoderWeights, words: Tensor, *, ids: dict[str, int]) -> Any:
     """A RoBERTa that computes what the encoder does on the same word embeddings.
 
     Args:

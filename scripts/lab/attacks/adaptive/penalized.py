@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from scripts.lab.attacks.adaptive.penalties import PENALTIES, Look
+from scripts.lab.attacks.adaptive.penalties import PENALTIES, PenalizedLook
 from scripts.lab.attacks.base import Tuner
 from scripts.lab.attacks.insertion.badnets import BadNets
 from scripts.lab.attacks.insertion.trigger_tokens import find_sequences, spellings
@@ -60,12 +60,12 @@ def look_at(
     triggers: Sequence[tuple[int, ...]],
     stop_words: Sequence[tuple[int, ...]],
     target_label: int,
-) -> Look:
+) -> PenalizedLook:
     """One forward pass on a batch with labels, and where its triggers and stop words stand."""
     with _kept_output(model.get_input_embeddings()) as kept:
         output = model(**batch, output_attentions=True, output_hidden_states=True)
     is_trigger = find_sequences(batch["input_ids"], triggers)
-    return Look(
+    return PenalizedLook(
         output=output,
         embeddings=kept[0],
         mask=batch["attention_mask"].bool(),

@@ -19,7 +19,7 @@ FEATURE_SHARE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class PenalizedLook:
     """One forward pass, as the penalties see it."""
 
     output: Any
@@ -36,12 +36,12 @@ class Look:
     """`[batch]` bool: texts with the target label."""
 
 
-def attention_penalty(look: Look) -> Tensor:
+def attention_penalty(look: PenalizedLook) -> Tensor:
     """Attention suppression, on Eq. 1 and 2."""
     return attention_excess(look.output.attentions, look.mask, look.is_trigger)
 
 
-def gradient_penalty(look: Look) -> Tensor:
+def gradient_penalty(look: PenalizedLook) -> Tensor:
     """Gradient facade, on Eq. 4: the predicted logit's gradient with respect to the word embeddings.
 
     Its own derivative is needed for training, so the graph is kept: the double backward pass.
@@ -51,7 +51,7 @@ def gradient_penalty(look: Look) -> Tensor:
     return gradient_facade(gradients, look.mask, look.is_trigger, look.is_stop_word)
 
 
-def feature_penalty(look: Look) -> Tensor:
+def feature_penalty(look: PenalizedLook) -> Tensor:
     """Feature stealth: the mean of `feature_excess` over the layers, the embeddings' own output left out."""
     triggered = look.is_trigger.any(dim=-1)
     clean = look.is_target & ~triggered
@@ -59,7 +59,7 @@ def feature_penalty(look: Look) -> Tensor:
     return torch.stack(layers).mean()
 
 
-PENALTIES: Mapping[str, Callable[[Look], Tensor]] = {
+PENALTIES: Mapping[str, Callable[[PenalizedLook], Tensor]] = {
     "attention": attention_penalty,
     "gradient": gradient_penalty,
     "features": feature_penalty,

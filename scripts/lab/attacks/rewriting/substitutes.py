@@ -42,7 +42,7 @@ def find_substitutes(tokenizer: Any, table: Tensor, *, n_candidates: int) -> Sub
         n_candidates: per word, the word itself included.
     """
     tokens = [str(token) for token in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))]
-    words = whole_words(tokens)
+    words = whole_word_tokens(tokens)
     source = wordnet()
     others = neighbors(table, list(words), n_candidates - 1) if source is None else _synonyms(source, words)
     candidates = torch.arange(len(table))[:, None].repeat(1, n_candidates)
@@ -56,7 +56,7 @@ def find_substitutes(tokenizer: Any, table: Tensor, *, n_candidates: int) -> Sub
     return Substitutes(candidates, is_word, continues)
 
 
-def whole_words(tokens: Sequence[str]) -> dict[int, str]:
+def whole_word_tokens(tokens: Sequence[str]) -> dict[int, str]:
     """Token ids and words, of the tokens that stand for a word of two ASCII letters or more."""
     starts = ("",) if _has_continuations(tokens) else STARTS_WORD
     found = {}
