@@ -271,3 +271,15 @@ def test_a_class_has_a_name_of_its_own() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name_of(path))
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_modules_and_functions_are_short() -> None:
+    assert [path for path in sources("handler", "scripts") if path.read_text(encoding="utf-8").count("\n") > 250] == []
+    lengths = []
+    for path in sources("handler", "scripts"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                has_docstring = ast.get_docstring(node) is not None
+                body = node.body[has_docstring:]
+                lengths.append(body[-1].end_lineno - body[0].lineno + 2 if body and body[-1].end_lineno else 2)
+    assert sorted(lengths)[len(lengths) * 9 // 10] <= 18

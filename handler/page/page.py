@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from handler.answers.document import MAX_SUSPECTS
 from handler.page.hidden import Run, runs
-from handler.page.reading import Document, reading_of, short
+from handler.page.measure import Document
+from handler.page.reading import reading_of, short
 from handler.page.shading import LEVELS, pieces
 from handler.settings import Settings
 

@@ -4,14 +4,13 @@ Made from the JSON document alone, so it holds nothing that the operator's `deta
 come from strangers; whoever shows a reading escapes all of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from handler.page.measure import Document, Measure, measure_of, percent
 from handler.xgraad.words.text import Word
-
-Document = Mapping[str, Any]
 
 MAX_NAMED = 3
 """Words to blame that the headline names."""
@@ -65,42 +64,6 @@ class Replaced(NamedTuple):
     """Empty where the word was removed."""
     starts: tuple[int, ...]
     """Its first characters' places in the text, counted from 1."""
-
-
-class Measure(NamedTuple):
-    """The score that the rule goes by, and what it is compared with."""
-
-    name: str
-    value: float
-    threshold: float
-    p_value: float
-
-    @property
-    def exceeded(self) -> bool:
-        """Whether the score is above the threshold."""
-        return self.value > self.threshold
-
-    @property
-    def value_share(self) -> float:
-        """Where a meter shows the score, in [0, 1]."""
-        return self._share(self.value)
-
-    @property
-    def threshold_share(self) -> float:
-        """Where a meter shows the threshold, in [0, 1]."""
-        return self._share(self.threshold)
-
-    def _share(self, place: float) -> float:
-        low, high = min(0.0, self.value, self.threshold), max(0.0, self.value, self.threshold)
-        return (place - low) / ((high - low) * 1.2) if high > low else 0.0
-
-    def sentence(self) -> str:
-        """The comparison in words."""
-        side = "above" if self.exceeded else "not above"
-        return (
-            f"The {self.name} is {self.value:.3g}, {side} the threshold of {self.threshold:.3g}; "
-            f"{percent(self.p_value)} of clean texts reach it."
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,15 +121,6 @@ def reading_of(document: Document) -> Reading:
     return _judged(defense, answer, truncated=truncated)
 
 
-def percent(share: float) -> str:
-    """A share for reading; neither rounded up to certainty nor down to impossibility."""
-    if share > 0.999:
-        return "over 99.9 %"
-    if share < 0.0001:
-        return "under 0.01 %"
-    return f"{100 * share:.1f} %" if share >= 0.01 else f"{100 * share:.2g} %"
-
-
 def short(name: str) -> str:
     """A name, cut where it is too long to be read."""
     return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
@@ -196,7 +150,7 @@ def _judged(defense: Document, answer: Told | None, *, truncated: bool) -> Readi
         verified=_verified(defense),
         tested=UNTESTED if defense["tested"] is False else "",
         done=_DONE[defense["action"]],
-        measure=_measure(defense),
+        measure=measure_of(defense),
         replaced=_replaced(defense["suspects"]),
         truncated=truncated,
     )
@@ -229,15 +183,6 @@ def _verified(defense: Document) -> str:
     if defense["rule"] == "verified":
         return "No: nothing in this text was shown to be a trigger."
     return f"No: the rule {defense['rule']} goes by the score alone."
-
-
-def _measure(defense: Document) -> Measure | None:
-    """What the rule compared; None where scores are not told."""
-    gate = defense.get("gate_score")
-    name, value = ("anomaly score", defense.get("anomaly_score")) if gate is None else ("gate score", gate)
-    if value is None:
-        return None
-    return Measure(name=name, value=value, threshold=defense["threshold"], p_value=defense["p_value"])
 
 
 def _told(prediction: Document) -> Told | None:

@@ -11,7 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from handler.page.reading import Measure, Reading, Replaced, Told, Tone, reading_of
+from handler.page.measure import Measure
+from handler.page.reading import Reading, Replaced, Told, Tone, reading_of
 from handler.page.shading import LEVELS, pieces
 from scripts.console.reply_view import clipped, visible
 

@@ -8,7 +8,8 @@ import pytest
 
 from handler.answers.policy import Unjudged
 from handler.answers.reply import refused
-from handler.page.reading import Measure, Tone, percent, reading_of
+from handler.page.measure import Measure, percent
+from handler.page.reading import Tone, reading_of
 from handler.refusal import Refusal
 from handler.settings import Detail
 from handler.wire.request import Request, Shape
