@@ -60,8 +60,8 @@ def update_readme(text: str, results: Path) -> str:
 
 def _deciding_table(results: Path) -> str:
     header, _, *rows = [line[2:-2].split(" | ") for line in attacks_table(results).splitlines()]
-    places = [header.index(name) for name in DECIDING]
-    return markdown(DECIDING, [[row[place] for place in places] for row in rows])
+    by_column = [dict(zip(header, row, strict=True)) for row in rows]
+    return markdown(DECIDING, [[row.get(name, "") for name in DECIDING] for row in by_column])
 
 
 def _demo_table(results: Path) -> str:

@@ -84,8 +84,8 @@ def measure_figures(
             "threshold": round(calibration.paper.threshold, DIGITS),
         },
         "signals": {"clean": score_lists(of_clean), "triggered": score_lists(of_attacked)},
-        "undefended_figures": undefended_figures(*product, truth),
-        "threshold_sweep": threshold_sweep(*product, calibration.paper.scores, truth),
+        "undefended": undefended_figures(*product, truth),
+        "sweep": threshold_sweep(*product, calibration.paper.scores, truth),
         "ablation": ablation(
             clean_answers, attacked_answers, {channel: tops(of_dev, channel) for channel in CHANNELS}, truth
         ),
