@@ -69,11 +69,9 @@ def _add_policies(parser: CommandParser) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> None:
-    from handler.xgraad import Calibration
     from scripts.packing.archive import ArchiveOptions, build_archive
     from scripts.packing.archive_check import archive_digest
-    from scripts.packing.untested import untested_line
-    from scripts.texts.model_classes import model_classes
+    from scripts.packing.untested import untested_in
 
     settings = with_settings(ConfigSettings(_server(arguments), _defense(arguments)), arguments.set)
     archive = build_archive(
@@ -88,7 +86,7 @@ def _build(arguments: argparse.Namespace) -> None:
             audit=_audit(arguments) if arguments.audit else None,
         )
     )
-    if line := untested_line(Calibration.read(arguments.calibration).untested, model_classes(arguments.checkpoint)):
+    if line := untested_in(archive):
         say(line)
     say(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
     say(f"sha256 {archive_digest(archive)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from handler import xgraad
 from handler.settings import SECTION, Settings
 from handler.xgraad.errors import CalibrationError, RegistryError, SettingsError
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE
 from handler.xgraad.memory.registry import NoRegistry, TriggerRegistry
 from handler.xgraad.memory.sqlite_registry import SqliteRegistry
 
@@ -24,7 +25,7 @@ def open_registry(settings: Settings, calibration: "xgraad.Calibration") -> Trig
         return NoRegistry()
     weights = calibration.fingerprint.weights
     if not WEIGHTS.fullmatch(weights):
-        raise CalibrationError("calibration.json: fingerprint.weights must be 64 hexadecimal digits")
+        raise CalibrationError(f"{CALIBRATION_FILE}: fingerprint.weights must be 64 hexadecimal digits")
     try:
         path = Path(settings.registry_file) if settings.registry_file else make_default_file(weights)
         return SqliteRegistry(path, checkpoint=weights)

@@ -7,8 +7,8 @@ import pytest
 from handler.xgraad import Classifier
 from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import Score, score_encodings
-from handler.xgraad.verification.phrase import LEAST_PULL, MOST_HONEST, REACH, PhraseTest, Rest
-from handler.xgraad.verification.reference import NoReference, Reference
+from handler.xgraad.verification.phrase import REACH, PhraseTest, Rest
+from handler.xgraad.verification.reference import LEAST_PULL, MOST_HONEST, NoReference, Reference
 from handler.xgraad.verification.transplant import Graft
 from handler.xgraad.words.text import Word
 from tests.unit.rule_based import RuleBased, transplant_of, tying

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from handler.xgraad.editing.neutralizer import Neutralizer
 from handler.xgraad.editing.verdict import Suspect
 from handler.xgraad.scoring.scorer import Score
-from handler.xgraad.words.text import Replacement, Word, occurrences, replace_spans
+from handler.xgraad.words.text import Replacement, Word, in_text_order, occurrences, replace_spans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def in_original(score: Score, edit: Edit | None, words: Sequence[Word]) -> tuple
 def edit_words(score: Score, words: Sequence[Word], neutralize: Neutralizer) -> Edit:
     """Change `words` where they stand in the scored text."""
     encoding = score.encoding
-    places = sorted(set(words), key=lambda place: place.start)
+    places = in_text_order(set(words))
     replacements = neutralize(encoding.text, places)
     attributions = {word.word: word.attribution for word in score.words}
     suspects = tuple(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import NamedTuple
 
 from handler.xgraad.errors import CalibrationError
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE
 from handler.xgraad.learned.carrying import untestable
 from handler.xgraad.model.classifier import N_LOOK_LAYERS, Classifier
 from handler.xgraad.scoring.layer_scatter import LayerScatter
@@ -84,4 +85,4 @@ def require_testable(probes: Sequence[Sequence[Probe]], untested: Sequence[int])
 
 
 def _misfit(rule: str) -> CalibrationError:
-    return CalibrationError(f"calibration.json: {rule}; make it with scripts.calibrate")
+    return CalibrationError(f"{CALIBRATION_FILE}: {rule}; make it with scripts.calibrate")

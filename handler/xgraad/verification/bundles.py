@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from handler.xgraad.words.text import Word
+from handler.xgraad.words.text import Word, in_text_order
 
 REACH = 3
 """Words of a run on either side of the most suspicious one."""
@@ -50,7 +50,7 @@ def larger(words: Sequence[Word], seed: Sequence[Word]) -> list[tuple[Word, ...]
     others = [word for word in words if word not in inside]
     n_more = max(LEAST_MORE, math.ceil(len(others) / MOST_LARGER))
     return [
-        tuple(sorted((*seed, *more), key=position.__getitem__))
+        in_text_order((*seed, *more))
         for start in range(0, len(others), n_more)
         for more in [others[start : start + n_more]]
     ]

@@ -14,16 +14,12 @@ from handler.xgraad.editing.edit import everywhere
 from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.verification.bundles import in_pieces
 from handler.xgraad.verification.probes import Place, place_of
-from handler.xgraad.verification.reference import Reference
+from handler.xgraad.verification.reference import LEAST_PULL, Reference, unexplained_pulls
 from handler.xgraad.verification.transplant import Graft, Transplant
-from handler.xgraad.words.text import Word
+from handler.xgraad.words.text import Word, in_text_order
 
 REACH = 4
 """Words looked at on either side of a trigger."""
-LEAST_PULL = 0.15
-"""How far a word of a phrase moves clean texts at the least, see `Transplant.pulls`."""
-MOST_HONEST = 0.5
-"""Share of its pull that the reference may have a reason for."""
 
 
 class Rest(NamedTuple):
@@ -79,23 +75,13 @@ class PhraseTest:
             for rest, source, of_text in zip(rests, sources, parts, strict=True)
             for words in of_text
         ]
-        pulls = iter(self._unexplained(grafts, [*chain(*(of_text.values() for of_text in parts))]))
+        least = [*chain(*(of_text.values() for of_text in parts))]
+        pulls = iter(unexplained_pulls(self._transplant, self._reference, grafts, least=least))
         found = []
         for rest, of_text in zip(rests, parts, strict=True):
             pulling = [(pull, words) for words in of_text if (pull := next(pulls)) is not None]
             ordered = [words for _, words in sorted(pulling, key=lambda each: (len(each[1]), -each[0]))]
             found.append([_everywhere(rest.score, words) for words in (*ordered, *_unions(ordered))])
-        return found
-
-    def _unexplained(self, grafts: Sequence[Graft], least: Sequence[float]) -> list[float | None]:
-        """How far each graft pulls; None below its least, and where the reference has a reason for much of it."""
-        pulls = self._transplant.pulls(grafts)
-        rows = [row for row, pull in enumerate(pulls) if pull >= least[row]]
-        honest = self._reference.pulls([grafts[row] for row in rows])
-        found: list[float | None] = [None] * len(grafts)
-        for row, explained in zip(rows, honest, strict=True):
-            if explained < MOST_HONEST * max(pulls[row], LEAST_PULL):
-                found[row] = pulls[row]
         return found
 
 
@@ -121,9 +107,9 @@ def _runs(rest: Rest) -> Iterator[tuple[Word, ...]]:
             run: list[Word] = []
             index = position[trigger] + step
             while len(run) < REACH and 0 <= index < len(words) and words[index] not in rest.triggers:
-                before, after = sorted((words[index - step], words[index]), key=lambda word: word.start)
+                before, after = in_text_order((words[index - step], words[index]))
                 if text[before.end : after.start].strip():
                     break
                 run.append(words[index])
-                yield tuple(sorted(run, key=lambda word: word.start))
+                yield in_text_order(run)
                 index += step

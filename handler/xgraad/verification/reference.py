@@ -17,6 +17,11 @@ none."""
 MOST_BY_TIED_WORDS = 0.5
 """Share of a set's strength that its tied words may have by themselves, if the set is to be more than their sum."""
 
+LEAST_PULL = 0.15
+"""How far words that are part of a trigger move clean texts at the least, see `Transplant.pulls`; less says nothing."""
+MOST_HONEST = 0.5
+"""Share of its pull that the reference may have a reason for."""
+
 
 class Reference(Protocol):
     """Says whether what words do to clean texts is what they mean."""
@@ -131,3 +136,30 @@ def make_reference(tied: Tied, suspect: Transplant, trusted: Transplant | None) 
     trusted model makes of it is the better evidence.
     """
     return ModelReference(trusted) if trusted else LabelReference(tied, suspect)
+
+
+def unexplained_pulls(
+    suspect: Transplant,
+    reference: Reference,
+    grafts: Sequence[Graft],
+    *,
+    least: Sequence[float],
+    n_probes: int = N_PULLED,
+) -> list[float | None]:
+    """How far each graft moves the suspect's clean texts; None below its least, or where much of it has a reason.
+
+    Args:
+        suspect: puts words into the suspect's clean texts.
+        reference: is asked about grafts that pull as far as they must.
+        grafts: what to put into them.
+        least: for each graft how far it must pull.
+        n_probes: how many clean texts are tried.
+    """
+    pulls = suspect.pulls(grafts, n_probes=n_probes)
+    rows = [row for row, pull in enumerate(pulls) if pull >= least[row]]
+    honest = reference.pulls([grafts[row] for row in rows], n_probes=n_probes)
+    found: list[float | None] = [None] * len(grafts)
+    for row, explained in zip(rows, honest, strict=True):
+        if explained < MOST_HONEST * max(pulls[row], LEAST_PULL):
+            found[row] = pulls[row]
+    return found

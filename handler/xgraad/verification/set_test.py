@@ -12,9 +12,9 @@ from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.verification.bundles import bundles, larger
 from handler.xgraad.verification.evidence import Measured, VerificationThresholds
 from handler.xgraad.verification.pruning import prune
-from handler.xgraad.verification.reference import Reference
-from handler.xgraad.verification.suspect import Grafted, SuspectWords, measured, strongest
-from handler.xgraad.verification.transplant import Graft, Transplant
+from handler.xgraad.verification.reference import Reference, unexplained_pulls
+from handler.xgraad.verification.suspect import Grafted, SuspectWords, measured, strongest, unknown_words
+from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.text import Word, in_text_order
 
 LEAST_MOVED = 0.05
@@ -25,8 +25,6 @@ STIRRING = 0.1
 """How far a set must move one clean text, and"""
 PROMISING = 0.3
 """a few of them on average, to be tried with more words."""
-MOST_HONEST = 0.5
-"""Share of its pull that the reference may have a reason for."""
 N_TRIED = 2
 """Probes that tell whether a set is worth more of them."""
 N_PROMISING = 3
@@ -74,14 +72,7 @@ class SetTest:
 
     def _seeds(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[list[SuspectWords]]:
         """The sets of each text that are tried first."""
-        unknown = [
-            [
-                SuspectWords(score, (word,))
-                for word in words
-                if not self._reference.knows(word.key, score.prediction.label_id)
-            ]
-            for score, words in zip(scores, candidates, strict=True)
-        ]
+        unknown = unknown_words(scores, candidates, self._reference)
         pulls = iter(self._transplant.pulls([each.grafts()[0] for each in chain(*unknown)], n_probes=1))
         seeds = []
         for score, suspicious, of_text in zip(scores, candidates, unknown, strict=True):
@@ -93,11 +84,15 @@ class SetTest:
     def _larger(self, seeds: Sequence[Sequence[SuspectWords]]) -> list[list[SuspectWords]]:
         """More words of its text around each set that moves clean texts and has no reason to."""
         grafts = [each.grafts()[0] for each in chain(*seeds)]
-        stirring = self._where(grafts, range(len(grafts)), STIRRING, n_probes=1)
-        promising = self._where(grafts, stirring, PROMISING, n_probes=N_PROMISING)
-        pulls = self._transplant.pulls([grafts[row] for row in promising], n_probes=N_PROMISING)
-        honest = self._reference.pulls([grafts[row] for row in promising], n_probes=N_PROMISING)
-        chosen = {row for row, pull, part in zip(promising, pulls, honest, strict=True) if part < MOST_HONEST * pull}
+        stirring = [row for row, pull in enumerate(self._transplant.pulls(grafts, n_probes=1)) if pull >= STIRRING]
+        pulls = unexplained_pulls(
+            self._transplant,
+            self._reference,
+            [grafts[row] for row in stirring],
+            least=[PROMISING] * len(stirring),
+            n_probes=N_PROMISING,
+        )
+        chosen = {row for row, pull in zip(stirring, pulls, strict=True) if pull is not None}
         rows = count()
         return [
             [
@@ -108,11 +103,6 @@ class SetTest:
             ]
             for of_text in seeds
         ]
-
-    def _where(self, grafts: Sequence[Graft], rows: Sequence[int], least: float, *, n_probes: int) -> list[int]:
-        """Those of the rows whose grafts move so many clean texts so far."""
-        pulls = self._transplant.pulls([grafts[row] for row in rows], n_probes=n_probes)
-        return [row for row, pull in zip(rows, pulls, strict=True) if pull >= least]
 
     def _measured(self, suspects: Sequence[Sequence[SuspectWords]]) -> list[list[Measured]]:
         """Of each text's sets the strong ones, pruned, up to the first trigger."""

@@ -52,6 +52,16 @@ class SuspectWords:
         ]
 
 
+def unknown_words(
+    scores: Sequence[Score], candidates: Sequence[Sequence[Word]], reference: Reference
+) -> list[list[SuspectWords]]:
+    """Each candidate of each text by itself, but for those that are known to belong to the text's label."""
+    return [
+        [SuspectWords(score, (word,)) for word in words if not reference.knows(word.key, score.prediction.label_id)]
+        for score, words in zip(scores, candidates, strict=True)
+    ]
+
+
 def strongest(transplant: Transplant, grafts: Sequence[Sequence[Graft]], *, above: float = 0.0) -> list[Grafted]:
     """Of each suspect's grafts the strongest; every suspect has one at least. `above`: see `Transplant.strengths`."""
     flat = [graft for of_one in grafts for graft in of_one]

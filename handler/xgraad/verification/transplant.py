@@ -6,7 +6,7 @@ some, and few of them far. Probes are clean texts of ordinary length that the mo
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from statistics import fmean
 from typing import NamedTuple
@@ -39,6 +39,13 @@ class Graft(NamedTuple):
     """The label they seem to bring about."""
     source: int
     """The label without them, and so of the probes."""
+
+    @classmethod
+    def of_keys(cls, keys: Collection[str], *, target: int, n_labels: int) -> "list[Graft]":
+        """Remembered words, by their `Word.key`, to be put into the clean texts of every other label."""
+        pieces = tuple(sorted(keys))
+        others = (label for label in range(n_labels) if label != target)
+        return [cls(pieces=pieces, place=Place.INSIDE, target=target, source=source) for source in others]
 
     @property
     def n_words(self) -> int:

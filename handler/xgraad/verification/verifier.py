@@ -7,6 +7,7 @@ target anyway shows itself, too.
 """
 
 from collections.abc import Collection, Sequence
+from itertools import chain
 
 from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import Score
@@ -15,7 +16,7 @@ from handler.xgraad.verification.evidence import Evidence, Measured, Verificatio
 from handler.xgraad.verification.probes import Place
 from handler.xgraad.verification.reference import Reference
 from handler.xgraad.verification.set_test import SetTest
-from handler.xgraad.verification.suspect import SuspectWords, by_text, measured, strength_of, strongest
+from handler.xgraad.verification.suspect import by_text, measured, strength_of, strongest, unknown_words
 from handler.xgraad.verification.transplant import Graft, Transplant
 from handler.xgraad.words.text import Word
 
@@ -77,22 +78,13 @@ class Verifier:
         wanted_words = new_words or [()] * len(scores)
         candidates = [self.candidates(score, keys) for score, keys in zip(scores, wanted_words, strict=True)]
         singles = self._singly(scores, candidates)
-        is_open = [
-            self._exhaustive
-            or not any(found.is_trigger(self._thresholds.single[score.prediction.label_id]) for found in of_text)
-            for score, of_text in zip(scores, singles, strict=True)
-        ]
+        is_open = [self._is_open(score, of_text) for score, of_text in zip(scores, singles, strict=True)]
         open_rows = [row for row, wanted in enumerate(is_open) if wanted]
         together = iter(self._test_sets([scores[row] for row in open_rows], [candidates[row] for row in open_rows]))
         return [
             Evidence(target=score.prediction.label_id, singles=of_text, together=next(together) if wanted else ())
             for score, of_text, wanted in zip(scores, singles, is_open, strict=True)
         ]
-
-    def _is_open(self, score: Score, singles: Sequence[Measured]) -> bool:
-        """Whether sets are worth trying."""
-        threshold = self._thresholds.single[score.prediction.label_id]
-        return self._exhaustive or not any(found.is_trigger(threshold) for found in singles)
 
     def moving(self, words: Sequence[Sequence[Word]], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
         """Of each text's words those that do something in clean texts, so that the text is worth a closer look."""
@@ -111,14 +103,14 @@ class Verifier:
         more = {word.key: word for word in score.spans() if word.key in keys and word.key not in known}
         return (*chosen, *more.values())
 
+    def _is_open(self, score: Score, singles: Sequence[Measured]) -> bool:
+        """Whether sets are worth trying."""
+        threshold = self._thresholds.single[score.prediction.label_id]
+        return self._exhaustive or not any(found.is_trigger(threshold) for found in singles)
+
     def _singly(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
         """What the candidates do one at a time: where they stood, and where that is not nothing elsewhere as well."""
-        suspects = [
-            SuspectWords(score, (word,))
-            for score, words in zip(scores, candidates, strict=True)
-            for word in words
-            if not self._reference.knows(word.key, score.prediction.label_id)
-        ]
+        suspects = [*chain(*unknown_words(scores, candidates, self._reference))]
         thresholds = [self._thresholds.single[each.target] for each in suspects]
         found = strongest(self._transplant, [each.grafts() for each in suspects])
         again = [

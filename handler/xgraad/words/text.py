@@ -111,7 +111,7 @@ def tightest(words: Sequence[Word], keys: Collection[str]) -> tuple[Word, ...]:
     latest: dict[str, Word] = {}
     for word in places:
         latest[word.key] = word
-        found = tuple(sorted(latest.values(), key=lambda each: each.start))
+        found = in_text_order(latest.values())
         if len(latest) == len(keys) and (not best or _extent(found) < _extent(best)):
             best = found
     return best

@@ -1,7 +1,6 @@
 """What a defense remembers, and how much of it means something honestly: clean texts alone should leave nothing."""
 
 from handler.xgraad import Defense
-from handler.xgraad.verification.probes import Place
 from handler.xgraad.verification.transplant import Graft
 from scripts.lab.defenses.base import Memory
 
@@ -22,12 +21,12 @@ def _tied(defense: Defense, words: list[tuple[str, int]]) -> list[bool]:
     tied = [by_people(key, label) for key, label in words]
     if defense.reference is None:
         return tied
-    labels = range(len(defense.classifier.labels))
+    n_labels = len(defense.classifier.labels)
     grafts = [
-        (row, Graft((key,), Place.INSIDE, target=target, source=source))
+        (row, graft)
         for row, (key, target) in enumerate(words)
-        for source in labels
-        if target in labels and source != target
+        if target < n_labels
+        for graft in Graft.of_keys([key], target=target, n_labels=n_labels)
     ]
     for (row, _), is_explained in zip(grafts, defense.reference.explains([each for _, each in grafts]), strict=True):
         tied[row] |= is_explained

@@ -14,7 +14,6 @@ ARCHITECTURES = {
 }
 ATTACKS = {"BadNets": "badnets", "RIPPLES": "ripples", "LWS": "lws", "BadPre": "badpre"}
 DATASETS = {"SST-2": "sst2", "IMDb": "imdb", "AG's News": "ag_news"}
-FIGURES = ("CACC", "ASR")
 X_GRAAD = "X-GRAAD"
 METHODS = ("ONION", "RAP", "FT", "MEFT", "PURE", X_GRAAD)
 NOT_REPORTED = "–"
