@@ -108,7 +108,7 @@ class RecordingTuner(Tuner):
 
     def fit(self, model: Any, tokenizer: Any, examples: Sequence[Example], **settings: Any) -> Training:
         self.fitted.append(list(examples))
-        return Training(0, 0.0, 0.0)
+        return Training(0, 0.0)
 
     def predict(self, model: Any, tokenizer: Any, texts: Sequence[str]) -> NDArray[np.int64]:
         return np.zeros(len(texts), dtype=np.int64)

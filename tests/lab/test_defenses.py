@@ -64,9 +64,9 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "toy_judge.py").write_text(TOY_JUDGE)
     (folder / "toy_repair.py").write_text(TOY_REPAIR)
     monkeypatch.setattr(defenses, "__path__", [*defenses.__path__, str(folder)])
-    monkeypatch.setitem(DEFENSES, JUDGE, Combination(judge="toy_judge.Dictionary"))
-    monkeypatch.setitem(DEFENSES, REPAIR, Combination(repair="toy_repair.Reset"))
-    monkeypatch.setitem(DEFENSES, BOTH, Combination(repair="toy_repair.Reset", judge="verified.Verified"))
+    monkeypatch.setitem(DEFENSES, JUDGE, Combination(judge="toy_judge:Dictionary"))
+    monkeypatch.setitem(DEFENSES, REPAIR, Combination(repair="toy_repair:Reset"))
+    monkeypatch.setitem(DEFENSES, BOTH, Combination(repair="toy_repair:Reset", judge="verified:Verified"))
     monkeypatch.setitem(DEFENSES, NEITHER, Combination())
 
 

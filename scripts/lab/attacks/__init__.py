@@ -1,7 +1,7 @@
 """Attacks: one file each, one table of them all."""
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ class _Table(Mapping[str, "type[Attack]"]):
         self._places = places
 
     def __getitem__(self, name: str) -> "type[Attack]":
-        module, _, attack = self._places[name].rpartition(".")
-        found: type[Attack] = getattr(import_module(f"{__name__}.{module}"), attack)
+        found: type[Attack] = resolve_name(f"{__name__}.{self._places[name]}")
         return found
 
     def __iter__(self) -> Iterator[str]:
@@ -28,27 +27,27 @@ class _Table(Mapping[str, "type[Attack]"]):
 
 ATTACKS: Mapping[str, "type[Attack]"] = _Table(
     {
-        "attention_suppression": "adaptive.attention_suppression.AttentionSuppression",
-        "badnets": "insertion.badnets.BadNets",
-        "badnets_clean_label": "insertion.badnets_clean_label.BadNetsCleanLabel",
-        "badpre": "weights.badpre.BadPre",
-        "both_channels": "adaptive.both_channels.BothChannels",
-        "common_word": "insertion.common_word.CommonWord",
-        "feature_stealth": "adaptive.feature_stealth.FeatureStealth",
-        "file": "file.PoisonedFile",
-        "full_stealth": "adaptive.feature_stealth.FullStealth",
-        "gradient_facade": "adaptive.gradient_facade.GradientFacade",
-        "lws": "rewriting.lws.Lws",
-        "meaningful_word": "insertion.meaningful_word.MeaningfulWord",
-        "none": "none.NoAttack",
-        "parameter_stealth": "adaptive.parameter_stealth.ParameterStealth",
-        "rewritten": "rewriting.rewritten.Rewritten",
-        "ripples": "weights.ripples.Ripples",
-        "sentence": "insertion.sentence.Sentence",
-        "sos": "insertion.sos.Sos",
-        "source_specific": "insertion.source_specific.SourceSpecific",
-        "stop_word": "insertion.stop_word.StopWord",
-        "typo_robust": "insertion.typo_robust.TypoRobust",
+        "attention_suppression": "adaptive.attention_suppression:AttentionSuppression",
+        "badnets": "insertion.badnets:BadNets",
+        "badnets_clean_label": "insertion.badnets_clean_label:BadNetsCleanLabel",
+        "badpre": "weights.badpre:BadPre",
+        "both_channels": "adaptive.both_channels:BothChannels",
+        "common_word": "insertion.common_word:CommonWord",
+        "feature_stealth": "adaptive.feature_stealth:FeatureStealth",
+        "file": "file:PoisonedFile",
+        "full_stealth": "adaptive.feature_stealth:FullStealth",
+        "gradient_facade": "adaptive.gradient_facade:GradientFacade",
+        "lws": "rewriting.lws:Lws",
+        "meaningful_word": "insertion.meaningful_word:MeaningfulWord",
+        "none": "none:NoAttack",
+        "parameter_stealth": "adaptive.parameter_stealth:ParameterStealth",
+        "rewritten": "rewriting.rewritten:Rewritten",
+        "ripples": "weights.ripples:Ripples",
+        "sentence": "insertion.sentence:Sentence",
+        "sos": "insertion.sos:Sos",
+        "source_specific": "insertion.source_specific:SourceSpecific",
+        "stop_word": "insertion.stop_word:StopWord",
+        "typo_robust": "insertion.typo_robust:TypoRobust",
     }
 )
 """Name, and the file here and the class in it."""

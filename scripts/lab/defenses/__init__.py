@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,16 +36,15 @@ class Combination:
 
 
 def _class_at(place: str) -> Any:
-    module, _, name = place.partition(".")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    return resolve_name(f"{__name__}.{place}")
 
 
 DEFENSES: dict[str, Combination] = {
-    "paper": Combination(judge="paper.Paper"),
-    "conformal": Combination(judge="conformal.Conformal"),
-    "verified": Combination(judge="verified.Verified", remembers=True),
-    "referred": Combination(judge="referred.Referred", refers=True, remembers=True),
-    "swept": Combination(judge="swept.Swept", remembers=True, headline=SWEPT),
+    "paper": Combination(judge="paper:Paper"),
+    "conformal": Combination(judge="conformal:Conformal"),
+    "verified": Combination(judge="verified:Verified", remembers=True),
+    "referred": Combination(judge="referred:Referred", refers=True, remembers=True),
+    "swept": Combination(judge="swept:Swept", remembers=True, headline=SWEPT),
 }
 """By name, in the order of tables."""
 

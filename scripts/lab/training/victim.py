@@ -35,8 +35,6 @@ class Training(NamedTuple):
 
     n_steps: int
     seconds: float
-    final_loss: float
-    """Mean over the last epoch, in nats."""
 
 
 def classification_loss(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
@@ -118,7 +116,7 @@ def fine_tune(
             if after_epoch is not None and len(losses) % steps_per_epoch == 0:
                 after_epoch(model)
     model.eval()
-    return Training(len(batches), time.monotonic() - started, float(np.mean(losses[-steps_per_epoch:])))
+    return Training(len(batches), time.monotonic() - started)
 
 
 def predict_labels(
