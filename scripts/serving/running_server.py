@@ -94,7 +94,7 @@ class RunningServer:
         )
 
     def not_ready(self, models: Sequence[str], *, timeout_s: float = 10.0) -> list[str]:
-        """Why these models do not answer yet, one line each; see `Probe`."""
+        """Why these models do not answer yet, one line each; see `HealthProbe`."""
         with self.client(timeout_s=timeout_s) as client:
             return HealthProbe(client=client, logs=self.logs).not_ready(models)
 

@@ -43,7 +43,7 @@ AS_FOUND = ReadingOptions()
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
-    """Give a command the options of `Reading`."""
+    """Give a command the options of `ReadingOptions`."""
     group: Any = parser.add_argument_group("how files of texts are read")
     group.add_argument("--text-column", metavar="NAME", help="of the header, or a number from 1 up (text, sentence, …)")
     group.add_argument("--label-column", metavar="NAME", help="of the header, or a number from 1 up (label, class, …)")

@@ -18,16 +18,17 @@ def names_of(rows: Sequence[Row]) -> list[str]:
 
 
 def first_texts(found: Sequence[Row], names: Sequence[str]) -> list[Entry]:
-    """Behind each defense; what is served after a sweep is told of the default rule, which does what is swept."""
-    swept = [
-        row for name in among({str(row["rule"]) for row in found}, headline=SWEPT) for row in select(found, rule=name)
-    ]
+    """Behind each defense."""
     return [
-        of_first_texts(
-            select(found, rule=name), swept if name == DEFAULT_RULE else (), remembers=DEFENSES[name].remembers
-        )
+        of_first_texts(select(found, rule=name), after_a_sweep(found, name), remembers=DEFENSES[name].remembers)
         for name in names
     ]
+
+
+def after_a_sweep(rows: Sequence[Row], name: str) -> list[Row]:
+    """What is served after a sweep is told of the default rule, which does what is swept; of others there is none."""
+    sweeping = among(DEFENSES, headline=SWEPT) if name == DEFAULT_RULE else []
+    return [row for row in rows if row["rule"] in sweeping]
 
 
 def plain_accuracy(victims: Sequence[Row]) -> Entry:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from handler.xgraad.options import DEFAULT_RULE
-from scripts.lab.defenses import DEFENSES, SWEPT, among
+from scripts.lab.defenses import DEFENSES
 from scripts.lab.grid.grid_rows import attack_name, one_per_victim
+from scripts.lab.report.behind_defenses import after_a_sweep
 from scripts.lab.report.entries import Number, defended, floor, mean_of
 from scripts.lab.report.style import BLUE, FAINT, GREEN, INK, ORANGE, PAPER, new_figure, plain_axes
 from scripts.results.rows import Row
@@ -23,7 +23,7 @@ MARKS = (
     ("served", "served", GREEN, "s", 0.27),
     ("swept", "served after a sweep", ORANGE, "^", -0.27),
 )
-"""Name in `Cell`, name in the figure, color, marker, and rows below the first text, so that none hides another."""
+"""Name in `Dot`, name in the figure, color, marker, and rows below the first text, so that none hides another."""
 
 
 Key = tuple[str, str, str]
@@ -47,15 +47,12 @@ class Dot(NamedTuple):
 def cells_of(rows: Sequence[Row], name: str) -> list[Dot]:
     """What the defense of this name does to each attack, by kind of attack; cells without a first text are left out.
 
-    What is served after a sweep is told of the default rule, which does what is swept.
-
     Args:
         rows: measured ones of attacks, whatever the defense; each may have the floor of its attack.
         name: in `DEFENSES`.
     """
     of_name = _by_key(row for row in rows if row["rule"] == name and row.get("asr_cold") is not None)
-    sweeping = among(DEFENSES, headline=SWEPT) if name == DEFAULT_RULE else ()
-    swept = _by_key(row for row in rows if row["rule"] in sweeping)
+    swept = _by_key(after_a_sweep(rows, name))
     every = _by_key(rows)
     ordered = sorted(of_name, key=lambda key: (ORDER.index(_kind(of_name[key])), key))
     return [
