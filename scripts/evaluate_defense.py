@@ -55,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--defense", choices=sorted(DEFENSES), default=DEFAULT_RULE, help=f"what is measured ({DEFAULT_RULE})"
     )
     parser.add_argument("--data", type=Path, help="clean texts with labels, for defenses that learn from them")
+    parser.add_argument("--texts", type=Path, help="further texts of the task, read without labels, for such defenses")
     parser.add_argument("--trusted-base", metavar="BASE", help="encoder whose publisher you trust, for such defenses")
     parser.add_argument(
         "--work", type=Path, help="folder for what defenses make: checkpoints, sweeps (a temporary one)"
@@ -147,7 +148,11 @@ def _material(arguments: argparse.Namespace, calibration: "Calibration", work: P
         clean=arguments.data,
         reading=reading,
         trusted_base=arguments.trusted_base,
+        more=arguments.texts,
+        max_length=calibration.fingerprint.max_length,
+        served_precision=calibration.fingerprint.precision,
         device=arguments.device,
+        seed=arguments.seed,
         neutralizer=arguments.neutralizer,
         is_forgetful=arguments.no_registry,
     )

@@ -15,7 +15,7 @@ from scripts.console.command import Exit
 from scripts.lab import defenses
 from scripts.lab.defenses import COLD, DEFENSES, Combination, among
 from scripts.lab.defenses.base import Repair, TextJudge
-from scripts.lab.defenses.remembered import memory_of
+from scripts.lab.defenses.rules.remembered import memory_of
 from scripts.results.rows import Row, read_rows
 from tests.conftest import CLEAN_TEXTS
 
@@ -29,7 +29,7 @@ class Dictionary(TextJudge):
     def __init__(self, material):
         super().__init__(material)
         self.known = {word for row in material.clean_examples() for word in row.text.split()}
-        calibration = Calibration.read(material.calibration)
+        calibration = Calibration.read(material.calibrated())
         self.classifier = calibration.load_classifier(material.checkpoint, device=material.device)
 
     def __call__(self, texts):
@@ -66,7 +66,7 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defenses, "__path__", [*defenses.__path__, str(folder)])
     monkeypatch.setitem(DEFENSES, JUDGE, Combination(judge="toy_judge:Dictionary"))
     monkeypatch.setitem(DEFENSES, REPAIR, Combination(repair="toy_repair:Reset"))
-    monkeypatch.setitem(DEFENSES, BOTH, Combination(repair="toy_repair:Reset", judge="verified:Verified"))
+    monkeypatch.setitem(DEFENSES, BOTH, Combination(repair="toy_repair:Reset", judge="rules.verified:Verified"))
     monkeypatch.setitem(DEFENSES, NEITHER, Combination())
 
 

@@ -18,7 +18,7 @@ from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.replay import replay_attack
-from scripts.lab.defenses import swept
+from scripts.lab.defenses.rules import swept
 from scripts.lab.grid import runner
 from scripts.lab.grid.cell import OTHER_INSERTIONS, Cell, Victim, missing_defenses, victims
 from scripts.lab.grid.recipes import RECIPES, TEXTS, recipe_for

@@ -40,11 +40,12 @@ def _class_at(place: str) -> Any:
 
 
 DEFENSES: dict[str, Combination] = {
-    "paper": Combination(judge="paper:Paper"),
-    "conformal": Combination(judge="conformal:Conformal"),
-    "verified": Combination(judge="verified:Verified", remembers=True),
-    "referred": Combination(judge="referred:Referred", refers=True, remembers=True),
-    "swept": Combination(judge="swept:Swept", remembers=True, headline=SWEPT),
+    "paper": Combination(judge="rules.paper:Paper"),
+    "conformal": Combination(judge="rules.conformal:Conformal"),
+    "verified": Combination(judge="rules.verified:Verified", remembers=True),
+    "referred": Combination(judge="rules.referred:Referred", refers=True, remembers=True),
+    "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
+    "ft": Combination(repair="repairs.ft:FineTuning"),
 }
 """By name, in the order of tables."""
 

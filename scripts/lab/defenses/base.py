@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from handler.xgraad import Action, Suspect, Verdict
+from handler.xgraad import Action, Classifier, Suspect, Verdict
+from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.model.prediction import Prediction
 from scripts.console.errors import LabError
 from scripts.lab.evaluation.evaluation import Judge
-from scripts.texts.corpora import Example, read_examples
+from scripts.texts.corpora import Example, read_examples, read_texts
 from scripts.texts.model_classes import model_classes
 from scripts.texts.reading import AS_FOUND, ReadingOptions
 
@@ -25,22 +26,30 @@ class Material:
     checkpoint: Path
     """Model folder."""
     calibration: Path
-    """Of the checkpoint."""
+    """Of the checkpoint; may not exist yet, see `calibrated`."""
     calibrate: Calibrate
-    """Makes the calibration of a repaired checkpoint."""
+    """Makes the calibration of a checkpoint."""
     work: Path
     """Folder of this checkpoint's own, for what is made once and found again; may not exist yet."""
+    max_length: int
+    """Tokens of the window that models are trained and served with."""
     clean: Path | None = None
     """Clean texts with labels, held out from training: what a judge is tuned on and a repair learns from."""
     reading: ReadingOptions = AS_FOUND
     """How `clean` is read."""
     n_clean: int | None = None
     """The first so many of them; None for all."""
+    more: Path | None = None
+    """Further texts of the task, whatever their labels: read without them."""
     trusted_base: str | None = None
     """Encoder whose publisher is trusted."""
     device: str = "cpu"
     precision: str = "float32"
     """Of sweeps and trainings."""
+    served_precision: Precision = DEFAULT_PRECISION
+    """Of models that judge."""
+    seed: int = 0
+    """Of trainings, and of whatever a defense draws."""
     neutralizer: str | None = None
     """What happens to suspects; None for what is usual."""
     is_forgetful: bool = False
@@ -55,6 +64,38 @@ class Material:
         if self.clean is None:
             raise LabError("--data must name clean texts with labels for this defense, is missing")
         return read_examples(self.clean, self.reading, classes=model_classes(self.checkpoint))[: self.n_clean]
+
+    def more_texts(self) -> list[str]:
+        """The further texts.
+
+        Raises:
+            LabError: there are none.
+        """
+        if self.more is None:
+            raise LabError("--texts must name further texts of the task for this defense, is missing")
+        return read_texts(self.more, self.reading)
+
+    def base(self) -> str:
+        """The trusted base.
+
+        Raises:
+            LabError: there is none.
+        """
+        if self.trusted_base is None:
+            raise LabError("--trusted-base must name an encoder whose publisher you trust for this defense, is missing")
+        return self.trusted_base
+
+    def calibrated(self) -> Path:
+        """The calibration of the checkpoint, which is made where it is not there yet."""
+        if not self.calibration.is_file():
+            self.calibrate(self.checkpoint, self.calibration)
+        return self.calibration
+
+    def classifier(self) -> Classifier:
+        """The checkpoint as a server loads it."""
+        return Classifier.load(
+            self.checkpoint, device=self.device, max_length=self.max_length, precision=self.served_precision
+        )
 
 
 class Memory(NamedTuple):
@@ -95,6 +136,13 @@ class Repair(ABC):
     Args:
         material: what to make it of.
     """
+
+    NEEDS_BASE: ClassVar[bool] = False
+    """Whether it takes a trusted base."""
+    NEEDS_MORE: ClassVar[bool] = False
+    """Whether it takes further texts."""
+    LIMITS: ClassVar[str]
+    """What the method cannot promise, in a line that operators read."""
 
     def __init__(self, material: Material) -> None:
         self.material = material

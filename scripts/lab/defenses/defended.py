@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from handler.xgraad import Calibration, Classifier, Verdict
+from handler.xgraad import Verdict
 from handler.xgraad.model.prediction import Prediction, predict
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.defenses.base import Material, Memory, Repair, TextJudge, plain_verdict
@@ -30,10 +30,8 @@ def defended(name: str, material: Material) -> TextJudge:
     _repair_once(make_repair(material), folder)
     if make_judge is None:
         return Beside(DefenseAnswers(name, material, material.checkpoint), DefenseAnswers(name, material, folder))
-    calibration = material.work / name / REPAIRED_CALIBRATION
-    if not calibration.is_file():
-        material.calibrate(folder, calibration)
-    repaired = replace(material, checkpoint=folder, calibration=calibration, work=material.work / name)
+    work = material.work / name
+    repaired = replace(material, checkpoint=folder, calibration=work / REPAIRED_CALIBRATION, work=work)
     return Beside(DefenseAnswers(name, material, material.checkpoint), make_judge(repaired))
 
 
@@ -49,15 +47,12 @@ def _repair_once(repair: Repair, folder: Path) -> None:
 
 
 class DefenseAnswers(TextJudge):
-    """What a checkpoint says, taken as it is; in the window and precision that the suspect is calibrated for."""
+    """What a checkpoint says, taken as it is; in the window and precision that models are served in."""
 
     def __init__(self, name: str, material: Material, checkpoint: Path) -> None:
         super().__init__(material)
-        fitted = Calibration.read(material.calibration).fingerprint
         self._name = name
-        self._classifier = Classifier.load(
-            checkpoint, device=material.device, max_length=fitted.max_length, precision=fitted.precision
-        )
+        self._classifier = replace(material, checkpoint=checkpoint).classifier()
 
     def predictions(self, texts: Sequence[str]) -> list[Prediction]:
         """The plain model's, one per text."""

@@ -23,9 +23,10 @@ def measure_defense(
     What is served after a sweep stands under `asr_swept` as well.
     """
     judge = defended(name, material)
+    cold = judge.cold()
     figures = evaluate(
         judge,
-        cold=judge.cold(),
+        cold=None if cold is judge else cold,
         memory=lambda: judge.memory()._asdict(),
         clean=clean,
         triggered=triggered,

@@ -82,8 +82,6 @@ class Grid:
             return f"{ATTACK_FAILED}: ASR {undefended['asr']:.3f}"
         for name in defenses:
             material = self._material(victim, name)
-            if not material.calibration.is_file():
-                material.calibrate(material.checkpoint, material.calibration)
             figures = measure_defense(
                 name, material, clean=clean, triggered=triggered, target_label=_target(self.folder(victim))
             )
@@ -194,6 +192,9 @@ class Grid:
             work=self.work / "defenses" / victim.name,
             clean=split_file(self.data / victim.dataset, "dev"),
             n_clean=self.n_calibration,
+            more=split_file(self.data / victim.dataset, "train"),
+            max_length=int(recipe_for(victim, self.precision)["max_length"]),
+            seed=victim.seed,
             trusted_base=str(self.bases / victim.architecture),
             device=self.device,
             precision=self.precision,

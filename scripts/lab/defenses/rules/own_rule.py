@@ -6,7 +6,7 @@ from typing import ClassVar
 from handler.xgraad import Defense, NoRegistry, Verdict
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger, TriggerRegistry
 from scripts.lab.defenses.base import Material, Memory, TextJudge
-from scripts.lab.defenses.remembered import memory_of
+from scripts.lab.defenses.rules.remembered import memory_of
 from scripts.lab.evaluation.evaluation import Judge
 
 
@@ -24,7 +24,7 @@ class OwnRule(TextJudge):
             material.checkpoint,
             material.device,
             self.RULE,
-            calibration=material.calibration,
+            calibration=material.calibrated(),
             neutralizer=material.neutralizer,
             registry=registry,
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from handler.xgraad.learned.audit import AUDIT_FILE, Audit
 from handler.xgraad.memory.registry import Trigger
 from scripts.admission.auditing import audit_checkpoint
-from scripts.lab.defenses.verified import Verified
+from scripts.lab.defenses.rules.verified import Verified
 
 
 class Swept(Verified):
@@ -17,7 +17,7 @@ class Swept(Verified):
         audit = Audit.read(material.work)
         if audit is None:
             found = audit_checkpoint(
-                material.checkpoint, material.calibration, device=material.device, precision=material.precision
+                material.checkpoint, material.calibrated(), device=material.device, precision=material.precision
             )
             audit = found.audit
             material.work.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The default rule: suspects are tried on clean texts before anything is changed."""
 
-from scripts.lab.defenses.own_rule import OwnRule
+from scripts.lab.defenses.rules.own_rule import OwnRule
 
 
 class Verified(OwnRule):

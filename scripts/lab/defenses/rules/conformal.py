@@ -1,6 +1,6 @@
 """The published scores behind a threshold that flags clean texts at the wanted rate, whatever their length."""
 
-from scripts.lab.defenses.own_rule import OwnRule
+from scripts.lab.defenses.rules.own_rule import OwnRule
 
 
 class Conformal(OwnRule):

@@ -1,6 +1,6 @@
 """The published rule: a percentile of clean anomaly scores, character noise on the top word."""
 
-from scripts.lab.defenses.own_rule import OwnRule
+from scripts.lab.defenses.rules.own_rule import OwnRule
 
 
 class Paper(OwnRule):

@@ -1,0 +1,74 @@
+"""What judges share that take out or replace words of every text: how much is done is tuned on clean texts."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from handler.xgraad import Suspect, Verdict
+from handler.xgraad.model.prediction import Prediction, predict
+from scripts.lab.defenses.base import Material, TextJudge, plain_verdict
+from scripts.lab.defenses.judges.budget import largest_affordable
+
+
+class Cleaned(NamedTuple):
+    """A text after cleaning."""
+
+    text: str
+    suspects: tuple[Suspect, ...] = ()
+    """Words of the text as it came that are gone or replaced."""
+
+
+class Cleaner(TextJudge):
+    """Answers with what the model says of the cleaned text, under the strongest setting that the budget allows."""
+
+    NAME: ClassVar[str]
+    """In the table of defenses."""
+    SETTINGS: ClassVar[Sequence[float]]
+    """From the weakest, which changes next to nothing, to the strongest."""
+
+    def __init__(self, material: Material) -> None:
+        super().__init__(material)
+        self.classifier = material.classifier()
+        self.prepare()
+        self.setting = self._tuned()
+
+    def prepare(self) -> None:
+        """Make what cleaning needs. Here: nothing."""
+
+    @abstractmethod
+    def cleaned(self, texts: Sequence[str], settings: Sequence[float]) -> list[list[Cleaned]]:
+        """For each setting every text, cleaned; no text touches another, and what settings share is done once."""
+
+    def __call__(self, texts: Sequence[str]) -> list[Verdict]:
+        """See `TextJudge`."""
+        (after,) = self.cleaned(texts, [self.setting])
+        said, defended = self._predictions(texts), self._predictions([each.text for each in after])
+        return [
+            plain_verdict(
+                self.NAME,
+                undefended=plain,
+                defended=rest,
+                flagged=each.text != text,
+                threshold=self.setting,
+                suspects=each.suspects,
+                neutralized_text=each.text if each.text != text else None,
+            )
+            for text, each, plain, rest in zip(texts, after, said, defended, strict=True)
+        ]
+
+    def _tuned(self) -> float:
+        texts, labels = zip(*self.material.clean_examples(), strict=True)
+        undefended = self._accuracy(texts, labels)
+        accuracies = [
+            self._accuracy([each.text for each in rows], labels) for rows in self.cleaned(texts, self.SETTINGS)
+        ]
+        return self.SETTINGS[largest_affordable(accuracies, undefended=undefended)]
+
+    def _accuracy(self, texts: Sequence[str], labels: Sequence[int]) -> float:
+        said = [each.label_id for each in self._predictions(texts)]
+        return float(np.mean(np.array(said) == np.array(labels)))
+
+    def _predictions(self, texts: Sequence[str]) -> list[Prediction]:
+        return predict(self.classifier.logits(self.classifier.encode(texts)), self.classifier.labels)

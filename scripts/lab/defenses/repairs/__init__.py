@@ -1,0 +1,1 @@
+"""Repairs of a checkpoint: each a file; what comes out is an ordinary checkpoint."""

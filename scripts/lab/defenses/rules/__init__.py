@@ -1,0 +1,1 @@
+"""The rules of this project as judges, loaded as a server loads them."""
