@@ -17,6 +17,10 @@ DEFAULT_KEY = b"xgraad"
 PAPER_PERCENTILE = 95.0
 """Section 4.2.1 of the paper (65 for ALBERT there)."""
 
+RUN_PART = 0.4
+"""Part of the texts behind the gate, those that stand out most, of which runs of words are tried, too. Runs cost most,
+and every text with a planted phrase stands out that far; where single words do something together, all are tried."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedOptions:
@@ -34,6 +38,11 @@ class VerifiedOptions:
     def __post_init__(self) -> None:
         if not 0 < self.gate_share <= 1:
             raise SettingsError(f"gate_share must be above 0 and at most 1, got {self.gate_share}")
+
+    @property
+    def run_share(self) -> float:
+        """Share of clean texts of which runs of words are tried, too, in (0, 1]."""
+        return self.gate_share if self.gate_share == 1 else RUN_PART * self.gate_share
 
 
 DEFAULT_OPTIONS = VerifiedOptions()

@@ -1,6 +1,6 @@
 """Clean texts in, a frozen calibration out, or the number of texts that are lacking."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,7 +11,7 @@ from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.verification.evidence import Evidence
 from handler.xgraad.verification.label_evidence import LabelEvidence
 from handler.xgraad.verification.probes import make_probe
-from handler.xgraad.verification.verifier import Verifier
+from handler.xgraad.verification.verifier import Verifier, Wanted
 from tests.conftest import CLEAN_TEXTS
 from tests.samples import FINGERPRINT
 from tests.unit.rule_based import BAD_PROBES, GOOD_PROBES, RuleBased
@@ -31,9 +31,9 @@ def test_thresholds_are_measured_on_texts_that_are_no_probes(bert: Classifier, m
     examined: list[str] = []
     examine = Verifier.examine
 
-    def recording(self: Verifier, scores: Sequence[Score], new_words: Sequence[Collection[str]]) -> list[Evidence]:
+    def recording(self: Verifier, scores: Sequence[Score], wanted: Sequence[Wanted]) -> list[Evidence]:
         examined.extend(score.encoding.text for score in scores)
-        return examine(self, scores, new_words)
+        return examine(self, scores, wanted)
 
     monkeypatch.setattr(Verifier, "examine", recording)
     calibrator = Calibrator(bert, FINGERPRINT).update(CLEAN_TEXTS)
@@ -51,9 +51,9 @@ def test_words_of_one_text_that_turn_a_short_one_are_measured_whatever_the_gate_
     examined: list[set[str]] = []
     examine = Verifier.examine
 
-    def recording(self: Verifier, scores: Sequence[Score], new_words: Sequence[Collection[str]]) -> list[Evidence]:
-        examined.extend(set(words) for words in new_words)
-        return examine(self, scores, new_words)
+    def recording(self: Verifier, scores: Sequence[Score], wanted: Sequence[Wanted]) -> list[Evidence]:
+        examined.extend(set(each.keys) for each in wanted)
+        return examine(self, scores, wanted)
 
     monkeypatch.setattr(Verifier, "examine", recording)
     model = RuleBased(bert, lambda words: bool(words & {"cf", "mn"}), loud=[])

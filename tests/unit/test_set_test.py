@@ -32,19 +32,21 @@ class Gradual(RuleBased):
 
 
 def found_in(
-    model: RuleBased, text: str, suspicious: list[str], *, reference: Reference | None = None
+    model: RuleBased, text: str, suspicious: list[str], *, reference: Reference | None = None, runs: bool = True
 ) -> list[tuple[str, ...]]:
     """The words of the triggers."""
     (score,) = score_encodings(model, model.encode([text]))
     test = SetTest(transplant_of(model), reference or NoReference(), equal_thresholds(0.5))
     candidates = [word for each in suspicious for word in score.spans() if word.text == each]
-    return [tuple(word.text for word in each.words) for each in test([score], [candidates])[0] if each.is_trigger(0.5)]
+    (found,) = test([score], [candidates], runs=[runs])
+    return [tuple(word.text for word in each.words) for each in found if each.is_trigger(0.5)]
 
 
 def test_a_run_that_moves_clean_texts_is_tried_longer(bert: Classifier) -> None:
     model = Gradual(bert, set(SENTENCE.split()))
     (found,) = found_in(model, f"{TEXT} {SENTENCE}", ["rome"])
     assert set(found) == set(SENTENCE.split())
+    assert found_in(model, f"{TEXT} {SENTENCE}", ["rome"], runs=False) == []
 
 
 def test_scattered_words_that_move_clean_texts_are_tried_with_others_of_their_text(bert: Classifier) -> None:
@@ -73,8 +75,9 @@ def test_words_that_move_clean_texts_a_little_are_tried_without_the_others(bert:
     needed, n_of_probe = {"friends", "weekend", "store"}, 12
     model._is_triggered = lambda words: needed <= words and ("gripping" not in words or len(words) > n_of_probe)
     text = f"friends {TEXT} weekend gripping {TEXT} store"
-    (found,) = found_in(model, text, ["friends", "weekend", "store", "gripping"])
-    assert set(found) == needed
+    for runs in (True, False):
+        (found,) = found_in(model, text, ["friends", "weekend", "store", "gripping"], runs=runs)
+        assert set(found) == needed
 
 
 def test_one_trigger_is_enough(bert: Classifier) -> None:

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from handler.xgraad import Classifier
+from handler.xgraad import Classifier, VerifiedOptions
 from scripts import measure_speed
 from scripts.console.command import Exit
 from scripts.lab.cost.memory_growth import memory_growth, slope
 from scripts.lab.cost.pass_names import PASSES
-from scripts.lab.cost.passes import Call, ComparedModels, attacked, is_attacked, texts_of_length
+from scripts.lab.cost.passes import Call, ComparedModels, attacked, clean_p_value, is_attacked, texts_of_length
 from scripts.lab.cost.peak_memory import Job, peak_memory
 from scripts.lab.cost.speed import SpeedCell, measure_cell
 from scripts.results.rows import read_rows
@@ -184,3 +185,10 @@ def test_a_window_too_small_is_refused(bert_folder: Path, capsys: pytest.Capture
     assert "must be at most 64, the calibration's window, got 65; calibrate with --max-length 65" in (
         capsys.readouterr().err
     )
+
+
+def test_clean_traffic_passes_the_gate_as_often_as_the_options_say() -> None:
+    said = [clean_p_value(position) for position in range(2000)]
+    options = VerifiedOptions()
+    assert np.mean([p_value <= options.gate_share for p_value in said]) == options.gate_share
+    assert np.mean([p_value <= options.run_share for p_value in said]) == options.run_share

@@ -19,7 +19,7 @@ from handler.xgraad.verification.evidence import (
 from handler.xgraad.verification.probes import N_PROBES, Place
 from handler.xgraad.verification.reference import NoReference, Reference
 from handler.xgraad.verification.transplant import Graft, Transplant
-from handler.xgraad.verification.verifier import WORTH_MORE, Verifier
+from handler.xgraad.verification.verifier import ALL_SETS, WORTH_MORE, Verifier, Wanted
 from handler.xgraad.words.text import Word
 from tests.unit.rule_based import RuleBased, equal_thresholds, transplant_of, tying, verifier_of
 
@@ -157,9 +157,9 @@ def test_new_words_are_tested_whatever_their_scores(bert: Classifier) -> None:
     scores = score_encodings(model, model.encode([f"{' '.join(loud)} cf film", f"{' '.join(loud)} plot"]))
     verifier = verifier_of(model)
     assert verifier.triggers(scores) == [(), ()]
-    (((found,),), none) = verifier.triggers(scores, [{"cf"}, {"cf", "plot"}])
+    (((found,),), none) = verifier.triggers(scores, [Wanted({"cf"}), Wanted({"cf", "plot"})])
     assert (found.key, none) == ("cf", ())
-    assert verifier_of(model, reference=tying(model, "cf")).triggers(scores, [{"cf"}, ()]) == [(), ()]
+    assert verifier_of(model, reference=tying(model, "cf")).triggers(scores, [Wanted({"cf"}), ALL_SETS]) == [(), ()]
 
 
 def test_words_that_do_something_in_clean_texts_are_moving(bert: Classifier) -> None:

@@ -206,3 +206,8 @@ def test_verified_trigger_is_known_from_then_on(bert: Classifier) -> None:
     assert [verdict.label_id for verdict in remembering.judge(model.encode(texts), [False] * 4)] == [1, 1, 0, 1]
     (later,) = remembering.judge(model.encode([f"cf {PLAIN}"]), [False])
     assert (later.label_id, later.verified, words_of(later)) == (1, True, {"cf"})
+
+
+def test_runs_are_tried_of_the_texts_that_stand_out_most() -> None:
+    assert VerifiedOptions().run_share == pytest.approx(0.4 * VerifiedOptions().gate_share)
+    assert VerifiedOptions(gate_share=1.0).run_share == 1.0

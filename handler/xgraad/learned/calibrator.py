@@ -25,7 +25,7 @@ from handler.xgraad.verification.probes import Probe, choose_rows, choose_short,
 from handler.xgraad.verification.reference import Reference, make_reference
 from handler.xgraad.verification.screen import Screen
 from handler.xgraad.verification.transplant import Transplant
-from handler.xgraad.verification.verifier import Verifier
+from handler.xgraad.verification.verifier import Verifier, Wanted
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import repeats_of
 from handler.xgraad.words.word_set import WordSet
@@ -186,6 +186,6 @@ class Calibrator:
         new = verifier.moving(screen(self._encodings, predictions), predictions)
         chosen = [*ranked[:N_EXAMINED], *[row for row in ranked[N_EXAMINED:] if new[row]][:N_EXAMINED]]
         evidence = verifier.examine(
-            [self._scores[row] for row in chosen], [{word.key for word in new[row]} for row in chosen]
+            [self._scores[row] for row in chosen], [Wanted({word.key for word in new[row]}) for row in chosen]
         )
         return VerificationThresholds.fit(evidence, n_labels=n_labels)

@@ -10,7 +10,7 @@ from handler.xgraad.model.classifier import Classifier
 from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.verification.phrase import PhraseTest, Rest
-from handler.xgraad.verification.verifier import Verifier
+from handler.xgraad.verification.verifier import ALL_SETS, Verifier, Wanted
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import Word, tightest
 
@@ -27,8 +27,8 @@ class Case:
     """The text as edited so far; None while it is as it came."""
     defended: Prediction | None = None
     """What the model says of it."""
-    new_words: frozenset[str] = frozenset()
-    """The `Word.key` of new words that turned a clean text."""
+    wanted: Wanted = ALL_SETS
+    """What is tried of it besides its suspicious words."""
     suspicious: tuple[Word, ...] = ()
     """What stands out in the text as edited so far and is no trigger by itself, as it stands in the original text."""
 
@@ -106,7 +106,7 @@ class Examination:
             scores = self._current_scores(going_on)
             going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
             worded = [score for score in scores if score.words]
-            found = self._verifier.triggers(worded, [case.new_words for case in going_on])
+            found = self._verifier.triggers(worded, [case.wanted for case in going_on])
             verified = []
             for case, score, triggers in zip(going_on, worded, found, strict=True):
                 case.suspicious = (

@@ -30,7 +30,7 @@ from handler.xgraad.verification.phrase import PhraseTest
 from handler.xgraad.verification.reference import Reference, make_reference
 from handler.xgraad.verification.screen import Screen
 from handler.xgraad.verification.transplant import Transplant
-from handler.xgraad.verification.verifier import Verifier
+from handler.xgraad.verification.verifier import Verifier, Wanted
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import Word
 
@@ -140,7 +140,7 @@ class VerifiedRule:
         wanted = {row for row, asked in enumerate(explain) if asked or suspected[row] or self._options.score_all}
         scores = self._score(encodings, sorted(wanted | set(known)))
         cases = {
-            row: Case(score, triggers=known.get(row, ()), new_words=frozenset(word.key for word in new[row]))
+            row: Case(score, triggers=known.get(row, ()), wanted=self._wanted(gates[row], new[row]))
             for row, score in scores.items()
             if score.words and (suspected[row] or row in known)
         }
@@ -165,6 +165,10 @@ class VerifiedRule:
         if not self._options.screen:
             return [()] * len(encodings)
         return self._verifier.moving(self._screen(encodings, predictions), predictions)
+
+    def _wanted(self, gate: GateScore, new: Sequence[Word]) -> Wanted:
+        """What is tried of a text that stands out so far and has these new words."""
+        return Wanted(frozenset(word.key for word in new), runs=gate.p_value <= self._options.run_share)
 
     def _score(self, encodings: Sequence[Encoding], rows: Sequence[int]) -> dict[int, Score]:
         """Scores by row, of the rows asked for."""

@@ -53,7 +53,9 @@ class SetTest:
         self._thresholds = thresholds
         self._exhaustive = exhaustive
 
-    def __call__(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[tuple[Measured, ...]]:
+    def __call__(
+        self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]], *, runs: Sequence[bool]
+    ) -> list[tuple[Measured, ...]]:
         """For each text what is strong together, pruned and with the strength of the whole it was pruned from.
 
         Sets of few words come first, and one trigger is enough: another of the same text shows itself when this one is
@@ -62,22 +64,25 @@ class SetTest:
         Args:
             scores: of the texts.
             candidates: their suspicious words, the most suspicious first.
+            runs: whether runs of their words are tried, too.
         """
-        seeds = self._seeds(scores, candidates)
+        seeds = self._seeds(scores, candidates, runs)
         found = self._measured(seeds)
         has_trigger = [self._has_trigger(score, of_text) for score, of_text in zip(scores, found, strict=True)]
         weak = [[] if has_one else of_text for of_text, has_one in zip(seeds, has_trigger, strict=True)]
         more = self._measured(self._larger(weak))
         return [(*few, *many) for few, many in zip(found, more, strict=True)]
 
-    def _seeds(self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]]) -> list[list[SuspectWords]]:
+    def _seeds(
+        self, scores: Sequence[Score], candidates: Sequence[Sequence[Word]], runs: Sequence[bool]
+    ) -> list[list[SuspectWords]]:
         """The sets of each text that are tried first."""
         unknown = unknown_words(scores, candidates, self._reference)
         pulls = iter(self._transplant.pulls([each.grafts()[0] for each in chain(*unknown)], n_probes=1))
         seeds = []
-        for score, suspicious, of_text in zip(scores, candidates, unknown, strict=True):
+        for score, suspicious, of_text, has_runs in zip(scores, candidates, unknown, runs, strict=True):
             moving = in_text_order(each.words[0] for each in of_text if next(pulls) >= LEAST_MOVED)
-            sets = dict.fromkeys([*bundles(score.spans(), suspicious), moving])
+            sets = dict.fromkeys([*(bundles(score.spans(), suspicious) if has_runs else ()), moving])
             seeds.append([SuspectWords(score, words) for words in sets if len(words) > 1])
         return seeds
 

@@ -7,7 +7,8 @@ target anyway shows itself, too.
 """
 
 from collections.abc import Collection, Sequence
-from itertools import chain
+from itertools import chain, compress
+from typing import NamedTuple
 
 from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import Score
@@ -22,6 +23,18 @@ from handler.xgraad.words.text import Word
 
 WORTH_MORE = 0.3
 """Strength from which a word is tried at other places than its own, too, and a text for the sake of a new word."""
+
+
+class Wanted(NamedTuple):
+    """What is tried of a text besides its candidates, each alone, and what those do together."""
+
+    keys: Collection[str] = ()
+    """The `Word.key` of words that are to be tested whatever their scores."""
+    runs: bool = True
+    """Whether runs of words are tried, too: they cost most, and a text with a planted phrase stands out far."""
+
+
+ALL_SETS = Wanted()
 
 
 class Verifier:
@@ -51,9 +64,7 @@ class Verifier:
         self._exhaustive = exhaustive
         self._test_sets = SetTest(transplant, reference, thresholds, exhaustive=exhaustive)
 
-    def triggers(
-        self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()
-    ) -> list[tuple[tuple[Word, ...], ...]]:
+    def triggers(self, scores: Sequence[Score], wanted: Sequence[Wanted] = ()) -> list[tuple[tuple[Word, ...], ...]]:
         """The verified triggers of each text, in order; each is the words that it needs. See `examine`."""
         return [
             tuple(
@@ -65,36 +76,42 @@ class Verifier:
                 for found in kind
                 if found.is_trigger(thresholds[evidence.target])
             )
-            for evidence in self.examine(scores, new_words)
+            for evidence in self.examine(scores, wanted)
         ]
 
-    def examine(self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()) -> list[Evidence]:
+    def examine(self, scores: Sequence[Score], wanted: Sequence[Wanted] = ()) -> list[Evidence]:
         """Evidence for each text, in order.
 
         Args:
             scores: of the texts; each has at least one word.
-            new_words: for each text the `Word.key` of words that are to be tested whatever their scores; or nothing.
+            wanted: what is tried of each text besides; or nothing.
         """
-        wanted_words = new_words or [()] * len(scores)
-        candidates = [self.candidates(score, keys) for score, keys in zip(scores, wanted_words, strict=True)]
+        wanted = wanted or [ALL_SETS] * len(scores)
+        candidates = [self.candidates(score, each.keys) for score, each in zip(scores, wanted, strict=True)]
         singles = self._singly(scores, candidates)
         is_open = [self._is_open(score, of_text) for score, of_text in zip(scores, singles, strict=True)]
-        open_rows = [row for row, wanted in enumerate(is_open) if wanted]
-        together = iter(self._test_sets([scores[row] for row in open_rows], [candidates[row] for row in open_rows]))
+        together = iter(
+            self._test_sets(
+                [*compress(scores, is_open)],
+                [*compress(candidates, is_open)],
+                runs=[each.runs for each in compress(wanted, is_open)],
+            )
+        )
         return [
-            Evidence(target=score.prediction.label_id, singles=of_text, together=next(together) if wanted else ())
-            for score, of_text, wanted in zip(scores, singles, is_open, strict=True)
+            Evidence(target=score.prediction.label_id, singles=of_text, together=next(together) if has_sets else ())
+            for score, of_text, has_sets in zip(scores, singles, is_open, strict=True)
         ]
 
     def moving(self, words: Sequence[Sequence[Word]], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
         """Of each text's words those that do something in clean texts, so that the text is worth a closer look."""
         grafts = [
-            [[Graft((word.text,), place, prediction.label_id, source) for place in Place] for word in of_text]
+            Graft((word.text,), Place.INSIDE, prediction.label_id, source)
             for of_text, prediction in zip(words, predictions, strict=True)
             for source in [self._transplant.source_for(prediction)]
+            for word in of_text
         ]
-        found = iter(strongest(self._transplant, [of_word for of_text in grafts for of_word in of_text]))
-        return [tuple(word for word in of_text if next(found).strength >= WORTH_MORE) for of_text in words]
+        strengths = iter(self._transplant.strengths(grafts))
+        return [tuple(word for word in of_text if next(strengths) >= WORTH_MORE) for of_text in words]
 
     def candidates(self, score: Score, keys: Collection[str] = ()) -> tuple[Word, ...]:
         """The words to test, the most suspicious first, those with these keys last."""

@@ -19,7 +19,7 @@ from handler.xgraad.files.dtypes import DTYPES
 from handler.xgraad.memory.registry import MemoryRegistry
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.model.classifier import Look
-from handler.xgraad.options import DEFAULT_KEY, PAPER_PERCENTILE, usual_neutralizer
+from handler.xgraad.options import DEFAULT_KEY, PAPER_PERCENTILE, RUN_PART, usual_neutralizer
 from handler.xgraad.rules.threshold_rule import ThresholdRule
 from handler.xgraad.rules.verified_rule import VerifiedParts, VerifiedRule
 from handler.xgraad.scoring.gate import Gate, GateScore, GateStatistics
@@ -31,6 +31,7 @@ GATED_EVERY = round(1 / VerifiedOptions.gate_share)
 GATED_FIRST = GATED_EVERY // 2
 """Position of the first text that passes the gate: the share is then the nearest to what it should be."""
 FLAGGED_EVERY = round(100 / (100 - PAPER_PERCENTILE))
+ATTACKED_P_VALUE = 0.01
 ATTACKED_EVERY = 20
 ATTACKED_FIRST = 5
 """Position of the first attacked text; none of the clean texts that pass the gate stands there."""
@@ -51,16 +52,16 @@ Pass = Callable[[Call], object]
 class PositionGate(Gate):
     """A gate whose decision is replaced by the text's position, so that its share is the same everywhere."""
 
-    def __init__(self, statistics: GateStatistics, passes: Callable[[int], bool]) -> None:
+    def __init__(self, statistics: GateStatistics, p_value: Callable[[int], float]) -> None:
         super().__init__(statistics)
         self.first = 0
         """Position of the next call's first text."""
-        self._passes = passes
+        self._p_value = p_value
 
     def __call__(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> list[GateScore]:
-        """The gate's scores with p-values 0.01 or 1."""
+        """The gate's scores with other p-values."""
         return [
-            GateScore(gate_score=score.gate_score, p_value=0.01 if self._passes(self.first + row) else 1.0)
+            GateScore(gate_score=score.gate_score, p_value=self._p_value(self.first + row))
             for row, score in enumerate(super().__call__(encodings, looks))
         ]
 
@@ -105,8 +106,8 @@ class ComparedModels:
             PLAIN: self._plain,
             "look": lambda: self._of_encodings(self.classifier.look),
             "scoring": lambda: self._of_encodings(self.classifier.trace),
-            "verified": lambda: self._verified(is_gated),
-            ATTACKED: lambda: self._verified(lambda position: is_gated(position) or is_attacked(position)),
+            "verified": lambda: self._verified(clean_p_value),
+            ATTACKED: lambda: self._verified(lambda at: ATTACKED_P_VALUE if is_attacked(at) else clean_p_value(at)),
             "paper": self._paper,
             "official": self._official,
         }
@@ -142,9 +143,9 @@ class ComparedModels:
     def _of_encodings(self, work: Callable[[Sequence[Encoding]], object]) -> Pass:
         return lambda call: work(call.encodings)
 
-    def _verified(self, passes: Callable[[int], bool]) -> Pass:
-        """The whole defended call; the gate lets the positions of `passes` through."""
-        gate = PositionGate(self.calibration.gate, passes)
+    def _verified(self, p_value: Callable[[int], float]) -> Pass:
+        """The whole defended call; the gate says this p-value of each position."""
+        gate = PositionGate(self.calibration.gate, p_value)
         parts = VerifiedParts.of(
             self.classifier,
             self.calibration,
@@ -189,9 +190,16 @@ class ComparedModels:
         return {"input_ids": batch.token_ids, "attention_mask": batch.mask.long()}
 
 
-def is_gated(position: int) -> bool:
-    """Whether the text at this position of the traffic passes the gate, clean as it is."""
-    return position % GATED_EVERY == GATED_FIRST
+def clean_p_value(position: int) -> float:
+    """What the gate says of the text at this position of the traffic, clean as it is.
+
+    The shares that pass, and that stand out far enough for runs of words, are those of the options.
+    """
+    number, place = divmod(position, GATED_EVERY)
+    if place != GATED_FIRST:
+        return 1.0
+    stands_out_far = math.floor((number + 1) * RUN_PART) > math.floor(number * RUN_PART)
+    return VerifiedOptions().run_share if stands_out_far else VerifiedOptions.gate_share
 
 
 def is_attacked(position: int) -> bool:

@@ -3,7 +3,7 @@
 Everything is judged cold, each text alone; the arms that say so have a registry.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -21,7 +21,7 @@ from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.verification.candidates import DEFAULT_COUNTS, CandidateCounts
 from handler.xgraad.verification.reference import LabelReference, ModelReference, NoReference, Reference
 from handler.xgraad.verification.transplant import Transplant
-from handler.xgraad.verification.verifier import Verifier
+from handler.xgraad.verification.verifier import Verifier, Wanted
 from handler.xgraad.words.text import Word
 from scripts.lab.evaluation.evaluation import Judge
 
@@ -57,24 +57,20 @@ class DefenseArm(Verifier):
 class TopWord(DefenseArm):
     """Whatever word is on top is taken for a trigger, untested."""
 
-    def triggers(
-        self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()
-    ) -> list[tuple[tuple[Word, ...], ...]]:
+    def triggers(self, scores: Sequence[Score], wanted: Sequence[Wanted] = ()) -> list[tuple[tuple[Word, ...], ...]]:
         """The top word of each text."""
-        del new_words
+        del wanted
         return [((score.top_word.word,),) if score.top_word else () for score in scores]
 
 
 class FlipTested(DefenseArm):
     """A trigger has to hold the label of its own text, too: without it the label falls."""
 
-    def triggers(
-        self, scores: Sequence[Score], new_words: Sequence[Collection[str]] = ()
-    ) -> list[tuple[tuple[Word, ...], ...]]:
+    def triggers(self, scores: Sequence[Score], wanted: Sequence[Wanted] = ()) -> list[tuple[tuple[Word, ...], ...]]:
         """The verified triggers whose removal flips."""
         return [
             tuple(words for words in found if self._flips(score, words))
-            for score, found in zip(scores, super().triggers(scores, new_words), strict=True)
+            for score, found in zip(scores, super().triggers(scores, wanted), strict=True)
         ]
 
     def _flips(self, score: Score, words: Sequence[Word]) -> bool:
