@@ -16,7 +16,7 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
         "text_pairs": pair_sign(defense.classifier.model.config),
         "device": str(defense.classifier.device),
         "defense": {"rule": defense.rule, "neutralizer": defense.neutralize.name}
-        | settings.model_dump(include={"on_trigger", "on_error", "detail"})
+        | settings.model_dump(include={"on_trigger", "second_opinion", "on_error", "detail"})
         | {"registry": {"n_triggers": len(defense.registry), "is_shared": defense.registry.is_shared}}
         | {"audit": _audited(defense), "reference": _reference(defense), "untested": _untested(defense)}
         | (_calibrated(defense, settings) if settings.detail == "full" else {}),

@@ -16,6 +16,7 @@ SECTION = "xgraad"
 
 OnTrigger = Literal["neutralize", "annotate", "abstain", "block"]
 OnError = Literal["fail_closed", "fail_open"]
+SecondOpinion = Literal["ignore", "answer", "annotate", "abstain"]
 Detail = Literal["full", "verdict", "label"]
 
 
@@ -52,6 +53,9 @@ class Settings(BaseModel):
     on_trigger: OnTrigger = "neutralize"
     """What is done about a text in which the rule acted: answer for the text without its suspects, answer for the text
     as it is and say so, give no label, or refuse the text."""
+    second_opinion: SecondOpinion = "ignore"
+    """What is done about a label that gate and reference object to, where no trigger is found: nothing, the reference's
+    answer, the plain answer and a word about it, or no label. Needs a reference that is a model."""
     on_error: OnError = "fail_closed"
     """What a request gets that cannot be judged: an error, or the plain model's answer, marked as undefended."""
     detail: Detail = "full"
@@ -104,7 +108,12 @@ class Settings(BaseModel):
             calibration=calibration,
             neutralizer=self.neutralizer,
             key=self.noise_key.encode(),
-            options=VerifiedOptions(gate_share=self.gate_share, screen=self.screen, score_all=self.score_all),
+            options=VerifiedOptions(
+                gate_share=self.gate_share,
+                screen=self.screen,
+                score_all=self.score_all,
+                second_opinion=self.second_opinion != "ignore",
+            ),
             registry=registry,
         )
         fitted = defense.calibration.fingerprint

@@ -1,11 +1,11 @@
-"""What becomes of a verdict: the operator's `on_trigger`, text by text."""
+"""What becomes of a verdict: the operator's `on_trigger` and `second_opinion`, text by text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from handler.refusal import Refusal
-from handler.settings import OnTrigger
+from handler.settings import Settings
 from handler.xgraad import Action, Verdict
 from handler.xgraad.model.prediction import Prediction
 
@@ -17,6 +17,8 @@ class ServedAction(StrEnum):
     """The rule did not act: the answer is the plain model's."""
     NEUTRALIZED = "neutralized"
     """Suspect words were changed; the answer is that of the changed text."""
+    OVERRULED = "overruled"
+    """Gate and reference object to the plain model's label and no trigger was found: the answer is the reference's."""
     ANNOTATED = "annotated"
     """The answer is the plain model's, and the defense says what is wrong with it."""
     ABSTAINED = "abstained"
@@ -52,9 +54,9 @@ class Answer:
     """None where the defense failed."""
 
 
-def settle(judged: Sequence[Verdict | Unjudged], on_trigger: OnTrigger) -> list[Answer]:
+def settle(judged: Sequence[Verdict | Unjudged], settings: Settings) -> list[Answer]:
     """What to answer for each text, in order."""
-    return [_answer(each, on_trigger) for each in judged]
+    return [_answer(each, settings) for each in judged]
 
 
 def readable(answer: Answer, place: str) -> Answer | Refusal:
@@ -69,8 +71,8 @@ def readable(answer: Answer, place: str) -> Answer | Refusal:
     return Refusal(status=422, kind="trigger_blocked", message=f"{place}: {why}; such texts are blocked here")
 
 
-def _answer(judged: Verdict | Unjudged, on_trigger: OnTrigger) -> Answer:
-    action, prediction = _settled(judged, on_trigger)
+def _answer(judged: Verdict | Unjudged, settings: Settings) -> Answer:
+    action, prediction = _settled(judged, settings)
     return Answer(
         action=action,
         prediction=prediction,
@@ -80,14 +82,20 @@ def _answer(judged: Verdict | Unjudged, on_trigger: OnTrigger) -> Answer:
     )
 
 
-def _settled(judged: Verdict | Unjudged, on_trigger: OnTrigger) -> tuple[ServedAction, Prediction | None]:
+def _settled(judged: Verdict | Unjudged, settings: Settings) -> tuple[ServedAction, Prediction | None]:
     if isinstance(judged, Unjudged):
         return ServedAction.UNDEFENDED, judged.undefended
     if judged.action is Action.PASSED:
         return ServedAction.PASSED, judged.undefended
+    if judged.action is Action.OVERRULED:
+        return {
+            "answer": (ServedAction.OVERRULED, judged.defended),
+            "annotate": (ServedAction.ANNOTATED, judged.undefended),
+            "abstain": (ServedAction.ABSTAINED, None),
+        }[settings.second_opinion]
     return {
         "neutralize": (ServedAction.NEUTRALIZED, judged.defended),
         "annotate": (ServedAction.ANNOTATED, judged.undefended),
         "abstain": (ServedAction.ABSTAINED, None),
         "block": (ServedAction.BLOCKED, None),
-    }[on_trigger]
+    }[settings.on_trigger]

@@ -26,7 +26,7 @@ def _replied(exchange: Exchange, served: Served, settings: Settings) -> Exchange
     if exchange.request is None:  # a page without a text
         body = blank_page(served.name, settings)
         return replace(exchange, reply=Reply(body, content_type=CONTENT_TYPE, headers=HEADERS))
-    answers = exchange.request.in_order(settle(exchange.judged, settings.on_trigger))
+    answers = exchange.request.in_order(settle(exchange.judged, settings))
     content = content_of(exchange.request, answers, settings.detail, served)
     return _sent(replace(exchange, answers=tuple(answers)), content, served, settings)
 

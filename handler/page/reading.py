@@ -20,6 +20,7 @@ NAME_CHARS = 200
 _DONE = {
     "passed": "Nothing was changed: the answer is the plain model’s.",
     "neutralized": "The text was changed as shown below, and the model asked again.",
+    "overruled": "No trigger was found; the label is that of the reference, which this server asks about such texts.",
     "annotated": "Nothing was changed: this server only reports, and answers as the plain model does.",
     "abstained": "This server gives no answer to such a text.",
     "undefended": "The defense failed, and this server then answers as the plain model does.",

@@ -32,6 +32,9 @@ class VerifiedOptions:
     """Whether words that the calibration texts do not have are tried on a clean text, whatever the gate says."""
     score_all: bool = False
     """Whether texts that do not pass the gate get an anomaly score, too. It decides nothing and costs two passes."""
+    second_opinion: bool = False
+    """Whether the reference answers texts that the gate objects to and in which no trigger is found; see
+    `SecondOpinion`."""
     max_rounds: int = 8
     """How often a text whose label still stands is examined. A round that verifies nothing is the last."""
 

@@ -67,7 +67,7 @@ def verdict_from(document: dict[str, Any]) -> Verdict:
         flagged=defense["flagged"],
         verified=defense["verified"],
         tested=defense["tested"],
-        action=Action.PASSED if defense["action"] == ServedAction.PASSED else Action.NEUTRALIZED,
+        action=_action(defense),
         anomaly_score=defense["anomaly_score"],
         gate_score=defense["gate_score"],
         threshold=defense["threshold"],
@@ -79,6 +79,13 @@ def verdict_from(document: dict[str, Any]) -> Verdict:
         truncated=document["truncated"],
         words=(),
     )
+
+
+def _action(defense: dict[str, Any]) -> Action:
+    """What the rule did, whatever the policy made of it."""
+    if defense["action"] == ServedAction.PASSED:
+        return Action.PASSED
+    return Action.OVERRULED if defense["neutralized_text"] is None else Action.NEUTRALIZED
 
 
 def _prediction(fields: dict[str, Any]) -> Prediction:

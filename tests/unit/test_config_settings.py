@@ -22,6 +22,7 @@ VALUES = {
     "precision": ("bfloat16", "bfloat16"),
     "on_trigger": ("block", "block"),
     "on_error": ("fail_open", "fail_open"),
+    "second_opinion": ("abstain", "abstain"),
     "detail": ("label", "label"),
     "max_texts": ("16", 16),
     "max_chars": ("100", 100),

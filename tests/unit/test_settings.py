@@ -35,6 +35,7 @@ def test_everything_set() -> None:
         "score_all": True,
         "precision": "bfloat16",
         "on_trigger": "block",
+        "second_opinion": "answer",
         "on_error": "fail_open",
         "detail": "label",
         "max_texts": 3,
@@ -47,7 +48,7 @@ def test_everything_set() -> None:
 
 def test_the_template_names_the_policies() -> None:
     template = (Path(handler.__file__).parent / "model-config.yaml").read_text()
-    for name in ("on_trigger", "on_error", "detail"):
+    for name in ("on_trigger", "second_opinion", "on_error", "detail"):
         assert f"  # {name}: {getattr(Settings(), name)} " in template
 
 

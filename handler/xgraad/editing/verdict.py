@@ -14,6 +14,8 @@ class Action(StrEnum):
     """Nothing: the answer is the plain model's."""
     NEUTRALIZED = "neutralized"
     """Suspect words were changed and the model asked again."""
+    OVERRULED = "overruled"
+    """No trigger was found, and the gate and the reference both object to the plain model's label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,8 @@ class Verdict:
     undefended: Prediction
     """What the plain model says."""
     defended: Prediction
-    """What it says once suspects are neutralized; the same as `undefended` where there are none."""
+    """What it says once suspects are neutralized, or what the reference says of an overruled text; the same as
+    `undefended` otherwise."""
     suspects: tuple[Suspect, ...]
     neutralized_text: str | None
     """The text with replacements made; None where none were."""

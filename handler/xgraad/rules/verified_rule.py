@@ -15,12 +15,14 @@ import torch
 
 from handler.xgraad.editing.neutralizer import Neutralizer
 from handler.xgraad.editing.verdict import Action, Verdict
+from handler.xgraad.errors import SettingsError
 from handler.xgraad.learned.calibration import Calibration
 from handler.xgraad.memory.registry import NoRegistry, TriggerRegistry
 from handler.xgraad.model.classifier import Classifier, Look
 from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.options import VerifiedOptions
 from handler.xgraad.rules.examination import Case, Examination
+from handler.xgraad.rules.second_opinion import SecondOpinion
 from handler.xgraad.scoring.conformal import conformal_threshold
 from handler.xgraad.scoring.gate import Gate, GateScore
 from handler.xgraad.scoring.scorer import Score, score_encodings
@@ -54,6 +56,8 @@ class VerifiedParts:
     max_fpr: float
     options: VerifiedOptions
     registry: TriggerRegistry
+    second_opinion: SecondOpinion | None = None
+    """Of the reference where that is a model and the options ask for it."""
     counts: CandidateCounts = DEFAULT_COUNTS
     untested: Collection[int] = ()
     """Labels that the calibration cannot test."""
@@ -71,6 +75,9 @@ class VerifiedParts:
     ) -> "VerifiedParts":
         """As calibrated; `trusted` is the reference that lies beside the calibration, where there is one."""
         transplant = Transplant(classifier, calibration.probes)
+        if options.second_opinion and trusted is None:
+            cure = "calibrate with --trusted-base, or leave it off"
+            raise SettingsError(f"second_opinion needs a calibration with a reference model, which this is not; {cure}")
         return cls(
             classifier=classifier,
             gate=Gate(calibration.gate),
@@ -82,6 +89,9 @@ class VerifiedParts:
             max_fpr=calibration.max_fpr,
             options=options,
             registry=registry,
+            second_opinion=SecondOpinion(trusted.classifier, classifier.labels)
+            if trusted and options.second_opinion
+            else None,
             untested=calibration.untested,
         )
 
@@ -125,6 +135,7 @@ class VerifiedRule:
         self._max_fpr = parts.max_fpr
         self._registry = parts.registry
         self._options = parts.options
+        self._second_opinion = parts.second_opinion
         self._untested = frozenset(parts.untested)
         self._flag_threshold = conformal_threshold(parts.gate.statistics.fisher, parts.max_fpr)
 
@@ -155,10 +166,11 @@ class VerifiedRule:
         # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
         self._examination.complete([case for case in cases.values() if case.is_open and case.triggers])
         self._registry.flush()
-        return [
+        verdicts = [
             self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))
             for row in range(len(encodings))
         ]
+        return self._overruled(verdicts, encodings, passed)
 
     def _new_words(self, encodings: Sequence[Encoding], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
         """For each text its new words that turn a short clean text and move longer ones."""
@@ -189,6 +201,20 @@ class VerifiedRule:
             found = self._registry.find(encoding.words, prediction.label_id, count=row not in besides)
             known[row] = tuple(word for word in found if word.key not in old)
         return {row: words for row, words in known.items() if words}
+
+    def _overruled(
+        self, verdicts: Sequence[Verdict], encodings: Sequence[Encoding], passed: Sequence[bool]
+    ) -> list[Verdict]:
+        """The verdicts, with the reference's answer where it disputes one that the gate objects to, too."""
+        answered = list(verdicts)
+        if self._second_opinion:
+            rows = [row for row, each in enumerate(verdicts) if passed[row] and not each.verified]
+            said = [verdicts[row].undefended for row in rows]
+            opinions = self._second_opinion.disputed([encodings[row].text for row in rows], said)
+            for row, opinion in zip(rows, opinions, strict=True):
+                if opinion:
+                    answered[row] = replace(verdicts[row], action=Action.OVERRULED, defended=opinion)
+        return answered
 
     def _verdict(
         self, encoding: Encoding, undefended: Prediction, gate: GateScore, score: Score | None, case: Case | None

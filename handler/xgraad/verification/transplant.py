@@ -57,7 +57,8 @@ class Transplant:
     """How strongly grafts turn probes, each measured once."""
 
     def __init__(self, classifier: Classifier, probes: Probes) -> None:
-        self._classifier = classifier
+        self.classifier = classifier
+        """The model that is asked."""
         margins = _margins(classifier, probes)
         self._of_words = _Ordered.of(probes, margins, rank=0.5)
         self._of_sets = _Ordered.of(probes, margins, rank=1.0)
@@ -157,7 +158,7 @@ class Transplant:
                 grafted[graft] = self._grafted(graft, probes)
         if not grafted:
             return
-        logits = self._classifier.logits([*chain(*grafted.values())]).split([len(each) for each in grafted.values()])
+        logits = self.classifier.logits([*chain(*grafted.values())]).split([len(each) for each in grafted.values()])
         for graft, part in zip(grafted, logits, strict=True):
             self._margins[graft] += margins_of(part, graft.target).tolist()
 
@@ -167,7 +168,7 @@ class Transplant:
 
     def _grafted(self, graft: Graft, probes: Sequence[Probe]) -> list[Encoding]:
         """The probes with the graft in them."""
-        encode = self._classifier.encode
+        encode = self.classifier.encode
         pieces = [Piece.of(text, encode) for text in graft.pieces]
         return [encode.with_template(probe.with_pieces(pieces, graft.place)) for probe in probes]
 

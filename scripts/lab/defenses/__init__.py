@@ -45,6 +45,7 @@ DEFENSES: dict[str, Combination] = {
     "verified": Combination(judge="rules.verified:Verified", remembers=True),
     "referred": Combination(judge="rules.referred:Referred", refers=True, remembers=True),
     "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
+    "second_opinion": Combination(judge="rules.second_opinion:Overruled", refers=True, remembers=True),
     "ft": Combination(repair="repairs.ft:FineTuning"),
 }
 """By name, in the order of tables."""

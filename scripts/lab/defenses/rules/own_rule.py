@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from handler.xgraad import Defense, NoRegistry, Verdict
+from handler.xgraad import Defense, NoRegistry, Verdict, VerifiedOptions
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger, TriggerRegistry
 from scripts.lab.defenses.base import Material, Memory, TextJudge
 from scripts.lab.defenses.rules.remembered import memory_of
@@ -15,6 +15,7 @@ class OwnRule(TextJudge):
 
     RULE: ClassVar[str]
     """One of `RULES`."""
+    OPTIONS: ClassVar[VerifiedOptions] = VerifiedOptions()
 
     def __init__(self, material: Material) -> None:
         super().__init__(material)
@@ -26,6 +27,7 @@ class OwnRule(TextJudge):
             self.RULE,
             calibration=material.calibrated(),
             neutralizer=material.neutralizer,
+            options=self.OPTIONS,
             registry=registry,
         )
 
