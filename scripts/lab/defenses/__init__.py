@@ -46,6 +46,7 @@ DEFENSES: dict[str, Combination] = {
     "referred": Combination(judge="rules.referred:Referred", refers=True, remembers=True),
     "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
     "ft": Combination(repair="repairs.ft:FineTuning"),
+    "meft": Combination(repair="repairs.meft:MaximumEntropy"),
 }
 """By name, in the order of tables."""
 
