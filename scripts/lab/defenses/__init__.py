@@ -47,6 +47,8 @@ DEFENSES: dict[str, Combination] = {
     "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
     "ft": Combination(repair="repairs.ft:FineTuning"),
     "meft": Combination(repair="repairs.meft:MaximumEntropy"),
+    "pure": Combination(repair="repairs.pure:HeadPruning"),
+    "pure_published": Combination(repair="repairs.pure:HeadPruningPublished"),
 }
 """By name, in the order of tables."""
 
