@@ -49,6 +49,7 @@ DEFENSES: dict[str, Combination] = {
     "meft": Combination(repair="repairs.meft:MaximumEntropy"),
     "pure": Combination(repair="repairs.pure:HeadPruning"),
     "pure_published": Combination(repair="repairs.pure:HeadPruningPublished"),
+    "fine_mixing": Combination(repair="repairs.fine_mixing:FineMixing"),
 }
 """By name, in the order of tables."""
 
