@@ -50,6 +50,8 @@ DEFENSES: dict[str, Combination] = {
     "pure": Combination(repair="repairs.pure:HeadPruning"),
     "pure_published": Combination(repair="repairs.pure:HeadPruningPublished"),
     "fine_mixing": Combination(repair="repairs.fine_mixing:FineMixing"),
+    "ban": Combination(repair="repairs.ban:NeuronNoise"),
+    "ban_published": Combination(repair="repairs.ban:NeuronNoisePublished"),
 }
 """By name, in the order of tables."""
 
