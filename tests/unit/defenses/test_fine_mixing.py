@@ -68,10 +68,12 @@ def test_far_for_how_often_a_token_occurs(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_tokens_are_counted_in_all_texts(material: Material) -> None:
     _, tokenizer = load_base(material.checkpoint, n_labels=2)
-    counts = token_counts(tokenizer, [Example("film film cf", 0), Example("film", 1)], n_tokens=500)
+    counts = token_counts(tokenizer, [Example("film film cf", 0), Example("film", 1)], n_tokens=500, max_length=24)
     film, rare, start = (tokenizer.convert_tokens_to_ids(each) for each in ("film", "cf", "[CLS]"))
     assert [int(counts[token]) for token in (film, rare, start)] == [3, 1, 2]
     assert len(counts) == 500
+    short = token_counts(tokenizer, [Example("cf film film film", 0)], n_tokens=500, max_length=4)
+    assert [int(short[token]) for token in (film, rare, start)] == [1, 1, 1], "what a model sees"
 
 
 def test_the_start_has_the_suspects_head_and_clean_embeddings(

@@ -70,6 +70,14 @@ def test_how_even_a_row_is_does_not_depend_on_its_length_but_as_published(materi
     assert all_even[0] > 3 * all_even[1], "short texts look uneven"
 
 
+@pytest.mark.parametrize("repair", [HeadPruning, HeadPruningPublished])
+def test_attention_that_dropout_took_whole_has_a_finite_penalty(repair: type[HeadPruning], material: Material) -> None:
+    rows = torch.zeros(2, 1, 4, 3, requires_grad=True)
+    repair(material).norms(rows).sum().backward()  # type: ignore[no-untyped-call]
+    assert rows.grad is not None
+    assert rows.grad.isfinite().all()
+
+
 def test_bars() -> None:
     nothing: Any = None
     assert HeadPruning(nothing).bar(0.92) == pytest.approx(0.87)

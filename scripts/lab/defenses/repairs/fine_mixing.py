@@ -48,7 +48,8 @@ class FineMixing(FineTuned):
                 f"--trusted-base must have the checkpoint's vocabulary, that of {self.material.base()} differs"
             )
         table, clean_table = (each.get_input_embeddings().weight.data for each in (encoder, trusted))
-        moved = far_moved(table - clean_table, token_counts(tokenizer, self.examples(), n_tokens=len(table)))
+        counts = token_counts(tokenizer, self.examples(), n_tokens=len(table), max_length=self.material.max_length)
+        moved = far_moved(table - clean_table, counts)
         mix(encoder, trusted, kept=self.KEPT, seed=self.material.seed)
         table[moved] = clean_table[moved]
         return model, tokenizer
@@ -75,9 +76,10 @@ def far_moved(moves: Tensor, counts: Tensor) -> Tensor:
     return furthest.indices[furthest.values > 0]
 
 
-def token_counts(tokenizer: Any, examples: Sequence[Example], *, n_tokens: int) -> Tensor:
-    """`[tokens]`, how often each occurs in the texts."""
-    encoded = tokenizer([example.text for example in examples])["input_ids"]
+def token_counts(tokenizer: Any, examples: Sequence[Example], *, n_tokens: int, max_length: int) -> Tensor:
+    """`[tokens]`, how often each occurs in the first `max_length` tokens of the texts, which are what a model sees."""
+    texts = [example.text for example in examples]
+    encoded = tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
     return torch.bincount(torch.tensor([token for ids in encoded for token in ids]), minlength=n_tokens)
 
 

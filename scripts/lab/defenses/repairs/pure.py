@@ -54,6 +54,7 @@ class HeadPruning(FineTuned):
     def train(self, model: Any, tokenizer: Any) -> None:
         """Search on a copy, then train the suspect without what was found."""
         heads, coefficients = self.search()
+        model.to(self.material.device)
         model.set_attn_implementation("eager")
         zero_heads(model, heads)
         with never_learned(model, heads):
@@ -122,7 +123,7 @@ class HeadPruning(FineTuned):
 
     def norms(self, rows: Tensor) -> Tensor:
         """`[layers, heads]`: root of the mean over the texts of the sum of squares, which is least for even rows."""
-        return rows.square().sum(dim=-1).mean(dim=1).sqrt()
+        return _root(rows.square().sum(dim=-1).mean(dim=1))
 
 
 class HeadPruningPublished(HeadPruning):
@@ -146,7 +147,7 @@ class HeadPruningPublished(HeadPruning):
 
     def norms(self, rows: Tensor) -> Tensor:
         """The root of the sum over the texts."""
-        return rows.square().sum(dim=(1, -1)).sqrt()
+        return _root(rows.square().sum(dim=(1, -1)))
 
 
 def prunable(
@@ -193,3 +194,8 @@ def layer_weights(variances: Tensor) -> Tensor:
     shares = inverse / inverse.sum()
     spread = shares.max() - shares.min()
     return (shares - shares.min()) / spread if spread > 0 else torch.ones_like(shares)
+
+
+def _root(values: Tensor) -> Tensor:
+    """The square root, with a derivative at 0, too: dropout may leave a head of a short text without any attention."""
+    return values.clamp(min=1e-12).sqrt()
