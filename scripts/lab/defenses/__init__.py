@@ -47,6 +47,12 @@ DEFENSES: dict[str, Combination] = {
     "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
     "second_opinion": Combination(judge="rules.second_opinion:Overruled", refers=True, remembers=True),
     "ft": Combination(repair="repairs.ft:FineTuning"),
+    "meft": Combination(repair="repairs.meft:MaximumEntropy"),
+    "pure": Combination(repair="repairs.pure:HeadPruning"),
+    "pure_published": Combination(repair="repairs.pure:HeadPruningPublished"),
+    "fine_mixing": Combination(repair="repairs.fine_mixing:FineMixing"),
+    "ban": Combination(repair="repairs.ban:NeuronNoise"),
+    "ban_published": Combination(repair="repairs.ban:NeuronNoisePublished"),
 }
 """By name, in the order of tables."""
 

@@ -40,10 +40,18 @@ class FineTuned(Repair):
         """Train in place. Here: once, as the class says."""
         self.fit(model, tokenizer, self.examples(), loss=self.loss())
 
-    def fit(self, model: Any, tokenizer: Any, examples: Sequence[Example], *, loss: Loss = classification_loss) -> None:
-        """One training by the recipe of the class."""
+    def fit(
+        self,
+        model: Any,
+        tokenizer: Any,
+        examples: Sequence[Example],
+        *,
+        loss: Loss = classification_loss,
+        epochs: int | None = None,
+    ) -> None:
+        """One training by the recipe of the class, or for other epochs than its."""
         recipe = Recipe(
-            epochs=self.EPOCHS,
+            epochs=epochs or self.EPOCHS,
             learning_rate=self.LEARNING_RATE,
             max_length=self.material.max_length,
             seed=self.material.seed,
