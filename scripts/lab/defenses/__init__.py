@@ -46,6 +46,7 @@ DEFENSES: dict[str, Combination] = {
     "referred": Combination(judge="rules.referred:Referred", refers=True, remembers=True),
     "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
     "ft": Combination(repair="repairs.ft:FineTuning"),
+    "imbert": Combination(judge="judges.imbert:Imbert"),
     "dan": Combination(judge="judges.dan:Dan"),
 }
 """By name, in the order of tables."""
