@@ -47,6 +47,7 @@ DEFENSES: dict[str, Combination] = {
     "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
     "ft": Combination(repair="repairs.ft:FineTuning"),
     "imbert": Combination(judge="judges.imbert:Imbert"),
+    "badacts": Combination(judge="judges.badacts:BadActs"),
     "dan": Combination(judge="judges.dan:Dan"),
 }
 """By name, in the order of tables."""
