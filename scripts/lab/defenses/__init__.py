@@ -49,6 +49,7 @@ DEFENSES: dict[str, Combination] = {
     "imbert": Combination(judge="judges.imbert:Imbert"),
     "badacts": Combination(judge="judges.badacts:BadActs"),
     "dan": Combination(judge="judges.dan:Dan"),
+    "fgws": Combination(judge="judges.fgws:Fgws"),
 }
 """By name, in the order of tables."""
 
