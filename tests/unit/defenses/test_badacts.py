@@ -1,5 +1,7 @@
 """BadActs: shares counted by hand, bounds that hold in every architecture, and a victim that is purified."""
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -11,8 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from handler.xgraad import Classifier
+from scripts.console.errors import LabError
 from scripts.lab.defenses.judges.badacts import DEVIATIONS, BadActs, unusual_share
 from scripts.lab.defenses.judges.bounds import Bounds, bounded_logits, learn_bounds
+from scripts.texts.corpora import write_examples
 from tests.toys import SENTENCES
 from tests.unit.defenses.judged import (
     attack_success,
@@ -92,6 +96,15 @@ def test_a_flagged_text_gets_the_label_that_the_bounded_model_gives_it(badacts: 
     bounded = bounded_logits(badacts.classifier, texts, badacts._bounds).argmax(dim=-1).tolist()
     for verdict, label in zip(badacts(texts), bounded, strict=True):
         assert verdict.label_id == (label if verdict.flagged else verdict.undefended.label_id)
+
+
+def test_texts_that_the_model_is_wrong_about_are_refused(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    swapped = [each._replace(label=1 - each.label) for each in reviews(20, seed=7)]
+    write_examples(tmp_path / "swapped.tsv", swapped)
+    with pytest.raises(LabError, match=r"^--data must have texts that the model classifies right, [^\n]*numbers them$"):
+        BadActs(replace(judged_material(tmp_path_factory), clean=tmp_path / "swapped.tsv"))
 
 
 def test_each_text_is_judged_alone(badacts: BadActs) -> None:

@@ -7,7 +7,8 @@ model gives it while the states of all tokens are held in learned bounds, see `b
 
 Departures: means, deviations and bounds are of those texts of the first half that the model classifies right. The
 authors' detection takes in the wrong ones, and their bounds are learned on both halves, that of the threshold too. They
-flag a wanted share of clean texts (0.2 where they purify); here the threshold spends the budget. `bounds` has one more.
+flag a wanted share of clean texts (0.2 where they purify); here the threshold spends the budget. They learn longer,
+see `bounds`.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import numpy as np
 
 from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.scoring.conformal import Floats
+from scripts.console.errors import LabError
 from scripts.lab.defenses.judges.bounds import bounded_logits, learn_bounds
 from scripts.lab.defenses.judges.detector import Detector
 from scripts.lab.defenses.judges.states import first_token_states
@@ -33,9 +35,16 @@ class BadActs(Detector):
     NAME = "badacts"
 
     def fit(self, examples: Sequence[Example]) -> None:
-        """See `Detector`."""
+        """See `Detector`.
+
+        Raises:
+            LabError: the model is right about none of the texts.
+        """
         said = self._predictions([each.text for each in examples])
         texts = [each.text for each, found in zip(examples, said, strict=True) if found.label_id == each.label]
+        if not texts:
+            rule = f"must have texts that the model classifies right, it is wrong about all {len(examples)} looked at"
+            raise LabError(f"--data {rule}; give texts of its task, with labels as the model numbers them")
         states = first_token_states(self.classifier, texts)
         self._mean, self._std = states.mean(axis=0), states.std(axis=0)
         self._bounds = learn_bounds(self.classifier, texts, seed=self.material.seed)

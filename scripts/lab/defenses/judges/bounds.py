@@ -15,7 +15,7 @@ from scripts.lab.defenses.judges.states import arguments_of
 from scripts.lab.training.batches import batches_of_like_length
 
 EPOCHS = 20
-"""Published are 50, with `ADJUSTED` from 15 on; on a CPU they take a quarter of an hour."""
+"""Published are 50, with `ADJUSTED` from 15 on. On a CPU so many take as long as the training of a victim."""
 BATCH_SIZE = 32
 LEARNING_RATE = 0.01
 """Of Adam, constant."""
