@@ -53,6 +53,10 @@ DEFENSES: dict[str, Combination] = {
     "fine_mixing": Combination(repair="repairs.fine_mixing:FineMixing"),
     "ban": Combination(repair="repairs.ban:NeuronNoise"),
     "ban_published": Combination(repair="repairs.ban:NeuronNoisePublished"),
+    "imbert": Combination(judge="judges.imbert:Imbert"),
+    "badacts": Combination(judge="judges.badacts:BadActs"),
+    "dan": Combination(judge="judges.dan:Dan"),
+    "fgws": Combination(judge="judges.fgws:Fgws"),
 }
 """By name, in the order of tables."""
 

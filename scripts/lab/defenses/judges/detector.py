@@ -1,4 +1,4 @@
-"""What judges share that only tell attacked texts from clean ones: a flagged text gets the next most likely label."""
+"""What judges share that tell attacked texts from clean ones: a flagged text is answered otherwise."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from scripts.texts.corpora import Example
 
 
 class Detector(TextJudge):
-    """Scores texts, and answers those above a threshold with the label that the model finds next most likely.
+    """Scores texts, and answers those above a threshold otherwise than the model does.
 
     Published detectors leave open what a flagged text is answered with. Here each has to answer, so that a wrongly
-    flagged text costs accuracy and a rightly flagged one fails the attacker. One half of the clean texts is for `fit`,
-    the other for the threshold, which spends the budget of clean accuracy.
+    flagged text costs accuracy and a rightly flagged one fails the attacker; see `instead`. One half of the clean texts
+    is for `fit`, the other for the threshold, which spends the budget of clean accuracy.
     """
 
     NAME: ClassVar[str]
@@ -42,19 +42,31 @@ class Detector(TextJudge):
     def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """`[texts]`, higher = more suspicious; a text's score does not depend on the others."""
 
+    def instead(self, texts: Sequence[str], said: Sequence[Prediction]) -> list[Prediction]:
+        """What texts are answered with when they are flagged. Here: the label that is next most likely.
+
+        Args:
+            texts: as they came.
+            said: what the model says of each.
+        """
+        return [next_label(each) for each in said]
+
     def __call__(self, texts: Sequence[str]) -> list[Verdict]:
         """See `TextJudge`."""
         said, scores = self._predictions(texts), self.scores(texts)
+        flagged: list[int] = np.flatnonzero(scores > self.threshold).tolist()
+        otherwise = self.instead([texts[row] for row in flagged], [said[row] for row in flagged])
+        defended = dict(enumerate(said)) | dict(zip(flagged, otherwise, strict=True))
         return [
             plain_verdict(
                 self.NAME,
                 undefended=each,
-                defended=next_label(each) if score > self.threshold else each,
-                flagged=bool(score > self.threshold),
+                defended=defended[row],
+                flagged=row in flagged,
                 p_value=float(p_value),
                 threshold=self.threshold,
             )
-            for each, score, p_value in zip(said, scores, p_values(self._tuned_on, scores), strict=True)
+            for row, (each, p_value) in enumerate(zip(said, p_values(self._tuned_on, scores), strict=True))
         ]
 
     def _tune(self, examples: Sequence[Example]) -> None:
@@ -64,7 +76,9 @@ class Detector(TextJudge):
         self.threshold = flagging_threshold(
             scores,
             right=[each.label_id == label for each, label in zip(said, labels, strict=True)],
-            right_if_flagged=[next_label(each).label_id == label for each, label in zip(said, labels, strict=True)],
+            right_if_flagged=[
+                each.label_id == label for each, label in zip(self.instead(texts, said), labels, strict=True)
+            ],
         )
 
     def _predictions(self, texts: Sequence[str]) -> list[Prediction]:
