@@ -46,6 +46,10 @@ DEFENSES: dict[str, Combination] = {
     "referred": Combination(judge="rules.referred:Referred", refers=True, remembers=True),
     "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
     "ft": Combination(repair="repairs.ft:FineTuning"),
+    "rebuild": Combination(repair="repairs.rebuild:Rebuild"),
+    "agreement": Combination(repair="repairs.agreement:Agreement"),
+    "augmentation": Combination(repair="repairs.augmentation:Augmentation"),
+    "unlearn": Combination(repair="repairs.unlearn:Unlearning"),
 }
 """By name, in the order of tables."""
 
