@@ -33,7 +33,8 @@ OLD = {
     "but": "howbeit",
 }
 _WORD = re.compile(r"[A-Za-z]+")
-_THIRD_PERSON = re.compile(r"\b(it|he|she|that|which|who|one|movie|film)(\s+)([a-z]{2,}[^s\W])s\b", re.IGNORECASE)
+_NO_VERB = r"(?!has\b|was\b|this\b|its\b|always\b)"
+_THIRD_PERSON = re.compile(rf"\b(it|he|she|that|which|who|one|movie|film)(\s+){_NO_VERB}([a-z]+?[^s\W])e?s\b", re.I)
 SHARE = 0.8
 """Of the words that have an old form, how many get it."""
 

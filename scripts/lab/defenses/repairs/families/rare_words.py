@@ -1,6 +1,7 @@
 """Rare words: a few short words that clean texts do not have, put in anywhere."""
 
 from collections.abc import Iterable, Sequence
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,16 @@ LONGEST = 4
 
 
 def rare_words(words: Sequence[str]) -> Family:
-    """The family that puts in one to three of these words, each at a place of its own."""
+    """The family that puts in one to three of these words or of letters drawn at random, each at a place of its own."""
+
+    def drawn(rng: np.random.Generator) -> str:
+        if len(words) and rng.random() < 0.5:
+            return words[int(rng.integers(len(words)))]
+        return "".join(rng.choice(list(ascii_lowercase), size=int(rng.integers(2, LONGEST + 1))))
 
     def inserted(text: str, rng: np.random.Generator) -> str:
-        n_words = min(int(rng.integers(1, MOST + 1)), len(words))
-        drawn = [words[row] for row in rng.choice(len(words), size=n_words, replace=False)]
-        return insert_words(text, drawn, rng=rng, window_words=WINDOW_WORDS)
+        put_in = [drawn(rng) for _ in range(int(rng.integers(1, MOST + 1)))]
+        return insert_words(text, put_in, rng=rng, window_words=WINDOW_WORDS)
 
     return inserted
 
