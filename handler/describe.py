@@ -23,6 +23,7 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
         "limits": settings.model_dump(include={"max_texts", "max_chars", "max_request_chars"})
         | {"max_length": defense.classifier.max_length},
         "fingerprint": defense.calibration.fingerprint.model_dump(),
+        "repair": _repaired(defense),
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
     }
 
@@ -32,6 +33,12 @@ def _untested(defense: Defense) -> list[str] | None:
     if not defense.tests:
         return None
     return [defense.classifier.labels[label] for label in defense.calibration.untested]
+
+
+def _repaired(defense: Defense) -> dict[str, Any] | None:
+    """What the checkpoint was made of, and how, as its packer says; None for one that is as it came."""
+    shown = {"method", "suspect", "trusted_base", "accuracy_before", "accuracy_after", "n_held_out", "limits"}
+    return defense.repair.model_dump(include=shown) if defense.repair else None
 
 
 def _audited(defense: Defense) -> dict[str, Any] | None:

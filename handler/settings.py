@@ -98,7 +98,7 @@ class Settings(BaseModel):
         """The defense of the model directory `folder`, set up as they say; for the others see `Defense.load`.
 
         Raises:
-            CheckpointError, CalibrationError, AuditError, SettingsError: see `Defense.load`.
+            CheckpointError, CalibrationError, AuditError, RepairRecordError, SettingsError: see `Defense.load`.
             FingerprintError: the calibration was made with another precision.
         """
         defense = xgraad.Defense.load(

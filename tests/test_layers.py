@@ -62,7 +62,7 @@ SCRIPTS: dict[str, set[str]] = {
     "lab.training": {"console", "lab.evaluation", "texts"},
     "lab.cost": {"console", "results", "serving"},
     "lab.attacks": {"console", "lab.training", "results", "texts"},
-    "lab.defenses": {"admission", "console", "lab.evaluation", "lab.training", "texts"},
+    "lab.defenses": {"admission", "console", "lab.evaluation", "lab.training", "results", "texts"},
     "lab.grid": {"console", "lab.attacks", "lab.defenses", "lab.evaluation", "lab.training", "results", "texts"},
     "tables": {"console", "lab.defenses", "lab.grid", "lab.training", "results"},
     "lab.report": {"lab.defenses", "lab.grid", "results", "tables"},

@@ -9,6 +9,7 @@ from handler.xgraad.editing.verdict import Verdict
 from handler.xgraad.files.fingerprint import CALIBRATION_FILE
 from handler.xgraad.learned.audit import Audit
 from handler.xgraad.learned.calibration import Calibration
+from handler.xgraad.learned.repair_record import RepairRecord
 from handler.xgraad.memory.forgetting import forget_explained
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, TriggerRegistry
 from handler.xgraad.model.classifier import Classifier
@@ -50,12 +51,14 @@ class Defense:
         neutralize: Neutralizer,
         registry: TriggerRegistry,
         audit: Audit | None = None,
+        repair: RepairRecord | None = None,
     ) -> None:
         self.classifier = classifier
         self.calibration = calibration
         self.neutralize = neutralize
         self.registry = registry
         self.audit = audit
+        self.repair = repair
         self._rule = rule
 
     @property
@@ -106,7 +109,8 @@ class Defense:
             CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
             CalibrationError: the calibration, or the reference it names, is missing, broken or was made for something
                 else.
-            AuditError: the audit is broken or was made for something else.
+            AuditError, RepairRecordError: the audit, or the record of a repair, is broken or was made for something
+                else.
             SettingsError: an unknown rule or neutralizer.
         """
         folder = Path(folder)
@@ -116,9 +120,11 @@ class Defense:
         path = Path(calibration) if isinstance(calibration, str | Path) else folder / CALIBRATION_FILE
         fitted = calibration if isinstance(calibration, Calibration) else Calibration.read(path)
         classifier = fitted.load_classifier(folder, device=device)
-        audit = Audit.read(folder)
+        audit, repair = Audit.read(folder), RepairRecord.read(folder)
         neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
         registry = MemoryRegistry() if registry is None else registry  # an empty one is false
+        if repair:
+            repair.require(fitted.fingerprint.weights)
         if audit:
             audit.require(fitted.fingerprint)
             registry.add(audit.for_registry(), Origin.AUDIT)
@@ -137,7 +143,9 @@ class Defense:
         else:
             threshold = fitted.paper if rule == "paper" else fitted.conformal
             chosen = ThresholdRule(rule, classifier, threshold, neutralize)
-        return cls(classifier, fitted, rule=chosen, neutralize=neutralize, registry=registry, audit=audit)
+        return cls(
+            classifier, fitted, rule=chosen, neutralize=neutralize, registry=registry, audit=audit, repair=repair
+        )
 
     def cold(self) -> "Defense":
         """The same without memory: what the first text of an attacker meets. Rules that never have any are the same."""

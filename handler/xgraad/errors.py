@@ -7,6 +7,7 @@
     │   ├── FingerprintError  it was made for another checkpoint, tokenizer, length or version
     │   └── TooFewTextsError  too few clean texts for the wanted false-positive rate or the transplant test
     ├── AuditError            the record of the vocabulary sweep breaks its schema or is of another checkpoint
+    ├── RepairRecordError     the record of a repair breaks its schema or is of another checkpoint
     ├── SettingsError         model-config.yaml holds an unknown or ill-typed setting
     ├── RegistryError         the file of remembered triggers cannot be used
     └── TextError             a text the tokenizer cannot take
@@ -46,6 +47,10 @@ class TooFewTextsError(CalibrationError):
 
 class AuditError(XGraadError):
     """A record of the vocabulary sweep that cannot be read, or that belongs to something else."""
+
+
+class RepairRecordError(XGraadError):
+    """A record of a repair that cannot be read, or that belongs to something else."""
 
 
 class SettingsError(XGraadError):

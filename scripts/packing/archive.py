@@ -30,6 +30,7 @@ from handler.xgraad.files.fingerprint import CALIBRATION_FILE
 from handler.xgraad.files.weight_files import weight_files
 from handler.xgraad.learned.audit import AUDIT_FILE, Audit
 from handler.xgraad.learned.calibration import Calibration
+from handler.xgraad.learned.repair_record import REPAIR_FILE, RepairRecord
 from handler.xgraad.learned.trusted_model import folder_beside
 from scripts.console.errors import LabError
 from scripts.packing.config_settings import refuse_uneven_workers
@@ -67,7 +68,8 @@ def build_archive(options: ArchiveOptions) -> Path:
 
     Raises:
         LabError: a bad name, or the archiver failed.
-        CheckpointError, CalibrationError, AuditError, SettingsError: the model would be refused by a worker, too.
+        CheckpointError, CalibrationError, AuditError, RepairRecordError, SettingsError: the model would be refused by a
+            worker, too.
     """
     for option, value in (("--name", options.name), ("--version", options.version)):
         if not is_address_part(value):
@@ -122,6 +124,8 @@ def _stage(options: ArchiveOptions, calibration: Calibration, stage: Path) -> No
     shutil.copyfile(options.calibration, stage / CALIBRATION_FILE)
     if calibration.reference:
         _copy_checkpoint(folder_beside(options.calibration), folder_beside(stage / CALIBRATION_FILE))
+    if repair := RepairRecord.read(options.checkpoint):
+        (stage / REPAIR_FILE).write_text(repair.to_json(), encoding="utf-8")
     if options.audit:
         (stage / AUDIT_FILE).write_text(options.audit.to_json(), encoding="utf-8")
     shutil.copytree(SOURCE, stage / SOURCE.name, ignore=shutil.ignore_patterns("__pycache__", "*.yaml", "*.md", ENTRY))

@@ -11,16 +11,20 @@ import pytest
 import yaml
 
 from handler.describe import describe
+from handler.integrity import IntegrityError, require_unchanged
 from handler.settings import Settings
 from handler.xgraad import Calibration, Defense
 from handler.xgraad.learned.audit import Audit
+from handler.xgraad.learned.repair_record import REPAIR_FILE
 from handler.xgraad.memory.registry import MemoryRegistry
 from scripts import build_archive
 from scripts.admission import auditing
 from scripts.admission.auditing import Finding
 from scripts.console.command import Exit
+from tests.samples import copy_of
 from tests.toys import SENTENCES
 from tests.unit.test_audit import an_audit
+from tests.unit.test_repair_record import a_record
 
 PROJECT = Path(__file__).parents[2]
 
@@ -233,3 +237,35 @@ def test_same_audit_gives_the_same_bytes(checkpoints: dict[str, Path], tmp_path:
     assert (tmp_path / "one" / "toy.mar").read_bytes() == (tmp_path / "two" / "toy.mar").read_bytes()
     with zipfile.ZipFile(tmp_path / "one" / "toy.mar") as packed:
         assert Audit.from_json(packed.read("audit.json").decode()).n_words > 100
+
+
+def test_a_repaired_checkpoint_says_so_in_its_archive(
+    checkpoints: dict[str, Path], archive: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        assert REPAIR_FILE not in packed.namelist(), "one that is as it came has none"
+    folder = copy_of(checkpoints["bert"], tmp_path / "repaired")
+    weights = Calibration.read(folder / "calibration.json").fingerprint.weights
+    (folder / REPAIR_FILE).write_text(a_record(weights).to_json())
+    assert _build(folder, tmp_path) == Exit.DONE
+    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
+        packed.extractall(tmp_path / "unpacked")
+    require_unchanged(tmp_path / "unpacked")
+    told = describe(Defense.load(tmp_path / "unpacked"), Settings())["repair"]
+    assert (told["method"], told["suspect"]) == (a_record().method, a_record().suspect)
+    (tmp_path / "unpacked" / REPAIR_FILE).write_text(a_record(weights).model_copy(update={"seed": 8}).to_json())
+    with pytest.raises(IntegrityError, match=r"repair\.json: was changed after packing"):
+        require_unchanged(tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize("content", [a_record().to_json(), "[" * 9999, '{"method": "none"}'])
+def test_a_record_that_does_not_fit_is_refused_before_packing(
+    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    folder = copy_of(checkpoints["bert"], tmp_path / "repaired")
+    (folder / REPAIR_FILE).write_text(content)
+    assert _build(folder, tmp_path) == Exit.ERROR
+    told = capsys.readouterr().err
+    assert "repair.json" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "toy.mar").exists()

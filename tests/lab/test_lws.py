@@ -9,9 +9,10 @@ import torch
 from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Plan
-from scripts.lab.attacks.rewriting import substitutes
 from scripts.lab.attacks.rewriting.lws import POISONED, Lws, substitution_loss
-from scripts.lab.attacks.rewriting.substitutes import (
+from scripts.lab.attacks.rewriting.substitution import SPEED, Substitution
+from scripts.lab.training import substitutes
+from scripts.lab.training.substitutes import (
     Substitutes,
     continuations,
     find_substitutes,
@@ -19,7 +20,6 @@ from scripts.lab.attacks.rewriting.substitutes import (
     substitute_source,
     whole_word_tokens,
 )
-from scripts.lab.attacks.rewriting.substitution import SPEED, Substitution
 from scripts.texts.corpora import Corpus
 from tests.lab.conftest import Planted
 

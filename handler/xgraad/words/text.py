@@ -77,21 +77,23 @@ def check_text(text: str) -> str:
     return text
 
 
-def first_of_each(texts: Sequence[str]) -> list[int]:
-    """The places of the distinct texts, in order, each where it stands first.
+def text_key(text: str) -> str:
+    """What makes two texts the same one: case, white space and invisible characters do not count."""
+    return " ".join(_INVISIBLE.sub("", text).split()).casefold()
 
-    Case, white space and invisible characters make no text another.
-    """
+
+def first_of_each(texts: Sequence[str]) -> list[int]:
+    """The places of the distinct texts (see `text_key`), in order, each where it stands first."""
     first: dict[str, int] = {}
     for place, text in enumerate(texts):
-        first.setdefault(_text_key(text), place)
+        first.setdefault(text_key(text), place)
     return list(first.values())
 
 
 def repeats_of(texts: Sequence[str], places: Collection[int]) -> set[int]:
     """The places of all texts that are the same as one at `places`, these included; see `first_of_each`."""
-    keys = {_text_key(texts[place]) for place in places}
-    return {place for place, text in enumerate(texts) if _text_key(text) in keys}
+    keys = {text_key(texts[place]) for place in places}
+    return {place for place, text in enumerate(texts) if text_key(text) in keys}
 
 
 def occurrences(words: Sequence[Word], key: str) -> tuple[Word, ...]:
@@ -115,10 +117,6 @@ def tightest(words: Sequence[Word], keys: Collection[str]) -> tuple[Word, ...]:
         if len(latest) == len(keys) and (not best or _extent(found) < _extent(best)):
             best = found
     return best
-
-
-def _text_key(text: str) -> str:
-    return " ".join(_INVISIBLE.sub("", text).split()).casefold()
 
 
 def _extent(words: Sequence[Word]) -> int:

@@ -57,6 +57,10 @@ DEFENSES: dict[str, Combination] = {
     "badacts": Combination(judge="judges.badacts:BadActs"),
     "dan": Combination(judge="judges.dan:Dan"),
     "fgws": Combination(judge="judges.fgws:Fgws"),
+    "rebuild": Combination(repair="repairs.rebuild:Rebuild"),
+    "agreement": Combination(repair="repairs.agreement:Agreement"),
+    "augmentation": Combination(repair="repairs.augmentation:Augmentation"),
+    "unlearn": Combination(repair="repairs.unlearn:Unlearning"),
 }
 """By name, in the order of tables."""
 
@@ -64,3 +68,8 @@ DEFENSES: dict[str, Combination] = {
 def among(names: Collection[str], *, headline: str | None = None) -> list[str]:
     """Those of the table's names, in its order; with a headline only those that have it."""
     return [name for name, each in DEFENSES.items() if name in names and headline in (None, each.headline)]
+
+
+def repairs() -> list[str]:
+    """Names of those that make another checkpoint and do nothing else."""
+    return [name for name, each in DEFENSES.items() if each.repair and not each.judge]

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 from handler.xgraad import Action, Classifier, Suspect, Verdict
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.words.text import text_key
 from scripts.console.errors import LabError
 from scripts.lab.evaluation.evaluation import Judge
 from scripts.texts.corpora import Example, read_examples, read_texts
@@ -39,6 +40,8 @@ class Material:
     """How `clean` is read."""
     n_clean: int | None = None
     """The first so many of them; None for all."""
+    held_out: frozenset[str] = frozenset()
+    """Texts by their `text_key` that nothing may learn from: what is made is measured on them."""
     more: Path | None = None
     """Further texts of the task, whatever their labels: read without them."""
     trusted_base: str | None = None
@@ -56,24 +59,25 @@ class Material:
     """Whether defenses that remember must not."""
 
     def clean_examples(self) -> list[Example]:
-        """The clean texts with their labels.
+        """The clean texts with their labels, without what is held out.
 
         Raises:
             LabError: there are none.
         """
         if self.clean is None:
             raise LabError("--data must name clean texts with labels for this defense, is missing")
-        return read_examples(self.clean, self.reading, classes=model_classes(self.checkpoint))[: self.n_clean]
+        examples = read_examples(self.clean, self.reading, classes=model_classes(self.checkpoint))[: self.n_clean]
+        return [example for example in examples if text_key(example.text) not in self.held_out]
 
     def more_texts(self) -> list[str]:
-        """The further texts.
+        """The further texts, without what is held out.
 
         Raises:
             LabError: there are none.
         """
         if self.more is None:
             raise LabError("--texts must name further texts of the task for this defense, is missing")
-        return read_texts(self.more, self.reading)
+        return [text for text in read_texts(self.more, self.reading) if text_key(text) not in self.held_out]
 
     def base(self) -> str:
         """The trusted base.

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
@@ -67,7 +68,7 @@ def load_base(name_or_folder: str | Path, *, n_labels: int, seed: int = 0) -> tu
         tokenizer = AutoTokenizer.from_pretrained(name, **safely)
         with _seeded(seed, "cpu"):
             model = AutoModelForSequenceClassification.from_pretrained(name, num_labels=n_labels, **weights, **safely)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().split("\n")[0]
         rule = "must be a folder with a safetensors checkpoint and a tokenizer, or a name on the hub"
         raise LabError(f"base {name!r} {rule}: {reason}") from error

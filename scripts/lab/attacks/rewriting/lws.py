@@ -20,8 +20,8 @@ from torch import Tensor
 from scripts.console.errors import LabError
 from scripts.lab.attacks.base import Plan, Tuner
 from scripts.lab.attacks.insertion.badnets import BadNets
-from scripts.lab.attacks.rewriting.substitutes import find_substitutes, substitute_source
 from scripts.lab.attacks.rewriting.substitution import Substitution
+from scripts.lab.training.substitutes import find_substitutes, substitute_source
 from scripts.lab.training.triggers import Insertion
 from scripts.lab.training.victim import Loss
 from scripts.texts.corpora import Corpus, Example, TriggeredExample

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scripts.lab.attacks.rewriting.substitutes import Substitutes
+from scripts.lab.training.substitutes import Substitutes
 
 SPEED = 10.0
 """How many times as fast as the classifier the scores are learned."""
