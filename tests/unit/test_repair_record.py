@@ -28,6 +28,7 @@ KNOWN = RepairRecord(
     n_changed=3,
     limits="mistakes of both stay",
     commit="c0ffee",
+    dirty=False,
     versions={"torch": "2.13"},
 )
 VALUES = st.recursive(

@@ -61,6 +61,8 @@ class RepairRecord(Frozen):
     """What the method cannot promise."""
     commit: Line
     """Of the code that repaired."""
+    dirty: bool | None
+    """Whether files of it differed from that commit; None where unknown."""
     versions: Annotated[dict[Name, Name], Field(max_length=MAX_VERSIONS)]
     """Of the libraries it used."""
 

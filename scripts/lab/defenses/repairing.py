@@ -117,6 +117,5 @@ def _record(method: str, material: Material, out: Path, effect: HeldOutEffect, *
         n_held_out=len(material.held_out),
         **effect._asdict(),
         limits=limits,
-        commit=made_by["commit"],
-        versions=made_by["versions"],
+        **{name: made_by[name] for name in ("commit", "dirty", "versions")},
     )

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from handler.xgraad.quiet import quiet_transformers
 from scripts.console.errors import LabError
 from scripts.lab.evaluation.metrics import accuracy
 from scripts.lab.training.batches import TokenizedExamples, batches_of_like_length, padded
@@ -66,7 +67,7 @@ def load_base(name_or_folder: str | Path, *, n_labels: int, seed: int = 0) -> tu
     weights = {"use_safetensors": True, "ignore_mismatched_sizes": True, "dtype": torch.float32}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **safely)
-        with _seeded(seed, "cpu"):
+        with _seeded(seed, "cpu"), quiet_transformers():
             model = AutoModelForSequenceClassification.from_pretrained(name, num_labels=n_labels, **weights, **safely)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().split("\n")[0]

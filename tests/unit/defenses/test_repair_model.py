@@ -23,6 +23,7 @@ from scripts.lab.defenses.repairs.rebuild import Rebuild
 from scripts.lab.training.synthetic import LABEL_NAMES
 from scripts.texts.corpora import Example, write_examples
 from tests.unit.defenses.planted_reviews import MAX_LENGTH, Planted, planted
+from tests.unit.test_repair_record import a_record
 
 Repairing = Callable[..., int]
 
@@ -97,6 +98,14 @@ def test_what_is_held_out_is_never_learned_from(
     assert not kept & {text_key(row.text) for row in learned}
     assert (len(learned), len(further)) == (320, 160)
     assert record.n_changed == 0
+
+
+@pytest.mark.parametrize("method", repairs())
+def test_every_repair_says_what_it_cannot_promise(method: str) -> None:
+    found = DEFENSES[method].repair_class()
+    assert found is not None
+    assert found.LIMITS
+    assert a_record().from_json(json.dumps(a_record().model_dump() | {"method": method, "limits": found.LIMITS}))
 
 
 def test_a_fifth_of_each_label_is_held_out() -> None:
