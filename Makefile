@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo check format test test-long clean
+.PHONY: help setup demo demo-repair check format test test-long clean
 
 help:  ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -18,6 +18,10 @@ setup: $(READY)  ## Make .venv with everything in it
 
 demo: $(READY)  ## Train a backdoored model, defend it, serve it, show before and after
 	$(BIN)/python -m scripts.demo
+
+demo-repair: $(READY)  ## Repair a backdoored model first, one with a trigger word and one whose words are replaced
+	$(BIN)/python -m scripts.demo --repair
+	$(BIN)/python -m scripts.demo --repair --attack lws
 
 check: $(READY)  ## Lint, format and type checks
 	$(BIN)/ruff check .

@@ -14,12 +14,20 @@ SHOWN_CHARS = 70
 
 def show_figures(summary: Mapping[str, Any]) -> None:
     """Accuracy and attack success, without and with the defense."""
-    table = Table("", "undefended", "defended", title=f"served model, rule {summary['rule']}")
-    for name, key in (("accuracy on clean texts", "cacc"), ("attack success on triggered texts", "asr")):
-        table.add_row(name, f"{summary[f'{key}_undefended']:.3f}", f"{summary[f'{key}_defended']:.3f}")
+    is_repaired = bool(summary.get("repair"))
+    columns = ("suspect", "repaired", "repaired and defended") if is_repaired else ("undefended", "defended")
+    table = Table("", *columns, title=f"served model, rule {summary['rule']}")
     low, high = summary["asr_cold_interval"]
     cold = f"{summary['asr_cold']:.3f} ({low:.3f} to {high:.3f})"
-    table.add_row("attack success of a first text, nothing remembered", f"{summary['asr_undefended']:.3f}", cold)
+    for name, key, defended in (
+        ("accuracy on clean texts", "cacc", f"{summary['cacc_defended']:.3f}"),
+        ("attack success on triggered texts", "asr", f"{summary['asr_defended']:.3f}"),
+        ("attack success of a first text, nothing remembered", "asr", cold),
+    ):
+        before = [f"{summary[f'{key}_suspect']:.3f}"] if is_repaired else []
+        table.add_row(name, *before, f"{summary[f'{key}_undefended']:.3f}", defended)
+    if is_repaired:
+        table.add_row("the same texts, a clean model", f"{summary['asr_floor']:.3f}", "", "")
     show(table)
 
 
