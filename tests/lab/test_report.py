@@ -13,31 +13,31 @@ from scripts import draw_report
 from scripts.console.command import Exit
 from scripts.lab.evaluation.metrics import rate_interval
 from scripts.lab.grid.grid_rows import one_per_victim, read_cells, select
-from scripts.lab.report import published
 from scripts.lab.report.drawing import latest_signals
 from scripts.lab.report.entries import Entry
 from scripts.lab.report.first_text_figure import cells_of
 from scripts.lab.report.tables import Table, beside_the_paper, clean_models, every_cell, other_attacks
 from scripts.results.rows import Row, append_row
+from scripts.tables import published
 
 HOSTILE = "<script>alert(1)</script>"
 
 
-def a_cell(attack: str = "badnets", *, rule: str = "paper", seed: int = 0, asr: float = 0.25, **changes: Any) -> Row:
+def a_cell(attack: str = "badnets", *, defense: str = "paper", seed: int = 0, asr: float = 0.25, **changes: Any) -> Row:
     """A row as `run_grid` writes it."""
     return {
         "architecture": "bert",
         "dataset": "sst2",
         "attack": attack,
-        "rule": rule,
+        "defense": defense,
         "seed": seed,
         "status": "measured",
         "base": "toy",
         "recipe": {},
-        "victim": {"cacc": 0.875, "asr": 1.0, "training_s": 1.0},
         "cacc_undefended": 0.875,
-        "cacc_defended": 0.8125,
         "asr_undefended": 1.0,
+        "training_s": 1.0,
+        "cacc_defended": 0.8125,
         "asr_cold": asr,
         "asr_defended": asr / 2,
         "n_clean": 10,
@@ -49,12 +49,12 @@ def a_cell(attack: str = "badnets", *, rule: str = "paper", seed: int = 0, asr: 
     } | changes
 
 
-def a_failed_cell(attack: str = "badnets", *, rule: str = "paper", seed: int = 0) -> Row:
+def a_failed_cell(attack: str = "badnets", *, defense: str = "paper", seed: int = 0) -> Row:
     """A row of a victim that does not obey its trigger."""
-    victim = {"cacc": 0.75, "asr": 0.5, "training_s": 1.0}
+    victim = {"cacc_undefended": 0.75, "asr_undefended": 0.5, "training_s": 1.0}
     kept = ("architecture", "dataset", "base", "recipe", "commit", "dirty", "time")
     common = {name: value for name, value in a_cell().items() if name in kept}
-    return common | {"attack": attack, "rule": rule, "seed": seed, "status": "attack failed", "victim": victim}
+    return common | {"attack": attack, "defense": defense, "seed": seed, "status": "attack failed"} | victim
 
 
 def a_signals_row(word: str = "cf", **changes: Any) -> Row:
@@ -150,9 +150,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 
 def test_the_latest_row_of_a_cell_counts(tmp_path: Path) -> None:
     path = tmp_path / "grid.jsonl"
-    for row in (a_cell(asr=0.5), a_cell(rule="verified"), a_cell(asr=0.125)):
+    for row in (a_cell(asr=0.5), a_cell(defense="verified"), a_cell(asr=0.125)):
         append_row(path, row)
-    assert [(row["rule"], row["asr_cold"]) for row in read_cells(path)] == [("paper", 0.125), ("verified", 0.25)]
+    assert [(row["defense"], row["asr_cold"]) for row in read_cells(path)] == [("paper", 0.125), ("verified", 0.25)]
     assert read_cells(tmp_path / "missing.jsonl") == []
 
 
@@ -180,9 +180,14 @@ def test_only_the_usual_rows_stand_beside_the_paper() -> None:
 
 
 def test_one_row_stands_for_a_victim() -> None:
-    rows = [a_cell(seed=1), a_failed_cell(rule="verified", seed=1), a_cell(seed=0), a_cell(rule="verified", seed=0)]
+    rows = [
+        a_cell(seed=1),
+        a_failed_cell(defense="verified", seed=1),
+        a_cell(seed=0),
+        a_cell(defense="verified", seed=0),
+    ]
     assert [(row["seed"], row["status"]) for row in one_per_victim(rows)] == [(0, "measured"), (1, "measured")]
-    assert [row["seed"] for row in select(rows, rule="paper")] == [0, 1]
+    assert [row["seed"] for row in select(rows, defense="paper")] == [0, 1]
 
 
 def test_a_cell_not_run_is_empty() -> None:
@@ -195,7 +200,7 @@ def test_a_cell_not_run_is_empty() -> None:
 
 
 def test_a_failed_attack_says_so() -> None:
-    table = beside_the_paper(1, [a_failed_cell(), a_failed_cell(rule="verified")])
+    table = beside_the_paper(1, [a_failed_cell(), a_failed_cell(defense="verified")])
     asr, cacc = (entries(table, "BERT", "BadNets", figure)[1:4] for figure in ("ASR", "CACC"))
     assert asr[0] == Entry("0.500", "failed", ("attack failed",))
     assert asr[1] == asr[2] == cacc[1] == Entry("attack failed", "failed")
@@ -212,7 +217,9 @@ def test_several_seeds_give_mean_and_range_and_failures_are_counted() -> None:
 
 
 def test_other_attacks_have_a_row_of_their_own() -> None:
-    table = other_attacks([a_cell(), a_cell("none"), a_cell("gradient_facade"), a_failed_cell("sos", rule="verified")])
+    table = other_attacks(
+        [a_cell(), a_cell("none"), a_cell("gradient_facade"), a_failed_cell("sos", defense="verified")]
+    )
     assert [line.headings[0].text for line in table.lines] == ["gradient_facade", "sos"]
     found = entries(table, "gradient_facade", "SST-2", "BERT")
     assert [entry.text for entry in found] == ["1.000", "0.250", "–", "-0.062", "–"]
@@ -228,11 +235,10 @@ def test_clean_models_show_every_base_on_every_data_set() -> None:
 
 
 def test_the_first_text_is_the_headline_and_the_rest_stands_below() -> None:
-    victim = {"cacc": 0.875, "asr": 1.0, "asr_floor": 0.0625}
     rows = [
-        a_cell(rule="verified", asr=0.25, n_scored=16, victim=victim),
-        a_cell(rule="swept", asr=0.25, asr_defended=0.03125),
-        a_cell(rule="paper", asr=0.5),
+        a_cell(defense="verified", asr=0.25, n_scored=16, asr_floor=0.0625),
+        a_cell(defense="swept", asr=0.25, asr_defended=0.03125),
+        a_cell(defense="paper", asr=0.5),
     ]
     _, undefended, paper, verified = entries(beside_the_paper(1, rows), "BERT", "BadNets", "ASR")[:4]
     low, high = (f"{bound:.3f}" for bound in rate_interval(4, 16))
@@ -246,20 +252,20 @@ def test_the_first_text_is_the_headline_and_the_rest_stands_below() -> None:
 
 
 def test_a_defense_has_a_column_when_it_was_run() -> None:
-    for rules, names in (((), ["paper", "verified"]), (("referred", "swept"), ["paper", "verified", "referred"])):
-        columns = clean_models([a_cell("none", rule=rule) for rule in rules]).columns
+    for behind, names in (((), ["paper", "verified"]), (("referred", "swept"), ["paper", "verified", "referred"])):
+        columns = clean_models([a_cell("none", defense=name) for name in behind]).columns
         assert [column.name for column in columns[: len(names) + 1]] == ["undefended", *names]
         assert len(columns) == 3 * (len(names) + 1)
 
 
 def test_first_texts_are_drawn_for_each_defense(tmp_path: Path) -> None:
     rows = [
-        a_cell(rule="verified", asr=0.25, n_scored=16, victim={"cacc": 0.9, "asr": 1.0, "asr_floor": 0.0625}),
-        a_cell("sos", rule="verified", asr=0.75, asr_cold_interval=[0.5, 0.875]),
-        a_cell(rule="swept", asr=0.25, asr_defended=0.03125),
-        a_cell("none", rule="conformal"),
-        a_failed_cell("ripples", rule="referred"),
-        a_cell(rule="paper", asr_cold=None),
+        a_cell(defense="verified", asr=0.25, n_scored=16, asr_floor=0.0625),
+        a_cell("sos", defense="verified", asr=0.75, asr_cold_interval=[0.5, 0.875]),
+        a_cell(defense="swept", asr=0.25, asr_defended=0.03125),
+        a_cell("none", defense="conformal"),
+        a_failed_cell("ripples", defense="referred"),
+        a_cell(defense="paper", asr_cold=None),
     ]
     text, out = draw(tmp_path, rows, [])
     assert [path.name for path in out.glob("*.svg")] == ["first-texts-verified.svg"]
@@ -269,22 +275,21 @@ def test_first_texts_are_drawn_for_each_defense(tmp_path: Path) -> None:
     for part in ("badnets · sst2 · bert", "made against defenses", "floor: a clean model", "served after a sweep"):
         assert part in svg
     assert "No attack has been measured yet" not in text
-    _, out = draw(tmp_path / "again", [row for row in rows if row["rule"] != "swept"], [])
+    _, out = draw(tmp_path / "again", [row for row in rows if row["defense"] != "swept"], [])
     assert "served after a sweep" not in (out / "first-texts-verified.svg").read_text(encoding="utf-8")
 
 
 def test_a_cell_of_the_figure_has_the_range_of_its_seeds() -> None:
-    victim = {"cacc": 0.9, "asr": 1.0, "asr_floor": 0.25}
-    one = a_cell(rule="verified", asr=0.25, n_scored=16, victim=victim)
-    other = a_cell(rule="verified", asr=0.75, seed=1, asr_cold_interval=[0.5, 0.875])
-    swept = a_cell(rule="swept", asr_defended=0.125)
+    one = a_cell(defense="verified", asr=0.25, n_scored=16, asr_floor=0.25)
+    other = a_cell(defense="verified", asr=0.75, seed=1, asr_cold_interval=[0.5, 0.875])
+    swept = a_cell(defense="swept", asr_defended=0.125)
     (cell,) = cells_of([one, other, swept], "verified")
     low, _ = rate_interval(4, 16)
     assert (cell.kind, cell.name) == ("inserted words", "badnets · sst2 · bert")
     assert (cell.cold, cell.low, cell.high) == (0.5, low, 0.875)
     assert (cell.floor, cell.served, cell.swept) == (0.25, 0.25, 0.125)
     (bare,) = cells_of([a_cell(asr=0.25)], "paper")
-    (referred,) = cells_of([a_cell(rule="referred", asr=0.25), swept, one], "referred")
+    (referred,) = cells_of([a_cell(defense="referred", asr=0.25), swept, one], "referred")
     assert (referred.floor, referred.served, referred.swept) == (0.25, 0.125, None)
     assert (bare.low, bare.high, bare.floor, bare.served, bare.swept) == (0.25, 0.25, None, None, None)
 

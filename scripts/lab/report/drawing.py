@@ -98,7 +98,7 @@ def draw_report(results: Path, out: Path, *, origin: Mapping[str, Any]) -> Path:
 def _first_texts(cells: Sequence[Row], out: Path) -> Iterator[Picture]:
     """A figure of each defense that met an attack, that of the default rule first."""
     measured = [row for row in cells if row["status"] == MEASURED and row["attack"] != NO_ATTACK]
-    names = among({str(row["rule"]) for row in measured}, headline=COLD)
+    names = among({str(row["defense"]) for row in measured}, headline=COLD)
     for name in sorted(names, key=lambda name: name != DEFAULT_RULE):
         if found := cells_of(measured, name):
             yield _keep(

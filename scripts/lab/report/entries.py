@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from scripts.lab.defenses import COLD
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED
-from scripts.lab.report.published import NOT_REPORTED
 from scripts.results.rows import Row
 from scripts.results.shares import interval_of
+from scripts.tables.published import NOT_REPORTED
 
 Number = float | None
 Figure = Callable[[Row], Number]
@@ -93,29 +93,25 @@ def of_attacks(rows: Sequence[Row]) -> Entry:
     return entry._replace(notes=(*entry.notes, *_failures(rows)))
 
 
+def figure_of(field: str) -> Figure:
+    """The number in this field."""
+    return lambda row: None if row.get(field) is None else float(row[field])
+
+
 def undefended(name: str) -> Figure:
     """CACC (higher = better) or ASR (higher = the attack works) of the plain model, in [0, 1]."""
 
-    def figure(row: Row) -> float | None:
-        """As measured beside a rule, or else when the victim was made."""
-        if row.get(f"{name}_undefended") is not None:
-            return float(row[f"{name}_undefended"])
-        victim = row.get("victim") or {}
-        value = victim.get(f"{name}_right_when_clean", victim.get(name))
-        return None if value is None else float(value)
-
-    return figure
+    return figure_of(f"{name}_undefended")
 
 
 def defended(field: str) -> Figure:
     """CACC (higher = better) or ASR (lower = better) behind the defense of the row, in [0, 1], by its field."""
-    return lambda row: None if row.get(field) is None else float(row[field])
+    return figure_of(field)
 
 
 def floor(row: Row) -> float | None:
     """What a clean model of the same base says to the attacked texts: ASR without a backdoor, in [0, 1]."""
-    value = (row.get("victim") or {}).get("asr_floor")
-    return None if value is None else float(value)
+    return figure_of("asr_floor")(row)
 
 
 def cacc_change(row: Row) -> float | None:

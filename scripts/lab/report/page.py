@@ -8,7 +8,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED
-from scripts.lab.report.published import source
 from scripts.lab.report.style import inline
 from scripts.lab.report.tables import (
     Table,
@@ -19,6 +18,7 @@ from scripts.lab.report.tables import (
     other_attacks,
 )
 from scripts.results.rows import Row
+from scripts.tables.published import source
 
 
 @dataclass(frozen=True, kw_only=True)

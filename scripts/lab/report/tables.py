@@ -15,8 +15,8 @@ from scripts.lab.report.entries import (
     of_paper,
     of_rows,
 )
-from scripts.lab.report.published import ARCHITECTURES, ATTACKS, DATASETS, METHODS, X_GRAAD, printed, records
 from scripts.results.rows import Row
+from scripts.tables.published import ARCHITECTURES, ATTACKS, DATASETS, METHODS, X_GRAAD, printed, records
 
 Key = TypeVar("Key")
 
@@ -127,7 +127,7 @@ def other_attacks(rows: Sequence[Row]) -> Table:
     lines = []
     for attack, dataset, architecture in sorted(cells):
         found = select(_named(rows, attack), dataset=dataset, architecture=architecture)
-        by_name = [select(found, rule=name) for name in names]
+        by_name = [select(found, defense=name) for name in names]
         entries = (
             of_attacks(one_per_victim(found)),
             *first_texts(found, names),
