@@ -28,14 +28,16 @@ def defenses_table(results: Path) -> str:
     columns = columns_of(rows)
     several = len({architecture for *_, architecture in columns}) > 1
     header = ("defense", *(", ".join(column if several else column[:2]) for column in columns), *COSTS)
-    victims = [one_per_victim(_in(rows, column)) for column in columns]
+    victims = [one_per_victim(in_column(rows, column)) for column in columns]
     lines = [
         ("none; a clean model (the floor)", *(_floor(found) for found in victims), "", "", ""),
         ("none", *(share(found, "asr_undefended", "n_scored") for found in victims), "", "", ""),
     ]
     for name in DEFENSES:
         behind = [row for row in rows if row["defense"] == name]
-        lines.append((named(name), *(_cell(_in(behind, column), name) for column in columns), *_costs(behind)))
+        lines.append(
+            (f"`{named(name)}`", *(_cell(in_column(behind, column), name) for column in columns), *_costs(behind))
+        )
     return markdown(header, lines)
 
 
@@ -50,9 +52,14 @@ def columns_of(rows: Sequence[Row]) -> list[Column]:
     return sorted(found, key=lambda column: _place(found[column]))
 
 
+def in_column(rows: Sequence[Row], column: Column) -> list[Row]:
+    """Those of this attack."""
+    return [row for row in rows if _column(row) == column]
+
+
 def named(name: str) -> str:
     """A defense, and which of its figures stands beside it where that is not that of first texts."""
-    return f"`{name}`" + ("" if DEFENSES[name].headline == COLD else ", served")
+    return name if DEFENSES[name].headline == COLD else f"{name}, served"
 
 
 def cacc_change(row: Row) -> float:
@@ -62,10 +69,6 @@ def cacc_change(row: Row) -> float:
 
 def _column(row: Row) -> Column:
     return attack_name(row), str(row["dataset"]), str(row["architecture"])
-
-
-def _in(rows: Sequence[Row], column: Column) -> list[Row]:
-    return [row for row in rows if _column(row) == column]
 
 
 def _place(row: Row) -> tuple[int, int, int, str]:

@@ -20,9 +20,14 @@ def names_of(rows: Sequence[Row]) -> list[str]:
 def first_texts(found: Sequence[Row], names: Sequence[str]) -> list[Entry]:
     """Behind each defense."""
     return [
-        of_first_texts(select(found, defense=name), after_a_sweep(found, name), remembers=DEFENSES[name].remembers)
+        of_first_texts(select(found, defense=name), after_a_sweep(found, name), remembers=_remembers(name))
         for name in names
     ]
+
+
+def _remembers(name: str) -> bool:
+    """A method of the paper that is no defense here has no rows that would remember."""
+    return name in DEFENSES and DEFENSES[name].remembers
 
 
 def after_a_sweep(rows: Sequence[Row], name: str) -> list[Row]:
