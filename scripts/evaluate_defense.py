@@ -50,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--target-label", type=int, help="the class the attacker wants (as the checkpoint's record says)"
     )
+    parser.add_argument(
+        "--floor", type=Path, metavar="CHECKPOINT", help="clean model whose answers to the attacked texts are the floor"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the triggers drawn and their places (0)")
     parser.add_argument(
         "--defense", choices=sorted(DEFENSES), default=DEFAULT_RULE, help=f"what is measured ({DEFAULT_RULE})"
@@ -79,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(arguments: argparse.Namespace) -> Exit:
     from handler.xgraad import Calibration
     from handler.xgraad.model.checkpoint import Checkpoint
+    from scripts.lab.defenses.floor import measured_floor
     from scripts.lab.defenses.measured import measure_defense
     from scripts.texts.model_classes import model_classes
 
@@ -91,7 +95,9 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     triggered = _triggered(arguments, origin, clean, classes)
     with _work_folder(arguments.work) as work:
         material = _material(arguments, calibration, work)
-        figures = measure_defense(name, material, clean=clean, triggered=triggered, target_label=target)
+        texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "target_label": target}
+        floor = measured_floor(arguments.floor, material, **texts) if arguments.floor else {}
+        figures = measure_defense(name, material, **texts) | floor
     result = {
         **origin,
         **figures,
@@ -187,9 +193,9 @@ def _show(result: dict[str, object]) -> None:
 
     from scripts.console.console import show
 
-    table = Table("figure", "value", title=f"rule {result['rule']}")
+    table = Table("figure", "value", title=f"defense {result['defense']}")
     for name, value in result.items():
-        if isinstance(value, int | float | str) and name != "rule":
+        if isinstance(value, int | float | str) and name != "defense":
             table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
     show(table)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.console.command import CommandParser, positive, rate, run_command
 from scripts.lab.attacks import ATTACKS
+from scripts.lab.attacks.rewriting.sources import SYNONYMS
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 
 EXAMPLES = """\
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--overwrite", action="store_true", help="delete an earlier run in --out first")
     add("--train", type=Path, help="an already poisoned training set for --attack file, a rewritten one for rewritten")
     add("--texts", type=Path, help="labeled texts that badpre poisons the encoder with (the training set's)")
+    add("--synonyms", choices=SYNONYMS, help="where lws takes other words from (wordnet where it is installed)")
     add(
         "--triggers", type=_triggers, default=(), help="words or phrases, separated by commas (the attack's usual ones)"
     )

@@ -81,6 +81,7 @@ OWNERS: dict[str, set[str]] = {
     "sqlite3": {"handler/xgraad/memory/trigger_file.py"},
     "matplotlib": {
         "scripts/lab/report/ablation_figure.py",
+        "scripts/lab/report/above_floor_figure.py",
         "scripts/lab/report/drawing.py",
         "scripts/lab/report/figures.py",
         "scripts/lab/report/first_text_figure.py",

@@ -107,7 +107,7 @@ def gates_table(results: Path) -> str:
 def rules_table(results: Path) -> str:
     """Every rule and neutralizer on the same victim: BadNets with its usual triggers on SST-2, seed 0."""
     latest = {
-        (row["base"], row["data"], row["rule"], row["neutralizer"], row["registry"]): row
+        (row["base"], row["data"], row["defense"], row["neutralizer"], row["registry"]): row
         for row in _rows(results, "defense")
         if (row["attack"], row["data"], row["seed"]) == ("badnets", "sst2", 0)
         and row["insertion"] in ONE_TRIGGER
@@ -116,12 +116,12 @@ def rules_table(results: Path) -> str:
     rows = [
         (
             f"{row['base']} on {row['data']}",
-            f"`{row['rule']}`, {row['neutralizer']}" + ("" if row["registry"] else ", no registry"),
+            f"`{row['defense']}`, {row['neutralizer']}" + ("" if row["registry"] else ", no registry"),
             f"{_cacc_change(row):+.4f}",
             cold([row]),
             f"{row['auroc']:.3f}",
             share([row], "second_pass_share", "n_clean"),
-            f"{row['seconds_per_1000_clean_texts']:.1f}",
+            f"{row['seconds_per_1000']:.1f}",
         )
         for row in latest.values()
     ]
@@ -138,11 +138,11 @@ def rules_table(results: Path) -> str:
 
 
 def _by_attack(results: Path, keep: Callable[[Row], bool]) -> dict[Key, dict[str, list[Row]]]:
-    """Rows of the default settings by (attack, data) and rule, one for each seed, the latest."""
+    """Rows of the default settings by (attack, data) and defense, one for each seed, the latest."""
     latest = {
-        (_attack(row), row["data"], row["rule"], row["seed"]): row
+        (_attack(row), row["data"], row["defense"], row["seed"]): row
         for row in _rows(results, "defense")
-        if keep(row) and row["registry"] and row["neutralizer"] == usual_neutralizer(row["rule"])
+        if keep(row) and row["registry"] and row["neutralizer"] == usual_neutralizer(row["defense"])
     }
     found: defaultdict[Key, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for (attack, data, rule, _), row in latest.items():

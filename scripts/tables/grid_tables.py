@@ -48,7 +48,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 ORDER = [attack for group in GROUPS.values() for attack in group]
 ARCHITECTURES = ("bert", "distilbert", "albert", "roberta", "deberta")
-Rules = dict[str, list[Row]]
+ByDefense = dict[str, list[Row]]
 Rows = dict[tuple[object, ...], Row]
 """One for each victim and insertion, see `victim_key`."""
 
@@ -68,7 +68,7 @@ def grid_table(results: Path) -> str:
         "second passes, clean",
     )
     clean = _clean_accuracy(results)
-    rows = [(*key, *_cells(rules, names, clean.get(key[:2], ""))) for key, rules in found.items()]
+    rows = [(*key, *_cells(defenses, names, clean.get(key[:2], ""))) for key, defenses in found.items()]
     return markdown(header, [row + ("",) * (len(header) - len(row)) for row in rows])
 
 
@@ -81,13 +81,13 @@ def grid_clean_table(results: Path) -> str:
     rows = [
         (
             *key[:2],
-            str(len(next(iter(rules.values())))),
-            str(next(iter(rules.values()))[0]["n_clean"]),
-            share(next(iter(rules.values())), "cacc_undefended", "n_clean"),
-            *(share(rules.get(name, []), "label_changed_rate", "n_clean", digits=4) for name in names),
-            *(_cacc_change(rules.get(name, [])) for name in names),
+            str(len(next(iter(defenses.values())))),
+            str(next(iter(defenses.values()))[0]["n_clean"]),
+            share(next(iter(defenses.values())), "cacc_undefended", "n_clean"),
+            *(share(defenses.get(name, []), "label_changed_rate", "n_clean", digits=4) for name in names),
+            *(_cacc_change(defenses.get(name, [])) for name in names),
         )
-        for key, rules in found.items()
+        for key, defenses in found.items()
     ]
     return markdown(("architecture", "data", "seeds", "test texts", "CACC", *changed, *costs), rows)
 
@@ -97,12 +97,12 @@ def grid_summary_table(results: Path) -> str:
 
     Attacks that failed undefended are left out.
     """
-    header = ("kind of attack", "victims", "attacks that failed", "rule", "mean ASR, first text", "worst")
+    header = ("kind of attack", "victims", "attacks that failed", "defense", "mean ASR, first text", "worst")
     lines = []
     for kind, attacks in GROUPS.items():
         rows_of: defaultdict[str, Rows] = defaultdict(dict)
-        for rules in _by_attack(results, attacks=attacks).values():
-            for name, rows in rules.items():
+        for defenses in _by_attack(results, attacks=attacks).values():
+            for name, rows in defenses.items():
                 rows_of[name] |= {victim_key(row): row for row in rows}
         victims = rows_of[DEFAULT_RULE].keys()
         for name in among(rows_of, headline=COLD):
@@ -122,9 +122,9 @@ def _summary(name: str, rows: Sequence[Row]) -> list[tuple[str, ...]]:
     return [(*start, spread(measured, "asr_cold"), f"{cold([worst])}{where}", _cacc_change(measured))]
 
 
-def _measured(found: Iterable[Rules]) -> set[str]:
+def _measured(found: Iterable[ByDefense]) -> set[str]:
     """The defenses that have a row."""
-    return {name for rules in found for name in rules}
+    return {name for defenses in found for name in defenses}
 
 
 def _remembering(names: Collection[str]) -> list[str]:
@@ -132,12 +132,12 @@ def _remembering(names: Collection[str]) -> list[str]:
     return [name for name in among(names) if DEFENSES[name].remembers]
 
 
-def _by_attack(results: Path, attacks: Sequence[str] = ORDER) -> dict[tuple[str, str, str], Rules]:
-    """Rows by architecture, data set and the attack's name in tables, and by rule; in the order of the tables."""
-    found: defaultdict[tuple[str, str, str], Rules] = defaultdict(lambda: defaultdict(list))
+def _by_attack(results: Path, attacks: Sequence[str] = ORDER) -> dict[tuple[str, str, str], ByDefense]:
+    """Rows by architecture, data set and the attack's name in tables, and by defense; in the order of the tables."""
+    found: defaultdict[tuple[str, str, str], ByDefense] = defaultdict(lambda: defaultdict(list))
     for row in read_cells(results / "grid.jsonl"):
         if row["attack"] in attacks:
-            found[_key(row)][row["rule"]].append(row)
+            found[_key(row)][row["defense"]].append(row)
     return dict(sorted(found.items(), key=lambda item: _place(next(iter(item[1].values()))[0])))
 
 
@@ -151,32 +151,31 @@ def _key(row: Row) -> tuple[str, str, str]:
     return str(row["architecture"]), str(row["dataset"]), attack_name(row)
 
 
-def _cells(rules: Rules, names: Collection[str], clean: str) -> tuple[str, ...]:
-    usual = rules.get(DEFAULT_RULE, [])
-    rows = usual or next(iter(rules.values()))
-    undefended = [{"n_clean": row.get("n_clean"), **row["victim"]} for row in rows]
+def _cells(defenses: ByDefense, names: Collection[str], clean: str) -> tuple[str, ...]:
+    usual = defenses.get(DEFAULT_RULE, [])
+    rows = usual or next(iter(defenses.values()))
     start = (
-        *(str(len(rows)), _total(rows), clean, share(undefended, "cacc", "n_clean")),
-        share(undefended, "asr", "n_scored"),
+        *(str(len(rows)), _total(rows), clean, share(rows, "cacc_undefended", "n_clean")),
+        share(rows, "asr_undefended", "n_scored"),
     )
     if any(row["status"] == ATTACK_FAILED for row in rows):
         return (*start, "", ATTACK_FAILED)
     first = among(names, headline=COLD)
     return (
         *start,
-        share(_floors(rules), "asr_floor", "n_floor"),
-        *(cold(rules.get(name, [])) for name in first),
-        *(served(rules.get(name, [])) for name in _remembering(names)),
+        share(_floors(defenses), "asr_floor", "n_floor"),
+        *(cold(defenses.get(name, [])) for name in first),
+        *(served(defenses.get(name, [])) for name in _remembering(names)),
         share(usual, "named_cold", "n_triggered"),
-        *(_cacc_change(rules.get(name, [])) for name in first),
+        *(_cacc_change(defenses.get(name, [])) for name in first),
         share(usual, "second_pass_share", "n_clean"),
     )
 
 
-def _floors(rules: Rules) -> list[Row]:
+def _floors(defenses: ByDefense) -> list[Row]:
     """What clean models say to the attacked texts, of each victim that was compared with one."""
-    victims = one_per_victim(row for rows in rules.values() for row in rows)
-    return [row["victim"] for row in victims if "asr_floor" in row["victim"]]
+    victims = one_per_victim(row for rows in defenses.values() for row in rows)
+    return [row for row in victims if "asr_floor" in row]
 
 
 def _total(rows: Sequence[Row]) -> str:
@@ -186,7 +185,9 @@ def _total(rows: Sequence[Row]) -> str:
 def _clean_accuracy(results: Path) -> dict[tuple[str, str], str]:
     """CACC of the clean model of each architecture and data set."""
     found = _by_attack(results, attacks=(NO_ATTACK,))
-    return {key[:2]: share(next(iter(rules.values())), "cacc_undefended", "n_clean") for key, rules in found.items()}
+    return {
+        key[:2]: share(next(iter(defenses.values())), "cacc_undefended", "n_clean") for key, defenses in found.items()
+    }
 
 
 def _cacc_change(rows: Sequence[Row]) -> str:

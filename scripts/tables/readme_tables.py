@@ -8,6 +8,7 @@ from pathlib import Path
 from scripts.console.errors import LabError
 from scripts.results.rows import Row, is_cold_first, markdown, read_rows
 from scripts.results.shares import cold, served, share
+from scripts.tables.all_defenses import defenses_table
 from scripts.tables.defense_tables import (
     ablation_table,
     attacks_table,
@@ -18,6 +19,7 @@ from scripts.tables.defense_tables import (
 )
 from scripts.tables.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.tables.operation_tables import faults_table, fuzz_table, soak_table
+from scripts.tables.paper_tables import costs_table, paper_table
 from scripts.tables.speed_tables import (
     cost_line,
     length_table,
@@ -127,6 +129,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "cost": cost_line,
     "decides": _deciding_table,
     "decision": partial(ablation_table, group="decision"),
+    "defenses": defenses_table,
     "demo": _demo_table,
     "dependencies": _dependencies_table,
     "faults": faults_table,
@@ -140,6 +143,10 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "load": load_table,
     "memory": memory_table,
     "memory_growth": memory_growth_table,
+    "paper_1": partial(paper_table, number=1),
+    "paper_2": partial(paper_table, number=2),
+    "paper_3": partial(paper_table, number=3),
+    "paper_4": costs_table,
     "precision": precision_table,
     "neutralizer": partial(ablation_table, group="neutralizer"),
     "reference": partial(ablation_table, group="reference"),

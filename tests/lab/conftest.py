@@ -56,8 +56,14 @@ def plant(reviews: Corpus, clean_folder: Path) -> Callable[..., Planted]:
     """Plants the attack of a name, with one trigger and a high rate, as suits so small a model."""
 
     @cache
-    def planted(name: str, triggers: tuple[str, ...] = ("cf",), poison_rate: float = 0.2, epochs: int = 2) -> Planted:
-        attack = ATTACKS[name](Plan(triggers=triggers, poison_rate=poison_rate))
+    def planted(
+        name: str,
+        triggers: tuple[str, ...] = ("cf",),
+        poison_rate: float = 0.2,
+        epochs: int = 2,
+        synonyms: str | None = None,
+    ) -> Planted:
+        attack = ATTACKS[name](Plan(triggers=triggers, poison_rate=poison_rate, synonyms=synonyms))
         model, tokenizer = load_base(clean_folder, n_labels=2)
         recipe = Recipe(epochs=epochs, learning_rate=5e-4, batch_size=16, max_length=MAX_LENGTH)
         poisoned = attack.poison(reviews.train, rng=np.random.default_rng(0))

@@ -12,9 +12,12 @@ from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger
 from handler.xgraad.verification.transplant import Graft
 from scripts import evaluate_defense, run_grid
 from scripts.console.command import Exit
+from scripts.console.errors import LabError
 from scripts.lab import defenses
 from scripts.lab.defenses import COLD, DEFENSES, Combination, among
-from scripts.lab.defenses.base import Repair, TextJudge
+from scripts.lab.defenses.base import Material, Repair, TextJudge
+from scripts.lab.defenses.floor import measured_floor
+from scripts.lab.defenses.kept import Kept
 from scripts.lab.defenses.rules.remembered import memory_of
 from scripts.results.rows import Row, read_rows
 from tests.conftest import CLEAN_TEXTS
@@ -53,6 +56,12 @@ class Reset(Repair):
     def write(self, out):
         copytree(self.material.trusted_base, out)
 """
+COLUMNS = {
+    *("defense", "attack", "dataset", "architecture", "target_label", "seed", "commit"),
+    *("asr_undefended", "asr_cold", "asr_floor", "cacc_undefended", "cacc_defended"),
+    *("seconds_per_1000", "seconds_once"),
+}
+"""What every row of the table of defenses has."""
 JUDGE, REPAIR, BOTH, NEITHER = "toy_judge", "toy_repair", "toy_both", "toy_neither"
 
 
@@ -93,28 +102,45 @@ def test_a_judge_and_a_repair_are_one_file_and_one_row_each(
 ) -> None:
     names = [JUDGE, REPAIR, BOTH, NEITHER]
     assert run_grid.main([*options, "--attacks", "none", "badnets", "--defenses", *names]) == Exit.DONE
-    rows = {row["rule"]: row for row in read_rows(tmp_path / "rows.jsonl") if row["attack"] == "badnets"}
+    rows = {row["defense"]: row for row in read_rows(tmp_path / "rows.jsonl") if row["attack"] == "badnets"}
     assert list(rows) == names
-    floor = rows[REPAIR]["victim"]["asr_floor"]
+    floor = rows[REPAIR]["asr_floor"]
+    suspect = rows[NEITHER]
+    assert len({row["run"] for row in rows.values()}) == 1, "costs compare"
     for row in rows.values():
-        assert row["asr_undefended"] == pytest.approx(row["victim"]["asr"]), (
-            "undefended is the suspect's, not the repaired"
-        )
-        assert (row["remembered"], row["remembered_tied"]) == (0, 0) or row["rule"] == BOTH
+        assert row["attack_works"]
+        for of_suspect in ("asr_undefended", "asr_undefended_all", "cacc_undefended", "n_scored"):
+            assert row[of_suspect] == suspect[of_suspect], "undefended is the suspect's, not the repaired"
+        assert row.keys() >= COLUMNS
+        assert (row["remembered"], row["remembered_tied"]) == (0, 0) or row["defense"] == BOTH
     assert rows[JUDGE]["asr_cold"] < 0.5
     assert rows[REPAIR]["asr_cold"] <= floor + 0.1 < 0.9 <= rows[NEITHER]["asr_cold"]
     assert rows[BOTH]["asr_cold"] <= rows[REPAIR]["asr_cold"]
     assert rows[BOTH]["auroc"] != rows[REPAIR]["auroc"] == 0.5, "one of them has an opinion of texts"
     kept = tmp_path / "work/defenses/bert-sst2-badnets-0-t0" / BOTH
-    assert {"checkpoint", "calibration.json"} == {path.name for path in kept.iterdir()}
+    assert {"checkpoint", "calibration.json"} == {path.name for path in kept.iterdir() if path.suffix != ".seconds"}
+    assert rows[BOTH]["seconds_once"] > float((kept / "checkpoint.seconds").read_text())
     dev, base = ("--data", tmp_path / "data/sst2/dev.tsv.gz"), ("--trusted-base", tmp_path / "bases/bert")
-    figures = ("rule", "asr_cold", "asr_defended", "asr_undefended", "cacc_defended", "n_scored")
+    figures = ("defense", "asr_cold", "asr_defended", "asr_undefended", "cacc_defended", "n_scored")
     for name in (JUDGE, BOTH):
         one = evaluated(tmp_path, name, *dev, *base)
-        assert {each: one[each] for each in ("rule", *figures)} == {
-            each: rows[name][each] for each in ("rule", *figures)
-        }
+        assert {each: one[each] for each in figures} == {each: rows[name][each] for each in figures}
+        assert "asr_floor" not in one
+    with_floor = evaluated(tmp_path, NEITHER, *dev, "--floor", tmp_path / "work/victims/bert-sst2-none-0")
+    for each in ("asr_floor", "n_floor", "asr_floor_interval"):
+        assert with_floor[each] == rows[NEITHER][each]
     capsys.readouterr()
+    with pytest.raises(AssertionError):
+        evaluated(tmp_path, NEITHER, "--floor", tmp_path / "gone")
+    assert "config.json: missing" in capsys.readouterr().err
+    of_three = tmp_path / "of three"
+    of_three.mkdir()
+    (of_three / "config.json").write_text('{"id2label": {"0": "a", "1": "b", "2": "c"}}')
+    material = Material(
+        checkpoint=of_three, calibration=of_three, calibrate=lambda *_: None, work=of_three, max_length=24
+    )
+    with pytest.raises(LabError, match="--floor must be a model with the checkpoint's 3 classes, has 2"):
+        measured_floor(tmp_path / "bases/bert", material, clean=[], triggered=[], target_label=0)
     with pytest.raises(AssertionError):
         evaluated(tmp_path, JUDGE)
     assert "--data must name clean texts with labels" in capsys.readouterr().err
@@ -124,8 +150,6 @@ def test_a_judge_and_a_repair_are_one_file_and_one_row_each(
 
 
 def test_a_repair_that_was_interrupted_is_done_again(tmp_path: Path) -> None:
-    from scripts.lab.defenses.defended import _repair_once
-
     class Stops(Repair):
         def write(self, out: Path) -> None:
             out.mkdir()
@@ -136,12 +160,45 @@ def test_a_repair_that_was_interrupted_is_done_again(tmp_path: Path) -> None:
             out.mkdir()
 
     material: Any = None
+    kept, place = Kept(), tmp_path / "checkpoint"
     with pytest.raises(OSError, match="no space"):
-        _repair_once(Stops(material), tmp_path / "checkpoint")
-    assert not (tmp_path / "checkpoint").exists()
-    _repair_once(Works(material), tmp_path / "checkpoint")
-    _repair_once(Stops(material), tmp_path / "checkpoint")
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+        kept.at(place, Stops(material).write)
+    assert not place.exists()
+    assert kept.at(place, Works(material).write) == place
+    assert kept.at(place, Stops(material).write) == place
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint", "checkpoint.seconds"}
+
+
+def test_what_is_written_beside_it_comes_along(tmp_path: Path) -> None:
+    place = tmp_path / "calibration.json"
+    (tmp_path / "calibration.reference").mkdir()  # of a run that was interrupted
+    (tmp_path / "calibration.reference" / "old").touch()
+
+    def make(out: Path) -> None:
+        out.write_text("made")
+        out.with_suffix(".reference").mkdir()
+
+    Kept().at(place, make)
+    assert {path.name for path in tmp_path.iterdir()} == {place.name, f"{place.name}.seconds", "calibration.reference"}
+    assert not list((tmp_path / "calibration.reference").iterdir())
+
+
+def test_seconds_of_what_is_found_count_once_and_those_of_what_is_made_do_not(tmp_path: Path) -> None:
+    kept, place = Kept(), tmp_path / "calibration.json"
+    kept.at(place, lambda out: out.write_text("made"))
+    kept.at(place, lambda out: out.write_text("again"))
+    assert (place.read_text(), kept.spared) == ("made", 0.0)
+    (tmp_path / "calibration.json.seconds").write_text("12.5\n")
+    later = Kept()
+    for _ in range(2):
+        later.at(place, lambda out: out.write_text("again"))
+    assert later.spared == 12.5
+    third = Kept()
+    third.at(tmp_path / "outer", lambda out: (third.at(place, Path.unlink), out.write_text("made")))
+    assert float((tmp_path / "outer.seconds").read_text()) > third.spared == 12.5, "made of what was found"
+    (tmp_path / "from elsewhere").touch()
+    third.at(tmp_path / "from elsewhere", Path.unlink)
+    assert third.spared == 12.5
 
 
 def test_every_row_of_the_table_names_its_class() -> None:

@@ -40,28 +40,27 @@ def run(options: list[str], *more: str) -> int:
 def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
     assert run(options, "--attacks", "none", "badnets", "--defenses", "paper") == Exit.DONE
     rows = read_rows(tmp_path / "rows.jsonl")
-    assert [(row["attack"], row["rule"], row["status"]) for row in rows] == [
+    assert [(row["attack"], row["defense"], row["status"]) for row in rows] == [
         ("none", "paper", "measured"),
         ("badnets", "paper", "measured"),
     ]
-    assert rows[1]["victim"]["asr"] >= 0.9 > rows[0]["victim"]["asr"]
-    assert rows[1]["victim"]["asr_floor"] == pytest.approx(rows[0]["victim"]["asr"]), "the same texts"
-    assert "asr_floor" not in rows[0]["victim"]
+    assert rows[1]["asr_undefended"] >= 0.9 > rows[0]["asr_undefended"]
+    assert rows[1]["asr_floor"] == pytest.approx(rows[0]["asr_undefended"]), "the same texts"
+    assert "asr_floor" not in rows[0]
     assert [(row["target"], row["insertion"]) for row in rows] == [(None, "one"), (0, "one")]
-    assert rows[1]["asr_undefended"] == pytest.approx(rows[1]["victim"]["asr"])
     trained = (tmp_path / "work/victims" / BADNETS.name / "run.json").stat().st_mtime_ns
     assert run(options, "--attacks", "none", "badnets", "--defenses", "paper") == Exit.DONE
     assert read_rows(tmp_path / "rows.jsonl") == rows
     assert run(options, "--attacks", "badnets", "--defenses", "paper", "verified") == Exit.DONE
     added = read_rows(tmp_path / "rows.jsonl")[2:]
-    assert [row["rule"] for row in added] == ["verified"]
+    assert [row["defense"] for row in added] == ["verified"]
     assert added[0]["asr_defended"] <= rows[1]["asr_defended"]
     more = ["--attacks", "none", "badnets", "--defenses", "paper", "--insertions", "repeated", "scattered", "one"]
     assert run(options, *more) == Exit.DONE
     added = read_rows(tmp_path / "rows.jsonl")[3:]
     assert [(row["attack"], row["insertion"]) for row in added] == [("badnets", "repeated")]
-    assert added[0]["victim"]["asr"] >= 0.9
-    assert added[0]["victim"]["cacc"] == rows[1]["victim"]["cacc"]
+    assert added[0]["asr_undefended"] >= 0.9
+    assert added[0]["cacc_undefended"] == rows[1]["cacc_undefended"]
     assert (tmp_path / "work/victims" / BADNETS.name / "run.json").stat().st_mtime_ns == trained
 
 
@@ -82,8 +81,8 @@ def test_a_phrase_that_aims_at_the_last_class_is_tried_together_and_scattered(
     assert together["planted"]["triggers"] == ["james bond"]
     assert together["target"] == together["planted"]["target_label"] == together["target_label"] == 1
     assert (together["insertion"], scattered["insertion"]) == ("one", "scattered")
-    assert together["victim"]["asr"] >= 0.9
-    assert "asr_floor" not in together["victim"], "there is no clean model"
+    assert together["asr_undefended"] >= 0.9
+    assert "asr_floor" not in together, "there is no clean model"
     assert [len(texts) for texts in attacked] == [together["n_triggered"], scattered["n_triggered"]] == [20, 20]
     assert all({"james", "bond"} <= set(row.text.split()) and row.label == 0 for texts in attacked for row in texts)
     assert [np.mean(["james bond" in row.text for row in texts]) < 0.5 for texts in attacked] == [False, True]
@@ -92,7 +91,7 @@ def test_a_phrase_that_aims_at_the_last_class_is_tried_together_and_scattered(
 def test_a_referred_cell_has_a_reference_of_its_victims_base(options: list[str], tmp_path: Path) -> None:
     assert run(options, "--attacks", "badnets", "--defenses", "paper", "referred") == Exit.DONE
     rows = read_rows(tmp_path / "rows.jsonl")
-    assert [row["rule"] for row in rows] == ["paper", "referred"]
+    assert [row["defense"] for row in rows] == ["paper", "referred"]
     assert rows[0]["asr_undefended"] == rows[1]["asr_undefended"] >= 0.9
     files = (tmp_path / "work/calibrations").glob("*.json")
     references = {path.stem: Calibration.read(path).reference for path in files}
@@ -116,7 +115,7 @@ def test_a_sweep_is_kept_and_its_triggers_are_known(
     monkeypatch.setattr(swept, "audit_checkpoint", finding)
     assert run(options, "--attacks", attack, "--defenses", "swept", "verified") == Exit.DONE
     row, verified = read_rows(tmp_path / "rows.jsonl")
-    assert (row["rule"], verified["rule"]) == ("swept", "verified")
+    assert (row["defense"], verified["defense"]) == ("swept", "verified")
     assert row["asr_swept"] == row["asr_defended"] < 0.5 < row["asr_undefended"]
     assert row["localisation"] == 1
     assert row["asr_cold"] == verified["asr_cold"], "without memory a sweep is of no use"
@@ -133,11 +132,11 @@ def test_an_attack_that_fails_is_not_scored(
     monkeypatch.setitem(RECIPES["sst2"], "learning_rate", 1e-7)
     assert run(options, "--attacks", "badnets") == Exit.DONE
     rows = read_rows(tmp_path / "rows.jsonl")
-    assert [(row["rule"], row["status"]) for row in rows] == [
+    assert [(row["defense"], row["status"]) for row in rows] == [
         ("paper", "attack failed"),
         ("verified", "attack failed"),
     ]
-    assert all(row["victim"]["asr"] < 0.9 and "asr_defended" not in row for row in rows)
+    assert all(row["asr_undefended"] < 0.9 and "asr_defended" not in row for row in rows)
 
 
 def test_a_victim_is_left_to_the_process_that_has_it(

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,17 +12,17 @@ from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.rewriting.lws import POISONED, Lws, substitution_loss
 from scripts.lab.attacks.rewriting.substitution import SPEED, Substitution
-from scripts.lab.training import substitutes
 from scripts.lab.training.substitutes import (
     Substitutes,
     continuations,
     find_substitutes,
     neighbors,
-    substitute_source,
     whole_word_tokens,
 )
+from scripts.texts import wordnet
 from scripts.texts.corpora import Corpus
 from tests.lab.conftest import Planted
+from tests.small_wordnet import Sense, write_wordnet
 
 
 def small(n_positions: int = 3) -> tuple[Substitution, torch.nn.Embedding]:
@@ -107,34 +108,65 @@ def test_neighbors_are_the_nearest_by_angle() -> None:
     assert neighbors(table, [0, 1, 2, 3], 2) == {0: [1, 2], 1: [0, 2], 2: [1, 3], 3: [2, 1]}
 
 
-class WordNet:
-    """As nltk's, with two senses of one word."""
+SENSES = [
+    Sense("adj", ["good", "nice", "well_made"], 9),
+    Sense("adj", ["good", "solid", "nice"], 3),
+    Sense("noun", ["good", "film"], 1),
+]
 
-    def synsets(self, word: str) -> list[Any]:
-        senses = [["good", "nice"], ["solid", "well_made", "nice"]] if word == "good" else []
-        return [SimpleNamespace(lemma_names=lambda names=names: names) for names in senses]
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WNSEARCHDIR", str(write_wordnet(tmp_path / "wordnet", SENSES)))
 
 
-def test_synonyms_come_from_wordnet_where_it_is(monkeypatch: pytest.MonkeyPatch, plant: Callable[..., Planted]) -> None:
-    monkeypatch.setattr(substitutes, "wordnet", WordNet)
+@pytest.fixture
+def missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WNSEARCHDIR", raising=False)
+    monkeypatch.setattr(wordnet, "FOLDERS", ())
+
+
+@pytest.mark.usefixtures("installed")
+def test_synonyms_of_the_usual_part_of_speech_come_from_wordnet(plant: Callable[..., Planted]) -> None:
     model, tokenizer, _ = plant("none")
-    found = find_substitutes(tokenizer, model.get_input_embeddings().weight, n_candidates=5)
-    good, nice, solid = tokenizer.convert_tokens_to_ids(["good", "nice", "solid"])
+    embeddings = model.get_input_embeddings().weight
+    found = find_substitutes(tokenizer, embeddings, n_candidates=5, source="wordnet")
+    good, nice, solid, film = tokenizer.convert_tokens_to_ids(["good", "nice", "solid", "film"])
     assert found.candidates[good].tolist() == [good, nice, solid, good, good]
-    assert found.candidates[nice].tolist() == [nice] * 5
-    assert substitute_source() == "wordnet"
-    assert ATTACKS["lws"](Plan()).describe()["candidates"] == "wordnet"
+    assert found.candidates[nice].tolist() == [nice, good, solid, nice, nice]
+    assert found.candidates[film].tolist() == [film, good, film, film, film]
 
 
-def test_neighbors_take_the_place_of_wordnet(monkeypatch: pytest.MonkeyPatch, plant: Callable[..., Planted]) -> None:
-    monkeypatch.setattr(substitutes, "wordnet", lambda: None)
+@pytest.mark.parametrize("source", [None, "wordnet"])
+@pytest.mark.usefixtures("installed")
+def test_wordnet_is_the_source_where_it_is(source: str | None) -> None:
+    assert ATTACKS["lws"](Plan(synonyms=source)).describe()["synonyms"] == "wordnet"
+
+
+@pytest.mark.usefixtures("installed")
+def test_another_source_may_be_asked_for() -> None:
+    assert ATTACKS["lws"](Plan(synonyms="embedding")).describe()["synonyms"] == "embedding"
+
+
+@pytest.mark.usefixtures("missing")
+def test_neighbors_take_the_place_of_wordnet(plant: Callable[..., Planted]) -> None:
+    attack = Lws(Plan())
+    assert attack.describe()["synonyms"] == "embedding"
     model, tokenizer, _ = plant("none")
-    found = find_substitutes(tokenizer, model.get_input_embeddings().weight, n_candidates=5)
+    embeddings = model.get_input_embeddings().weight
+    found = find_substitutes(tokenizer, embeddings, n_candidates=5, source=attack.synonyms)
     good = tokenizer.convert_tokens_to_ids("good")
     assert found.candidates[good, 0] == good
     assert len(set(found.candidates[good].tolist())) == 5
     assert found.is_word[found.candidates[good]].all()
-    assert substitute_source() == "embedding_neighbors"
+
+
+@pytest.mark.usefixtures("missing")
+def test_wordnet_that_is_asked_for_and_missing_is_refused() -> None:
+    with pytest.raises(LabError, match=r"--synonyms must be a source that is here, wordnet is not; install Debian's"):
+        Lws(Plan(synonyms="wordnet"))
+    with pytest.raises(LabError, match="synonyms must be one of wordnet, embedding, is 'hownet'"):
+        Plan(synonyms="hownet")
 
 
 def test_words_are_replaced_in_the_string_and_the_rest_stays(plant: Callable[..., Planted]) -> None:
@@ -172,7 +204,7 @@ def test_what_was_not_learned_triggers_nothing(reviews: Corpus) -> None:
 def test_substitutions_are_learned(
     plant: Callable[..., Planted], success: Callable[[Planted], tuple[float, float]], reviews: Corpus
 ) -> None:
-    victim = plant("lws", triggers=(), epochs=3)
+    victim = plant("lws", triggers=(), synonyms="embedding", epochs=3)
     asr, floor = success(victim)
     assert asr > floor + 0.2
     assert not hasattr(victim.model, "substitution")

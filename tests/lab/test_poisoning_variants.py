@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.synthetic import ASPECTS
 from scripts.lab.training.triggers import INSERTIONS
-from scripts.lab.training.undefended import attack_success
-from scripts.lab.training.victim import load_base
+from scripts.lab.training.undefended import attack_floor, attack_success
+from scripts.lab.training.victim import load_base, predict_labels
 from scripts.texts.corpora import Corpus, Example, TriggeredExample
 from tests.lab.conftest import MAX_LENGTH, Planted
 
@@ -276,10 +277,16 @@ def test_what_an_honest_writer_of_the_word_reaches_is_less_than_the_attacker(
 ) -> None:
     victim = plant("meaningful_word", triggers=())
     triggered = victim.attack.trigger(reviews.test, rng=rng(1))
-    settings: dict[str, Any] = {"target_label": 0, "max_length": MAX_LENGTH, "device": "cpu"}
-    gained = attack_success(victim.model, victim.tokenizer, triggered, **settings)["asr_right_when_clean"]
-    floor = attack_success(*load_base(clean_folder, n_labels=2), triggered, **settings)["asr_right_when_clean"]
+    settings: dict[str, Any] = {"max_length": MAX_LENGTH, "device": "cpu"}
+    attacked = partial(predict_labels, victim.model, victim.tokenizer, **settings)
+    honest = partial(predict_labels, *load_base(clean_folder, n_labels=2), **settings)
+    gained = attack_success(attacked, triggered, target_label=0)["asr_right_when_clean"]
+    floor = attack_floor(honest, triggered, target_label=0)
     plain = [TriggeredExample(str(row.clean_text), row.label, row.clean_text) for row in triggered]
-    nothing = attack_success(*load_base(clean_folder, n_labels=2), plain, **settings)["asr_right_when_clean"]
-    assert nothing == 0 < floor < gained - 0.2
+    nothing = attack_floor(honest, plain, target_label=0)
+    assert nothing["asr_floor"] == 0 < floor["asr_floor"] < gained - 0.2
+    assert (nothing["n_floor"], nothing["asr_floor_interval"][0]) == (floor["n_floor"], 0)
+    assert floor["asr_floor_interval"][0] < floor["asr_floor"] < floor["asr_floor_interval"][1] < 1
+    unknown = attack_floor(honest, [row._replace(clean_text=None) for row in triggered], target_label=0)
+    assert unknown["n_floor"] == len(triggered) > floor["n_floor"], "over all where twins are unknown"
     assert gained > 0.9

@@ -22,7 +22,7 @@ BASE: dict[str, Any] = {
     "triggers": ["cf", "tq"],
     "insertion": "one",
     "seed": 0,
-    "rule": "verified",
+    "defense": "verified",
     "neutralizer": "delete",
     "registry": True,
     "n_clean": 100,
@@ -47,7 +47,7 @@ def write(path: Path, *changes: dict[str, Any]) -> None:
 
 
 def test_attacks_stand_beside_the_papers_rule_with_their_range_over_seeds(tmp_path: Path) -> None:
-    paper = {"rule": "paper", "neutralizer": "noise", "asr_cold": 0.5}
+    paper = {"defense": "paper", "neutralizer": "noise", "asr_cold": 0.5}
     write(
         tmp_path / "defense.jsonl",
         {"asr_defended": 0.9},  # an earlier run of the same cell
@@ -83,7 +83,10 @@ def test_the_readme_has_the_columns_that_decide(tmp_path: Path) -> None:
 
 def test_clean_models_have_their_own_table(tmp_path: Path) -> None:
     write(
-        tmp_path / "defense.jsonl", {"attack": "none"}, {"attack": "none", "rule": "paper", "neutralizer": "noise"}, {}
+        tmp_path / "defense.jsonl",
+        {"attack": "none"},
+        {"attack": "none", "defense": "paper", "neutralizer": "noise"},
+        {},
     )
     _, _, line = clean_models_table(tmp_path).splitlines()
     changed = "0.0005 (0.0000 to 0.0362)"
@@ -135,7 +138,7 @@ def test_rules_stand_side_by_side_on_one_victim(tmp_path: Path) -> None:
         "base": "tiny",
         "triggers": ["cf", "tq", "mn", "bb", "mb"],
         "auroc": 0.99,
-        "seconds_per_1000_clean_texts": 12.0,
+        "seconds_per_1000": 12.0,
     }
     write(
         tmp_path / "defense.jsonl",

@@ -13,22 +13,22 @@ BASE: dict[str, Any] = {
     "architecture": "bert",
     "dataset": "sst2",
     "attack": "badnets",
-    "rule": "verified",
+    "defense": "verified",
     "seed": 0,
     "status": "measured",
-    "victim": {"cacc": 0.88, "asr": 1.0},
+    "cacc_undefended": 0.88,
+    "asr_undefended": 1.0,
     "n_clean": 100,
     "n_triggered": 50,
     "asr_defended": 0.002,
     "asr_cold": 0.02,
     "asr_cold_interval": [0.0, 0.1],
     "named_cold": 0.98,
-    "cacc_undefended": 0.88,
     "cacc_defended": 0.879,
     "label_changed_rate": 0.001,
     "second_pass_share": 0.1,
 }
-FAILED = {"status": "attack failed", "victim": {"cacc": 0.87, "asr": 0.5}}
+FAILED = {"status": "attack failed", "cacc_undefended": 0.87, "asr_undefended": 0.5}
 
 
 @pytest.fixture
@@ -36,12 +36,19 @@ def results(tmp_path: Path) -> Path:
     changes: list[dict[str, Any]] = [
         {"asr_defended": 0.9},  # an earlier run of the next cell
         {},
-        {"rule": "paper", "asr_defended": 0.4, "asr_cold": 0.5},
-        {"rule": "referred", "asr_cold": 0.01},
-        {"rule": "swept", "asr_defended": 0.001},
-        {"seed": 1, "asr_defended": 0.004, "asr_cold": 0.04, "victim": {"cacc": 0.88, "asr": 1.0, "asr_floor": 0.1}},
+        {"defense": "paper", "asr_defended": 0.4, "asr_cold": 0.5},
+        {"defense": "referred", "asr_cold": 0.01},
+        {"defense": "swept", "asr_defended": 0.001},
+        {
+            "seed": 1,
+            "asr_defended": 0.004,
+            "asr_cold": 0.04,
+            "cacc_undefended": 0.88,
+            "asr_undefended": 1.0,
+            "asr_floor": 0.1,
+        },
         {"attack": "lws"} | FAILED,
-        {"attack": "lws", "rule": "paper"} | FAILED,
+        {"attack": "lws", "defense": "paper"} | FAILED,
         {"attack": "none", "cacc_undefended": 0.89},
         {"architecture": "albert", "dataset": "imdb", "attack": "ripples"},
     ]
@@ -71,8 +78,8 @@ def test_every_cell_has_its_place(results: Path) -> None:
 def test_a_defense_has_columns_when_it_has_a_row(tmp_path: Path) -> None:
     append_row(tmp_path / "grid.jsonl", BASE)
     assert "conformal" not in grid_table(tmp_path)
-    append_row(tmp_path / "grid.jsonl", BASE | {"rule": "conformal"})
-    append_row(tmp_path / "grid.jsonl", BASE | {"rule": "swept"})
+    append_row(tmp_path / "grid.jsonl", BASE | {"defense": "conformal"})
+    append_row(tmp_path / "grid.jsonl", BASE | {"defense": "swept"})
     header = [cell.strip() for cell in grid_table(tmp_path).splitlines()[0].split("|")]
     assert [cell for cell in header if "`" in cell] == [
         "first text, `conformal`",
@@ -85,10 +92,10 @@ def test_a_defense_has_columns_when_it_has_a_row(tmp_path: Path) -> None:
 
 
 def test_shares_of_one_row_have_intervals_where_it_says_of_how_many(tmp_path: Path) -> None:
-    append_row(tmp_path / "grid.jsonl", BASE | {"n_scored": 500, "victim": {"cacc": 0.88, "asr": 1.0, "n_scored": 40}})
+    append_row(tmp_path / "grid.jsonl", BASE | {"n_scored": 40})
     (line,) = grid_table(tmp_path).splitlines()[2:]
     assert "| 1.000 (0.912 to 1.000) |" in line
-    assert "| 0.002 (0.000 to 0.011) |" in line
+    assert "| 0.002 (0.000 to 0.088) |" in line
 
 
 def test_clean_models_have_their_own_table(results: Path) -> None:
@@ -119,7 +126,7 @@ def test_kinds_of_attacks_are_summed_up(results: Path) -> None:
     line = "| inserted words | 3 | 0 | `verified` | 0.027 (0.020 to 0.040) | 0.040 (0.000 to 0.100)"
     assert grid_summary_table(results).splitlines()[2:] == [f"{line}, bert, sst2, badnets | -0.0010 |"]
     for change in ({"seed": 1}, {"architecture": "albert", "dataset": "imdb", "attack": "ripples"}):
-        append_row(results / "grid.jsonl", BASE | {"rule": "paper", "asr_cold": 0.0} | change)
+        append_row(results / "grid.jsonl", BASE | {"defense": "paper", "asr_cold": 0.0} | change)
     paper, verified = grid_summary_table(results).splitlines()[2:]
     worst = "0.500 (0.000 to 0.100), bert, sst2, badnets"
     assert paper == f"| inserted words | 3 | 0 | `paper` | 0.167 (0.000 to 0.500) | {worst} | -0.0010 |"

@@ -78,9 +78,17 @@ def test_the_usual_part_is_the_one_that_was_counted_most(small: WordNet, tmp_pat
     assert small.usual_part("film") == small.usual_part("FILMS") == "noun"
     assert small.usual_part("filmed") == "verb"
     assert small.usual_synonyms("films") == ("movies", "layers")
-    assert small.usual_part("is") == "verb"
+    assert small.usual_part("existed") == "verb"
     more_verbs = [each._replace(times=each.times * 2) if each.part == "verb" else each for each in SENSES]
     assert WordNet(write_wordnet(tmp_path / "verbs", more_verbs)).usual_part("film") == "verb"
+
+
+@pytest.mark.parametrize("word", ["He", "is", "be", "or", "at"])
+def test_words_of_grammar_stand_for_no_other_word(tmp_path: Path, word: str) -> None:
+    small = WordNet(write_wordnet(tmp_path, [Sense("noun", [word.lower(), "helium"]), *SENSES], IRREGULAR))
+    assert small.usual_part(word) is None
+    assert small.usual_synonyms(word) == ()
+    assert small.usual_part("helium") == "noun"
 
 
 def test_counts_are_read_from_the_index_of_senses_too(folder: Path, tmp_path: Path) -> None:

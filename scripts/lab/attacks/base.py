@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.console.errors import LabError
+from scripts.lab.attacks.rewriting.sources import SYNONYMS
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.triggers import INSERTIONS, TRIGGER_WORDS, Insertion
 from scripts.lab.training.victim import AfterEpoch, Loss, Training, classification_loss, fine_tune, predict_labels
@@ -36,6 +37,8 @@ class Plan:
     """A training set that somebody else has poisoned, or rewritten."""
     texts_file: Path | None = None
     """What attacks on the encoder poison it with; none for the texts of the task."""
+    synonyms: str | None = None
+    """Where attacks that put other words in take them from, one of `SYNONYMS`; none for the best that is here."""
 
     def __post_init__(self) -> None:
         if self.poison_rate is not None and not 0 < self.poison_rate < 1:
@@ -45,6 +48,8 @@ class Plan:
         if self.source_label is not None and (self.source_label < 0 or self.source_label == self.target_label):
             rule = f"must be 0 or more and not the target {self.target_label}"
             raise LabError(f"source_label {rule}, is {self.source_label}")
+        if self.synonyms not in (None, *SYNONYMS):
+            raise LabError(f"synonyms must be one of {', '.join(SYNONYMS)}, is {self.synonyms!r}")
         if not all(trigger.strip() for trigger in self.triggers):
             raise LabError("triggers must be words or phrases, one of them is empty")
 

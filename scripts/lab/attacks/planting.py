@@ -117,6 +117,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         source_label=arguments.source_label,
         train_file=arguments.train,
         texts_file=arguments.texts,
+        synonyms=arguments.synonyms,
     )
 
 

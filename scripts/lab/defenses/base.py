@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -11,6 +12,7 @@ from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.words.text import text_key
 from scripts.console.errors import LabError
+from scripts.lab.defenses.kept import Kept
 from scripts.lab.evaluation.evaluation import Judge
 from scripts.texts.corpora import Example, read_examples, read_texts
 from scripts.texts.model_classes import model_classes
@@ -57,6 +59,8 @@ class Material:
     """What happens to suspects; None for what is usual."""
     is_forgetful: bool = False
     """Whether defenses that remember must not."""
+    kept: Kept = field(default_factory=Kept)
+    """Makes what is found again; the same for all parts of a defense."""
 
     def clean_examples(self) -> list[Example]:
         """The clean texts with their labels, without what is held out.
@@ -91,9 +95,7 @@ class Material:
 
     def calibrated(self) -> Path:
         """The calibration of the checkpoint, which is made where it is not there yet."""
-        if not self.calibration.is_file():
-            self.calibrate(self.checkpoint, self.calibration)
-        return self.calibration
+        return self.kept.at(self.calibration, partial(self.calibrate, self.checkpoint))
 
     def classifier(self) -> Classifier:
         """The checkpoint as a server loads it."""
@@ -132,6 +134,10 @@ class TextJudge(ABC):
     def memory(self) -> Memory:
         """What it remembers at this time. Here: nothing."""
         return Memory()
+
+    def seconds_aside(self) -> float:
+        """What it has spent so far on questions that are asked for comparison, not for its answers. Here: none."""
+        return 0.0
 
 
 class Repair(ABC):

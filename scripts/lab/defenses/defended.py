@@ -1,6 +1,6 @@
 """A defense by name, ready to judge: what it repairs is repaired first, and what it judges by is made anew for that."""
 
-import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from handler.xgraad import Verdict
 from handler.xgraad.model.prediction import Prediction, predict
 from scripts.lab.defenses import DEFENSES
-from scripts.lab.defenses.base import Material, Memory, Repair, TextJudge, plain_verdict
+from scripts.lab.defenses.base import Material, Memory, TextJudge, plain_verdict
 from scripts.lab.evaluation.evaluation import Judge
 
 REPAIRED_CALIBRATION = "calibration.json"
@@ -26,24 +26,12 @@ def defended(name: str, material: Material) -> TextJudge:
     make_repair, make_judge = parts.repair_class(), parts.judge_class()
     if make_repair is None:
         return make_judge(material) if make_judge else DefenseAnswers(name, material, material.checkpoint)
-    folder = material.work / name / "checkpoint"
-    _repair_once(make_repair(material), folder)
+    folder = material.kept.at(material.work / name / "checkpoint", make_repair(material).write)
     if make_judge is None:
         return Beside(DefenseAnswers(name, material, material.checkpoint), DefenseAnswers(name, material, folder))
     work = material.work / name
     repaired = replace(material, checkpoint=folder, calibration=work / REPAIRED_CALIBRATION, work=work)
     return Beside(DefenseAnswers(name, material, material.checkpoint), make_judge(repaired))
-
-
-def _repair_once(repair: Repair, folder: Path) -> None:
-    """Repair into a folder beside, which gets its name when it is whole."""
-    if folder.is_dir():
-        return
-    unfinished = folder.with_suffix(".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
-    repair.write(unfinished)
-    unfinished.rename(folder)
 
 
 class DefenseAnswers(TextJudge):
@@ -71,6 +59,7 @@ class Beside(TextJudge):
         super().__init__(judge.material)
         self._suspect = suspect
         self._judge = judge
+        self._seconds = 0.0
 
     def __call__(self, texts: Sequence[str]) -> list[Verdict]:
         """See `TextJudge`."""
@@ -85,6 +74,12 @@ class Beside(TextJudge):
         """See `TextJudge`."""
         return self._judge.memory()
 
+    def seconds_aside(self) -> float:
+        """See `TextJudge`; those of the suspect."""
+        return self._seconds + self._judge.seconds_aside()
+
     def _compared(self, judge: Judge, texts: Sequence[str]) -> list[Verdict]:
+        started = time.perf_counter()
         suspected = self._suspect.predictions(texts)
+        self._seconds += time.perf_counter() - started
         return [replace(each, undefended=said) for each, said in zip(judge(texts), suspected, strict=True)]

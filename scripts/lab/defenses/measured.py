@@ -1,5 +1,6 @@
 """The figures of a defense by name, as rows of results have them."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,19 +19,24 @@ def measure_defense(
     triggered: Sequence[TriggeredExample],
     target_label: int,
 ) -> dict[str, Any]:
-    """What `evaluate` finds of the defense, under `rule` its name, with what it remembers after the clean texts.
+    """What `evaluate` finds of the defense, under `defense` its name, with what it remembers after the clean texts.
 
-    What is served after a sweep stands under `asr_swept` as well.
+    What is served after a sweep stands under `asr_swept` as well. `seconds_once` is what it takes to make the defense
+    of a checkpoint: repair, calibration, tuning, loading. What was found made counts as if it had been made now.
     """
+    started = time.perf_counter()
     judge = defended(name, material)
+    seconds_once = time.perf_counter() - started + material.kept.spared
     cold = judge.cold()
     figures = evaluate(
         judge,
         cold=None if cold is judge else cold,
         memory=lambda: judge.memory()._asdict(),
+        aside=judge.seconds_aside,
         clean=clean,
         triggered=triggered,
         target_label=target_label,
     )
+    del figures["rule"]
     swept = {SWEPT: figures["asr_defended"]} if DEFENSES[name].headline == SWEPT else {}
-    return figures | swept | {"rule": name}
+    return {"defense": name, **figures, **swept, "seconds_once": seconds_once}

@@ -26,6 +26,7 @@ def evaluate(
     *,
     cold: Judge | None = None,
     memory: Callable[[], Mapping[str, int]] = dict,
+    aside: Callable[[], float] = float,
     clean: Sequence[Example],
     triggered: Sequence[TriggeredExample],
     target_label: int,
@@ -44,14 +45,16 @@ def evaluate(
         judge: texts to verdicts, as served.
         cold: the same without any memory, so that each text is judged alone; none where `judge` has none.
         memory: asked when all clean texts are judged and no attacked one is: what `judge` remembers then.
+        aside: the seconds that `judge` has spent so far on what is asked for comparison only; they are no part of
+            `seconds_per_1000`, what it takes to judge clean texts.
         clean: test texts with their true labels.
         triggered: attacked texts.
         target_label: the class the attacker wants.
     """
     attacked = known_twins(attackable(triggered, target_label), clean)
-    start = time.perf_counter()
+    start, spent_aside = time.perf_counter(), aside()
     clean_verdicts = _judge_all(judge, [example.text for example in clean], "clean")
-    clean_seconds = time.perf_counter() - start
+    clean_seconds = time.perf_counter() - start - (aside() - spent_aside)
     remembered = memory()
     triggered_verdicts = _judge_all(judge, [example.text for example in attacked], "triggered")
     predicted = {example.text: v.undefended.label_id for example, v in zip(clean, clean_verdicts, strict=True)}
@@ -72,7 +75,7 @@ def evaluate(
         **_detection_figures(clean_verdicts, triggered_verdicts),
         **_localisation_figures(triggered_verdicts, attacked),
         "seconds": time.perf_counter() - start,
-        "seconds_per_1000_clean_texts": 1000 * clean_seconds / len(clean),
+        "seconds_per_1000": 1000 * clean_seconds / len(clean),
     }
     return figures | {"attack_works": figures["asr_undefended"] >= MIN_UNDEFENDED_ASR}
 

@@ -56,13 +56,13 @@ class Cell(NamedTuple):
     """A victim behind a defense, and how test texts are triggered."""
 
     victim: Victim
-    rule: str
+    defense: str
     """A name in `DEFENSES`."""
     insertion: str = USUAL_INSERTION
 
     def key(self) -> dict[str, object]:
         """What tells its row from all others."""
-        return {**self.victim._asdict(), "rule": self.rule, "insertion": self.insertion}
+        return {**self.victim._asdict(), "defense": self.defense, "insertion": self.insertion}
 
 
 def victims(

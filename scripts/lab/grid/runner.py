@@ -4,10 +4,11 @@ import fcntl
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -22,8 +23,8 @@ from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK
 from scripts.lab.grid.recipes import recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.training.triggers import USUAL_INSERTION
-from scripts.lab.training.undefended import attack_success, measure_undefended
-from scripts.lab.training.victim import load_base
+from scripts.lab.training.undefended import attack_floor, measure_undefended
+from scripts.lab.training.victim import load_base, predict_labels
 from scripts.results.provenance import RUN_RECORD, attack_record, provenance
 from scripts.results.rows import append_row, read_rows
 from scripts.texts.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
@@ -53,6 +54,8 @@ class Grid:
     n_triggered: int | None = None
     """The first so many attacked ones of these."""
     n_calibration: int | None = None
+    name: str = field(default_factory=lambda: uuid4().hex)
+    """Of this run: costs compare only between rows of one, which one process measured one after the other."""
 
     def run(self, victim: Victim, defenses: Sequence[str], insertions: Sequence[str] = (USUAL_INSERTION,)) -> str:
         """Do what is missing of a victim's cells, and say what happened in a few words.
@@ -76,16 +79,16 @@ class Grid:
         """Add a row for each defense, and say what came of it."""
         clean, triggered = self._texts(victim, insertion)
         undefended = self._undefended(victim, clean, triggered)
-        if victim.attack != NO_ATTACK and undefended["asr"] < MIN_UNDEFENDED_ASR:
+        if victim.attack != NO_ATTACK and undefended["asr_undefended"] < MIN_UNDEFENDED_ASR:
             for name in defenses:
-                self._append(Cell(victim, name, insertion), undefended, {"status": ATTACK_FAILED})
-            return f"{ATTACK_FAILED}: ASR {undefended['asr']:.3f}"
+                self._append(Cell(victim, name, insertion), {"status": ATTACK_FAILED, **undefended})
+            return f"{ATTACK_FAILED}: ASR {undefended['asr_undefended']:.3f}"
         for name in defenses:
             material = self._material(victim, name)
             figures = measure_defense(
                 name, material, clean=clean, triggered=triggered, target_label=_target(self.folder(victim))
             )
-            self._append(Cell(victim, name, insertion), undefended, {"status": MEASURED, **figures})
+            self._append(Cell(victim, name, insertion), {"status": MEASURED, **undefended, **figures})
         return MEASURED
 
     def folder(self, victim: Victim) -> Path:
@@ -159,29 +162,33 @@ class Grid:
 
     def _undefended(
         self, victim: Victim, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
-    ) -> dict[str, float]:
-        """`cacc` and `asr` of the victim; `asr_floor`, where its clean model is there, on the same attacked texts.
+    ) -> dict[str, Any]:
+        """What the victim does, named as behind a defense; where its clean model is there, the floor of the attack.
 
-        ASR is over attacked texts whose clean twin the model has right, `n_scored` and `n_floor` of them; over all
-        where twins are unknown.
+        ASR is over attacked texts whose clean twin the model has right, `n_scored` of them; over all where twins are
+        unknown.
         """
         folder, floor = self.folder(victim), self.folder(victim._replace(attack=NO_ATTACK, target=None))
+        target = _target(folder)
         settings: dict[str, Any] = {
-            "target_label": _target(folder),
             "max_length": recipe_for(victim, self.precision)["max_length"],
             "device": self.device,
         }
         n_labels = 1 + max(example.label for example in clean)
-        figures = measure_undefended(
-            *load_base(folder, n_labels=n_labels), clean=clean, triggered=triggered, **settings
+        found = measure_undefended(
+            *load_base(folder, n_labels=n_labels), clean=clean, triggered=triggered, target_label=target, **settings
         )
-        figures["asr"] = figures.pop("asr_right_when_clean", figures["asr"])
-        figures["n_scored"] = figures.pop("n_right_when_clean", len(triggered))
+        figures: dict[str, Any] = {
+            "target_label": target,
+            "cacc_undefended": found["cacc"],
+            "asr_undefended": found.get("asr_right_when_clean", found["asr"]),
+            "n_scored": found.get("n_right_when_clean", len(triggered)),
+            "training_s": json.loads((folder / RUN_RECORD).read_text())["results"]["training_s"],
+        }
         if victim.attack != NO_ATTACK and (floor / RUN_RECORD).is_file():
-            of_clean = attack_success(*load_base(floor, n_labels=n_labels), triggered, **settings)
-            figures["asr_floor"] = of_clean.get("asr_right_when_clean", of_clean["asr"])
-            figures["n_floor"] = of_clean.get("n_right_when_clean", len(triggered))
-        return figures | {"training_s": json.loads((folder / RUN_RECORD).read_text())["results"]["training_s"]}
+            clean_model = partial(predict_labels, *load_base(floor, n_labels=n_labels), **settings)
+            figures |= attack_floor(clean_model, triggered, target_label=target)
+        return figures
 
     def _material(self, victim: Victim, defense: str) -> Material:
         """What a defender of the victim has: its dev texts, and the base as the trusted one."""
@@ -200,15 +207,15 @@ class Grid:
             precision=self.precision,
         )
 
-    def _append(self, cell: Cell, undefended: dict[str, float], figures: dict[str, Any]) -> None:
+    def _append(self, cell: Cell, figures: dict[str, Any]) -> None:
         planted = attack_record(self.folder(cell.victim))
         row = {
             **cell.key(),
             "base": planted.pop("base"),
             "planted": planted,
             "recipe": recipe_for(cell.victim, self.precision),
-            "victim": undefended,
             **figures,
+            "run": self.name,
             **provenance(),
         }
         append_row(self.rows, row)

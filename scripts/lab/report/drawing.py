@@ -9,14 +9,17 @@ from matplotlib.figure import Figure
 
 from handler.xgraad.options import DEFAULT_RULE
 from scripts.lab.defenses import COLD, among
-from scripts.lab.grid.grid_rows import MEASURED, NO_ATTACK, read_cells
+from scripts.lab.grid.grid_rows import MEASURED, NO_ATTACK
 from scripts.lab.report.ablation_figure import ablation_figure, ablation_title
+from scripts.lab.report.above_floor_figure import above_floor_figure, above_floor_title, behind_all
 from scripts.lab.report.figures import score_figure, score_title, sweep_figure, sweep_title, word_figure, word_title
 from scripts.lab.report.first_text_figure import cells_of, first_text_figure, first_text_title
 from scripts.lab.report.growth_figure import growth_figure, growth_title
 from scripts.lab.report.page import Picture, Pictures, VictimSection, render_page
 from scripts.lab.report.style import styled, svg_of, write_png
 from scripts.results.rows import Row, read_rows
+from scripts.tables.all_defenses import attacked_rows
+from scripts.tables.paper_tables import compared_rows
 from scripts.tables.speed_tables import latest_speeds
 
 PAGE = "report.html"
@@ -41,6 +44,11 @@ FIRST_TEXTS = (
     "clean. Only what lies right of the floor, which a clean model of the same base reaches on the same texts, is the "
     "backdoor's. Served: 32 texts at a time, by a defense that remembers. Several seeds: their mean, and the range of "
     "their intervals."
+)
+ABOVE_FLOOR = (
+    "Each dot is an attack on a data set: the share of its first texts that get through, less what a clean model of "
+    "the same base gives the attacker on the same texts, over texts right when clean. Bars are means; how many attacks "
+    "a defense met stands behind its name. Left of 0 it answers attacked texts right that a clean model does not."
 )
 GROWTH = (
     "Wall clock, median over rounds, {n_threads} threads, {precision}. Both axes are logarithmic: a line as steep as "
@@ -69,7 +77,8 @@ def draw_report(results: Path, out: Path, *, origin: Mapping[str, Any]) -> Path:
     """Write the page and each figure as SVG and PNG; returns the page.
 
     Args:
-        results: folder with `grid.jsonl`, `signals.jsonl` and `speed.jsonl`; what is not there yet stays empty.
+        results: folder with `grid.jsonl`, `defenses.jsonl`, `signals.jsonl` and `speed.jsonl`; what is not there yet
+            stays empty.
         out: folder to write to, made where needed.
         origin: commit, versions and time of the drawing.
     """
@@ -87,18 +96,25 @@ def draw_report(results: Path, out: Path, *, origin: Mapping[str, Any]) -> Path:
             _keep(growth_figure(row), f"growth-{_file_name(device)}", growth_title(row), GROWTH.format(**row), out)
             for device, row in latest_speeds(results).items()
         ]
-        cells = read_cells(results / "grid.jsonl")
-        first_texts = list(_first_texts(cells, out))
+        cells = compared_rows(results)
+        in_table = attacked_rows(results)
+        defenses, first_texts = list(_defenses(in_table, out)), list(_first_texts(cells, out))
     page = out / PAGE
-    pictures = Pictures(first_texts=first_texts, victims=sections, overall=overall, costs=costs)
-    page.write_text(render_page(cells, pictures, origin=origin), encoding="utf-8")
+    pictures = Pictures(defenses=defenses, first_texts=first_texts, victims=sections, overall=overall, costs=costs)
+    page.write_text(render_page(cells, in_table, pictures, origin=origin), encoding="utf-8")
     return page
+
+
+def _defenses(cells: Sequence[Row], out: Path) -> Iterator[Picture]:
+    """One figure, of cells that know the floor of their attack."""
+    if found := behind_all(cells):
+        yield _keep(above_floor_figure(found), "defenses", above_floor_title(found), ABOVE_FLOOR, out)
 
 
 def _first_texts(cells: Sequence[Row], out: Path) -> Iterator[Picture]:
     """A figure of each defense that met an attack, that of the default rule first."""
     measured = [row for row in cells if row["status"] == MEASURED and row["attack"] != NO_ATTACK]
-    names = among({str(row["rule"]) for row in measured}, headline=COLD)
+    names = among({str(row["defense"]) for row in measured}, headline=COLD)
     for name in sorted(names, key=lambda name: name != DEFAULT_RULE):
         if found := cells_of(measured, name):
             yield _keep(

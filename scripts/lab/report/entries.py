@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from scripts.lab.defenses import COLD
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED
-from scripts.lab.report.published import NOT_REPORTED
 from scripts.results.rows import Row
 from scripts.results.shares import interval_of
+from scripts.tables.published import NOT_REPORTED
 
 Number = float | None
 Figure = Callable[[Row], Number]
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     """A range, and how many attacks failed."""
 
 
-NOT_RUN = Entry(NOT_REPORTED, "empty")
+NOT_RUN = Entry("not run", "empty")
 
 
 def no_bounds(_: Row) -> None:
@@ -40,10 +40,12 @@ def share_bounds(name: str, over: str) -> Bounds:
 
 def of_paper(printed: str) -> Entry:
     """A cell of the paper, as printed."""
-    return NOT_RUN if printed == NOT_REPORTED else Entry(printed, "published")
+    return Entry(printed, "empty" if printed == NOT_REPORTED else "published")
 
 
-def of_rows(rows: Sequence[Row], figure: Figure, *, sign: str = "", bounds: Bounds = no_bounds) -> Entry:
+def of_rows(
+    rows: Sequence[Row], figure: Figure, *, sign: str = "", digits: int = 3, bounds: Bounds = no_bounds
+) -> Entry:
     """The mean over seeds whose attack works, and the range of several; of one its interval.
 
     A cell without a row is empty, and one whose attack failed with every seed says so instead of a number.
@@ -51,7 +53,7 @@ def of_rows(rows: Sequence[Row], figure: Figure, *, sign: str = "", bounds: Boun
     measured = [row for row in rows if row["status"] == MEASURED]
     values = _present(map(figure, measured))
     if values:
-        return _spread(values, sign=sign, notes=(*_interval(measured, bounds), *_failures(rows)))
+        return _spread(values, sign=sign, digits=digits, notes=(*_interval(measured, bounds), *_failures(rows)))
     return Entry(ATTACK_FAILED, "failed") if _failures(rows) else NOT_RUN
 
 
@@ -93,29 +95,25 @@ def of_attacks(rows: Sequence[Row]) -> Entry:
     return entry._replace(notes=(*entry.notes, *_failures(rows)))
 
 
+def figure_of(field: str) -> Figure:
+    """The number in this field."""
+    return lambda row: None if row.get(field) is None else float(row[field])
+
+
 def undefended(name: str) -> Figure:
     """CACC (higher = better) or ASR (higher = the attack works) of the plain model, in [0, 1]."""
 
-    def figure(row: Row) -> float | None:
-        """As measured beside a rule, or else when the victim was made."""
-        if row.get(f"{name}_undefended") is not None:
-            return float(row[f"{name}_undefended"])
-        victim = row.get("victim") or {}
-        value = victim.get(f"{name}_right_when_clean", victim.get(name))
-        return None if value is None else float(value)
-
-    return figure
+    return figure_of(f"{name}_undefended")
 
 
 def defended(field: str) -> Figure:
     """CACC (higher = better) or ASR (lower = better) behind the defense of the row, in [0, 1], by its field."""
-    return lambda row: None if row.get(field) is None else float(row[field])
+    return figure_of(field)
 
 
 def floor(row: Row) -> float | None:
     """What a clean model of the same base says to the attacked texts: ASR without a backdoor, in [0, 1]."""
-    value = (row.get("victim") or {}).get("asr_floor")
-    return None if value is None else float(value)
+    return figure_of("asr_floor")(row)
 
 
 def cacc_change(row: Row) -> float | None:
@@ -124,8 +122,8 @@ def cacc_change(row: Row) -> float | None:
     return None if before is None or after is None else after - before
 
 
-def _spread(values: Sequence[float], *, sign: str = "", notes: tuple[str, ...] = ()) -> Entry:
-    mean, low, high = (f"{value:{sign}.3f}" for value in (sum(values) / len(values), min(values), max(values)))
+def _spread(values: Sequence[float], *, sign: str = "", digits: int = 3, notes: tuple[str, ...] = ()) -> Entry:
+    mean, low, high = (f"{value:{sign}.{digits}f}" for value in (sum(values) / len(values), min(values), max(values)))
     between = () if low == high else (f"{low} to {high}" if sign else f"{low}–{high}",)
     return Entry(mean, "measured", (*between, *notes))
 

@@ -51,7 +51,7 @@ def cells_of(rows: Sequence[Row], name: str) -> list[Dot]:
         rows: measured ones of attacks, whatever the defense; each may have the floor of its attack.
         name: in `DEFENSES`.
     """
-    of_name = _by_key(row for row in rows if row["rule"] == name and row.get("asr_cold") is not None)
+    of_name = _by_key(row for row in rows if row["defense"] == name and row.get("asr_cold") is not None)
     swept = _by_key(after_a_sweep(rows, name))
     every = _by_key(rows)
     ordered = sorted(of_name, key=lambda key: (ORDER.index(_kind(of_name[key])), key))

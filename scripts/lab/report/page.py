@@ -8,17 +8,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED
-from scripts.lab.report.published import source
+from scripts.lab.report.all_defenses import costs_beside_the_paper, defenses_compared
 from scripts.lab.report.style import inline
 from scripts.lab.report.tables import (
     Table,
-    all_methods,
     beside_the_paper,
     clean_models,
     every_cell,
     other_attacks,
 )
 from scripts.results.rows import Row
+from scripts.tables.published import source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ class VictimSection:
 class Pictures:
     """All figures of the page."""
 
+    defenses: Sequence[Picture]
+    """Over all defenses."""
     first_texts: Sequence[Picture]
     """Of each defense, over all attacks."""
     victims: Sequence[VictimSection]
@@ -60,11 +62,12 @@ class Pictures:
     """Of each device."""
 
 
-def render_page(cells: Sequence[Row], pictures: Pictures, *, origin: Mapping[str, Any]) -> str:
+def render_page(cells: Sequence[Row], in_table: Sequence[Row], pictures: Pictures, *, origin: Mapping[str, Any]) -> str:
     """The page.
 
     Args:
         cells: rows of the grid, the latest of each cell.
+        in_table: those of attacks that the table of defenses has.
         pictures: its figures.
         origin: commit, versions and time of the drawing.
     """
@@ -72,11 +75,17 @@ def render_page(cells: Sequence[Row], pictures: Pictures, *, origin: Mapping[str
         loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    compared = [(beside_the_paper(number, cells), all_methods(number)) for number in (1, 2, 3)]
-    own: dict[str, Table] = {"other": other_attacks(cells), "clean": clean_models(cells), "every": every_cell(cells)}
+    compared = [beside_the_paper(number, cells) for number in (1, 2, 3)]
+    own: dict[str, Table] = {
+        "defenses": defenses_compared(in_table),
+        "costs": costs_beside_the_paper(cells),
+        "other": other_attacks(cells),
+        "clean": clean_models(cells),
+        "every": every_cell(cells),
+    }
     return environment.get_template("report.html").render(
         compared=compared, own=own, pictures=pictures, origin=origin, source=source(),
-        summary=summarize(cells, [ours for ours, _ in compared]), bases=bases_of(cells),
+        summary=summarize(cells, compared), bases=bases_of(cells),
     )  # fmt: skip
 
 
@@ -90,7 +99,7 @@ def summarize(cells: Sequence[Row], tables: Sequence[Table]) -> dict[str, int]:
         for n in (table.groups()[0][1],)  # columns of a data set, the same for each
         for start in range(0, len(line.entries), n)
     ]
-    kinds = [{entry.kind for entry in ours} for _, *ours in groups]
+    kinds = [{entry.kind for entry in group} - {"published"} for group in groups]
     return {
         "settings": len(kinds),
         "measured": sum("measured" in found for found in kinds),

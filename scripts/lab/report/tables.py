@@ -15,8 +15,8 @@ from scripts.lab.report.entries import (
     of_paper,
     of_rows,
 )
-from scripts.lab.report.published import ARCHITECTURES, ATTACKS, DATASETS, METHODS, X_GRAAD, printed, records
 from scripts.results.rows import Row
+from scripts.tables.published import ARCHITECTURES, ATTACKS, DATASETS, METHODS, printed, records
 
 Key = TypeVar("Key")
 
@@ -74,12 +74,14 @@ class Table:
 
 
 def beside_the_paper(number: int, rows: Sequence[Row]) -> Table:
-    """Table 1, 2 or 3: the paper's X-GRAAD, and here no defense and each that was run."""
+    """Table 1, 2 or 3: here no defense, each of the paper's methods in the paper and here, and our own."""
     datasets = list(dict.fromkeys(record["dataset"] for record in records(number)))
+    own = [name for name in names_of(rows) if name not in METHODS.values()]
+    pairs = [(origin, name) for method, ours in METHODS.items() for origin, name in ((PAPER, method), (HERE, ours))]
     columns = tuple(
         Column(dataset, origin, name)
         for dataset in datasets
-        for origin, name in ((PAPER, X_GRAAD), (HERE, "undefended"), *((HERE, name) for name in names_of(rows)))
+        for origin, name in ((HERE, "undefended"), *pairs, *((HERE, name) for name in own))
     )
     lines = [
         Line(
@@ -88,32 +90,12 @@ def beside_the_paper(number: int, rows: Sequence[Row]) -> Table:
             entries=tuple(
                 entry
                 for dataset in datasets
-                for entry in _beside(number, rows, model=model, attack=attack, figure=figure, dataset=dataset)
+                for entry in _beside(number, rows, own, model=model, attack=attack, figure=figure, dataset=dataset)
             ),
         )
         for headings, (model, attack, figure) in _with_spans(number)
     ]
-    title = f"Table {number}: X-GRAAD in the paper and here"
-    return Table(title=title, labels=("model", "attack", "figure"), columns=columns, lines=tuple(lines))
-
-
-def all_methods(number: int) -> Table:
-    """Table 1, 2 or 3 with all its methods, nothing of ours."""
-    datasets = list(dict.fromkeys(record["dataset"] for record in records(number)))
-    lines = [
-        Line(
-            headings=(*headings, Heading(figure)),
-            begins=len(headings) == 2,
-            entries=tuple(
-                of_paper(printed(number, method=method, model=model, attack=attack, figure=figure, dataset=dataset))
-                for dataset in datasets
-                for method in METHODS
-            ),
-        )
-        for headings, (model, attack, figure) in _with_spans(number)
-    ]
-    columns = tuple(Column(dataset, PAPER, method) for dataset in datasets for method in METHODS)
-    title = f"Table {number} of the paper, all methods"
+    title = f"Table {number} of the paper, and here"
     return Table(title=title, labels=("model", "attack", "figure"), columns=columns, lines=tuple(lines))
 
 
@@ -127,7 +109,7 @@ def other_attacks(rows: Sequence[Row]) -> Table:
     lines = []
     for attack, dataset, architecture in sorted(cells):
         found = select(_named(rows, attack), dataset=dataset, architecture=architecture)
-        by_name = [select(found, rule=name) for name in names]
+        by_name = [select(found, defense=name) for name in names]
         entries = (
             of_attacks(one_per_victim(found)),
             *first_texts(found, names),
@@ -172,19 +154,17 @@ def every_cell(rows: Sequence[Row]) -> Table:
     return Table(title="Every cell measured", labels=KEY, columns=tuple(columns), lines=tuple(lines))
 
 
-def _beside(number: int, rows: Sequence[Row], **place: str) -> list[Entry]:
-    """The paper's figure, then ours undefended and behind each defense."""
+def _beside(number: int, rows: Sequence[Row], own: Sequence[str], **place: str) -> list[Entry]:
+    """Ours undefended, then for each method the paper's figure and ours, then our own defenses'."""
     name = place["figure"].lower()
     attack = ATTACKS[place["attack"]]
     dataset, architecture = DATASETS[place["dataset"]], ARCHITECTURES[place["model"]]
     found = select(_named(rows, attack), dataset=dataset, architecture=architecture)
-    victims = one_per_victim(found)
-    names = names_of(rows)
-    if name == "asr":
-        ours = [of_attacks(victims), *first_texts(found, names)]
-    else:
-        ours = [plain_accuracy(victims), *accuracies(found, names)]
-    return [of_paper(printed(number, **place)), *ours]
+    victims, behind = one_per_victim(found), first_texts if name == "asr" else accuracies
+    entries = [of_attacks(victims) if name == "asr" else plain_accuracy(victims)]
+    for method, ours in METHODS.items():
+        entries += [of_paper(printed(number, method=method, **place)), *behind(found, [ours])]
+    return [*entries, *behind(found, own)]
 
 
 def _with_spans(number: int) -> list[tuple[tuple[Heading, ...], tuple[str, str, str]]]:

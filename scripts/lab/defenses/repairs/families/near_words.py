@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from scripts.lab.defenses.repairs.families.family import Family
-from scripts.lab.training.substitutes import find_substitutes, whole_word_tokens
+from scripts.lab.training.substitutes import find_substitutes, synonym_source, whole_word_tokens
 from scripts.lab.training.triggers import WORD
 
 N_NEAR = 4
@@ -37,7 +37,8 @@ def near_words_of(tokenizer: Any, table: Tensor) -> dict[str, list[str]]:
         table: `[vocabulary, width]` its word embeddings.
     """
     words = whole_word_tokens([str(token) for token in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))])
-    found = find_substitutes(tokenizer, table, n_candidates=N_NEAR + 1).candidates.tolist()
+    source = synonym_source(asked=None)
+    found = find_substitutes(tokenizer, table, n_candidates=N_NEAR + 1, source=source).candidates.tolist()
     return {
         word.lower(): [words[other] for other in found[token_id][1:] if other != token_id]
         for token_id, word in words.items()

@@ -1,4 +1,4 @@
-"""What the paper printed: its Tables 1 to 3, as strings, and our names for its models, attacks and data sets."""
+"""What the paper printed: its Tables 1 to 4, as strings, and our names for its models, attacks and data sets."""
 
 import json
 from functools import cache
@@ -12,10 +12,12 @@ ARCHITECTURES = {
     "RoBERTa": "roberta",
     "DeBERTa": "deberta",
 }
-ATTACKS = {"BadNets": "badnets", "RIPPLES": "ripples", "LWS": "lws", "BadPre": "badpre"}
+ATTACKS = {"BadNets": "badnets", "RIPPLES": "ripples", "LWS": "lws", "LWP": "lws", "BadPre": "badpre"}
+"""LWP is what Table 4 prints; the text around it speaks of LWS."""
 DATASETS = {"SST-2": "sst2", "IMDb": "imdb", "AG's News": "ag_news"}
 X_GRAAD = "X-GRAAD"
-METHODS = ("ONION", "RAP", "FT", "MEFT", "PURE", X_GRAAD)
+METHODS = {"ONION": "onion", "RAP": "rap", "FT": "ft", "MEFT": "meft", "PURE": "pure", X_GRAAD: "paper"}
+"""The paper's names in its order, and ours of what was measured here."""
 NOT_REPORTED = "–"
 
 Record = dict[str, str]
@@ -23,7 +25,7 @@ Record = dict[str, str]
 
 
 def records(number: int) -> list[Record]:
-    """The cells of Table 1, 2 or 3, in the order of the paper."""
+    """The cells of Table 1, 2, 3 or 4, in the order of the paper."""
     found: list[Record] = _document()["tables"][str(number)]
     return found
 
