@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from scripts.console.command import CommandParser, positive, run_command, say
 from scripts.console.errors import LabError
-from scripts.lab.defenses import repairs
+from scripts.lab.defenses import repair_names
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.results.rows import write_result
 from scripts.texts.reading import ReadingOptions, add_reading_options
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = CommandParser(name="repair_model", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder of the suspect")
     parser.add_argument("--data", type=Path, required=True, help="clean texts with labels: TSV, CSV, JSON lines")
-    parser.add_argument("--method", choices=repairs(), help="how (the best that the other options allow)")
+    parser.add_argument("--method", choices=repair_names(), help="how (the best that the other options allow)")
     parser.add_argument(
         "--trusted-base", metavar="BASE", help="encoder whose publisher you trust: folder or NAME@REVISION"
     )

@@ -70,6 +70,6 @@ def among(names: Collection[str], *, headline: str | None = None) -> list[str]:
     return [name for name, each in DEFENSES.items() if name in names and headline in (None, each.headline)]
 
 
-def repairs() -> list[str]:
+def repair_names() -> list[str]:
     """Names of those that make another checkpoint and do nothing else."""
     return [name for name, each in DEFENSES.items() if each.repair and not each.judge]

@@ -16,6 +16,7 @@ from scripts.lab.defenses.repairs.families.family import Family
 from scripts.lab.defenses.repairs.families.near_words import near_words, near_words_of
 from scripts.lab.defenses.repairs.families.rare_words import MOST, rare_words, rare_words_of
 from scripts.lab.training.victim import load_base
+from scripts.texts import wordnet
 from scripts.texts.corpora import Example
 from tests.unit.defenses.planted_reviews import Planted, planted, repaired
 
@@ -107,7 +108,9 @@ def test_forms_by_hand() -> None:
     assert any(text.split()[1:] == ["one", "two", "three", ",", "four", "five", "six"] for text in clauses)
 
 
-def test_words_come_from_the_models_own_vocabulary(victim: Planted) -> None:
+def test_words_come_from_the_models_own_vocabulary(victim: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wordnet, "FOLDERS", ())
+    monkeypatch.delenv(wordnet.FOLDER_VARIABLE, raising=False)
     model, tokenizer = load_base(victim.folder / "suspect", n_labels=2)
     near = near_words_of(tokenizer, model.get_input_embeddings().weight)
     vocabulary = set(tokenizer.get_vocab())

@@ -16,7 +16,7 @@ from handler.xgraad.words.text import text_key
 from scripts import repair_model
 from scripts.console.command import Exit
 from scripts.console.errors import LabError
-from scripts.lab.defenses import DEFENSES, repairs
+from scripts.lab.defenses import DEFENSES, repair_names
 from scripts.lab.defenses.held_out import LEAST_PER_LABEL, held_out
 from scripts.lab.defenses.repairing import preferred_method, repair_checkpoint
 from scripts.lab.defenses.repairs.rebuild import Rebuild
@@ -100,7 +100,7 @@ def test_what_is_held_out_is_never_learned_from(
     assert record.n_changed == 0
 
 
-@pytest.mark.parametrize("method", repairs())
+@pytest.mark.parametrize("method", repair_names())
 def test_every_repair_says_what_it_cannot_promise(method: str) -> None:
     found = DEFENSES[method].repair_class()
     assert found is not None
@@ -124,8 +124,8 @@ def test_the_best_that_the_material_allows(victim: Planted, tmp_path: Path) -> N
     for (base, more), best in cases.items():
         material = victim.material(tmp_path, trusted_base=base, more=Path(more) if more else None)
         assert preferred_method(material) == best
-    assert {"ft", *cases.values(), "unlearn"} <= set(repairs())
-    assert "verified" not in repairs()
+    assert {"ft", *cases.values(), "unlearn"} <= set(repair_names())
+    assert "verified" not in repair_names()
 
 
 @pytest.mark.parametrize(
