@@ -46,6 +46,9 @@ DEFENSES: dict[str, Combination] = {
     "referred": Combination(judge="rules.referred:Referred", refers=True, remembers=True),
     "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
     "ft": Combination(repair="repairs.ft:FineTuning"),
+    "onion": Combination(judge="judges.onion:Onion"),
+    "onion_published": Combination(judge="judges.onion_published:OnionPublished"),
+    "strip": Combination(judge="judges.strip:Strip"),
 }
 """By name, in the order of tables."""
 
