@@ -49,6 +49,7 @@ DEFENSES: dict[str, Combination] = {
     "onion": Combination(judge="judges.onion:Onion"),
     "onion_published": Combination(judge="judges.onion_published:OnionPublished"),
     "strip": Combination(judge="judges.strip:Strip"),
+    "rap": Combination(judge="judges.rap:Rap"),
 }
 """By name, in the order of tables."""
 

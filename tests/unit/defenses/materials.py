@@ -1,5 +1,6 @@
 """What a defender has in tests: labelled texts in a file, and a classifier that a test chooses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ class GivenMaterial(Material):
         return self.given
 
 
-def material_of(given: Classifier, checkpoint: Path, folder: Path, clean: list[Example], **more: Any) -> GivenMaterial:
+def material_of(
+    given: Classifier, checkpoint: Path, folder: Path, clean: Sequence[Example], **more: Any
+) -> GivenMaterial:
     """Of clean texts, which are written to the folder; nothing is calibrated."""
     write_examples(folder / "clean.tsv", clean)
 
