@@ -6,8 +6,8 @@ from pathlib import Path
 
 from scripts.console.command import CommandParser, positive, rate, run_command
 from scripts.lab.attacks import ATTACKS
-from scripts.lab.attacks.rewriting.sources import SYNONYMS
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
+from scripts.lab.training.sources import SYNONYMS
 
 EXAMPLES = """\
   # about a minute, no download: generated reviews and a small BERT with random weights

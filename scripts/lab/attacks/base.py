@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.console.errors import LabError
-from scripts.lab.attacks.rewriting.sources import SYNONYMS
 from scripts.lab.training.recipe import Recipe
+from scripts.lab.training.sources import SYNONYMS
 from scripts.lab.training.triggers import INSERTIONS, TRIGGER_WORDS, Insertion
 from scripts.lab.training.victim import AfterEpoch, Loss, Training, classification_loss, fine_tune, predict_labels
 from scripts.texts.corpora import Corpus, Example, TriggeredExample

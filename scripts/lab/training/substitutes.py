@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scripts.console.errors import LabError
-from scripts.lab.attacks.rewriting.sources import EMBEDDING, WORDNET
+from scripts.lab.training.sources import EMBEDDING, WORDNET
 from scripts.texts.wordnet import WordNet
 from scripts.texts.wordnet_files import FOLDER_VARIABLE
 

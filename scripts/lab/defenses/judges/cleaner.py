@@ -4,12 +4,11 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-import numpy as np
-
 from handler.xgraad import Suspect, Verdict
 from handler.xgraad.model.prediction import Prediction, predict
 from scripts.lab.defenses.base import Material, TextJudge, plain_verdict
 from scripts.lab.defenses.judges.budget import largest_affordable
+from scripts.lab.evaluation.metrics import accuracy
 
 
 class Cleaned(NamedTuple):
@@ -41,6 +40,10 @@ class Cleaner(TextJudge):
     def cleaned(self, texts: Sequence[str], settings: Sequence[float]) -> list[list[Cleaned]]:
         """For each setting every text, cleaned; no text touches another, and what settings share is done once."""
 
+    def cleaned_unseen(self, texts: Sequence[str], settings: Sequence[float]) -> list[list[Cleaned]]:
+        """The same of the clean texts of tuning, each as if it had not been prepared with. Here: they were not."""
+        return self.cleaned(texts, settings)
+
     def __call__(self, texts: Sequence[str]) -> list[Verdict]:
         """See `TextJudge`."""
         (after,) = self.cleaned(texts, [self.setting])
@@ -60,15 +63,12 @@ class Cleaner(TextJudge):
 
     def _tuned(self) -> float:
         texts, labels = zip(*self.material.clean_examples(), strict=True)
-        undefended = self._accuracy(texts, labels)
-        accuracies = [
-            self._accuracy([each.text for each in rows], labels) for rows in self.cleaned(texts, self.SETTINGS)
-        ]
+        rows = [[each.text for each in row] for row in self.cleaned_unseen(texts, self.SETTINGS)]
+        # Most settings leave most texts as another one does: each is asked about once.
+        distinct = sorted({text for row in [texts, *rows] for text in row})
+        said = {text: each.label_id for text, each in zip(distinct, self._predictions(distinct), strict=True)}
+        undefended, *accuracies = (accuracy([said[text] for text in row], labels) for row in [texts, *rows])
         return self.SETTINGS[largest_affordable(accuracies, undefended=undefended)]
-
-    def _accuracy(self, texts: Sequence[str], labels: Sequence[int]) -> float:
-        said = [each.label_id for each in self._predictions(texts)]
-        return float(np.mean(np.array(said) == np.array(labels)))
 
     def _predictions(self, texts: Sequence[str]) -> list[Prediction]:
         return predict(self.classifier.logits(self.classifier.encode(texts)), self.classifier.labels)
