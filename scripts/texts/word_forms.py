@@ -17,13 +17,13 @@ CLOSED_CLASS = frozenset(
     re.findall(
         r"\w+",
         "a am an and are as at be been being but by can could did do does doing for from had has have having he her "
-        "hers him his how i if in into is it its may me might mine must my nor not of off on onto or our ours ought "
-        "shall she should since so than that the their theirs them they this to until up upon us was we were what "
-        "when where which while who whom whose why will with would you your yours",
+        "hers him his how i if in into is it its ll may me might mine must my nor not of off on onto or ought our "
+        "ours re shall she should since so than that the their theirs them they this to until up upon us ve was we "
+        "were what when where which while who whom whose why will with would you your yours",
     )
 )
-"""Pronouns, prepositions, conjunctions, articles and auxiliaries: what WordNet has under their spelling ("he" as
-helium) is another word."""
+"""Pronouns, prepositions, conjunctions, articles and auxiliaries, shortened ones ("re") too: what WordNet has under
+their spelling ("he" as helium) is another word."""
 VOWELS = "aeiou"
 SIBILANTS = ("s", "x", "z", "ch", "sh")
 

@@ -83,7 +83,7 @@ def test_the_usual_part_is_the_one_that_was_counted_most(small: WordNet, tmp_pat
     assert WordNet(write_wordnet(tmp_path / "verbs", more_verbs)).usual_part("film") == "verb"
 
 
-@pytest.mark.parametrize("word", ["He", "is", "be", "or", "at"])
+@pytest.mark.parametrize("word", ["He", "is", "be", "or", "at", "re", "ll"])
 def test_words_of_grammar_stand_for_no_other_word(tmp_path: Path, word: str) -> None:
     small = WordNet(write_wordnet(tmp_path, [Sense("noun", [word.lower(), "helium"]), *SENSES], IRREGULAR))
     assert small.usual_part(word) is None
