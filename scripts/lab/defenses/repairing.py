@@ -23,7 +23,7 @@ from scripts.results.provenance import provenance
 from scripts.texts.corpora import Example
 
 PREFERRED = ("agreement", "rebuild", "augmentation")
-"""The best first, of the methods that differ in what they need. A model that is made of a trusted base has nothing of the
+"""The best first, of methods that differ in what they need. A model that is made of a trusted base has nothing of the
 suspect's weights; with further texts it is more accurate. Without a trusted base `augmentation` goes farthest, for
 triggers that resemble what it puts in. The table of defenses has the figures."""
 
