@@ -23,9 +23,10 @@ class Rap(Detector):
 
     Departures from the paper, whose defender protects one label that is known to be the target:
 
-    - every label has its own word vector. Drops in confidence are compared with those of clean texts that get the same
-      label: a score is that share of them that drop no more than the text does, and among equals the drop itself;
-    - it is taught for longer where the drop that is wanted is not reached (see `perturbation`);
+    - every label has its own word vector, learned on the texts of that label that the model gets right. Drops in
+      confidence are compared with those of clean texts that get the same label: suspicious is a text when few of them
+      drop as little as it does, and among equals the one that drops least;
+    - the vector is learned for longer where the drop that is wanted is not reached (see `perturbation`);
     - with more than two labels a text belongs to the one that is predicted, not to one that is above 0.5;
     - the threshold comes from clean texts that the word was not taught on, by the budget.
 
