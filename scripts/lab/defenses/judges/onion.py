@@ -20,10 +20,10 @@ class Onion(Cleaner):
     """Takes out every word without which perplexity falls by the threshold or more.
 
     Departures from the paper: perplexity is that of word trigrams learned from the defender's own clean texts instead
-    of GPT-2's, since nothing is downloaded, and a word is what this project calls so, which leaves punctuation alone.
-    To so small a language model many honest words are as unknown as triggers are, so less can be expected of it.
-    The paper's threshold is chosen on clean texts by eye, here by the budget; the texts that it is tuned on are each
-    scored by a language model that learned from others. The public code differs from the paper: see
+    of GPT-2's, since nothing is downloaded. To so small a language model many honest words are as unknown as triggers
+    are, so less can be expected of it. A word is what this project calls so, which leaves punctuation alone. The
+    threshold is the one that the budget allows, where the authors' code shows many on the test texts; the texts that
+    it is tuned on are each scored by a language model that learned from others. That code differs from the paper: see
     `onion_published`.
     """
 
