@@ -81,7 +81,7 @@ def test_a_trigger_with_a_small_gradient_is_taken_out_and_clean_texts_stay(bert:
     assert attack_success(verdicts) == 0
     assert all("cf" in [suspect.word for suspect in each.suspects] for each in verdicts)
     assert clean_accuracy(imbert, CLEAN) > 0.98
-    assert 0.3 < imbert.setting <= 1.0
+    assert (imbert.setting, imbert.n_top) == (1.0, 4), "the largest lambda, and then the largest K"
 
 
 def test_a_trigger_as_loud_as_the_words_that_decide_goes_through(bert: Classifier) -> None:

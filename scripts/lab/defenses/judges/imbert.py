@@ -7,12 +7,12 @@ go whose norm is below lambda: a trigger ranks first, and yet little moves a mod
 Departures: words are ranked, not tokens, each by its largest one, so that no half of a word stays; punctuation is not
 ranked. The authors keep a token where it is and let nobody attend to it, or else delete it; here words are deleted.
 They fix K = 4 and lambda = 1 for their models. Norms differ from model to model, so here both are tuned: of the pairs
-that the budget allows it is the one that takes most out of clean texts.
+that the budget allows it is the one with the largest lambda, since the trigger is what ranks first, and of these the
+one with the largest K.
 """
 
 from collections.abc import Sequence
 from itertools import product
-from typing import NamedTuple
 
 from handler.xgraad import score_encodings
 from handler.xgraad.editing.edit import edit_words
@@ -24,24 +24,12 @@ from scripts.lab.defenses.judges.cleaner import Cleaned, Cleaner
 from scripts.lab.evaluation.metrics import accuracy
 
 
-class _Way(NamedTuple):
-    """A pair, and what it makes of the clean texts."""
-
-    n_top: int
-    setting: float
-    rows: list[Cleaned]
-
-    def n_words(self) -> int:
-        """How many it takes out."""
-        return sum(len(each.suspects) for each in self.rows)
-
-
 class Imbert(Cleaner):
     """Deletes words by their gradients."""
 
     NAME = "imbert"
     N_TOP = (1, 2, 3, 4)
-    """Values of K."""
+    """Values of K, from the weakest."""
     SETTINGS = (0.0, *(2.0 ** (power / 2) for power in range(-20, 9)))
     """Values of lambda, in steps of a factor 1.4; the first takes nothing out."""
 
@@ -58,16 +46,14 @@ class Imbert(Cleaner):
     def _tuned(self) -> float:
         texts, labels = zip(*self.material.clean_examples(), strict=True)
         scores = self._scores(texts)
-        pairs = product(self.N_TOP, self.SETTINGS)
-        ways = sorted((_Way(*pair, self._without(scores, *pair)) for pair in pairs), key=_Way.n_words)
+        pairs = list(product(self.SETTINGS, self.N_TOP))
+        cleaned = [[each.text for each in self._without(scores, n_top, limit)] for limit, n_top in pairs]
         # Most pairs leave most texts as another one does: each is asked about once.
-        distinct = sorted({*texts, *(each.text for way in ways for each in way.rows)})
+        distinct = sorted({text for row in [texts, *cleaned] for text in row})
         said = {text: each.label_id for text, each in zip(distinct, self._predictions(distinct), strict=True)}
-        accuracies = [accuracy([said[each.text] for each in way.rows], labels) for way in ways]
-        undefended = accuracy([said[text] for text in texts], labels)
-        chosen = ways[largest_affordable(accuracies, undefended=undefended)]
-        self.n_top = chosen.n_top
-        return chosen.setting
+        undefended, *accuracies = (accuracy([said[text] for text in row], labels) for row in [texts, *cleaned])
+        setting, self.n_top = pairs[largest_affordable(accuracies, undefended=undefended)]
+        return setting
 
     def _scores(self, texts: Sequence[str]) -> list[Score]:
         return score_encodings(self.classifier, self.classifier.encode(texts))
