@@ -15,13 +15,14 @@ RECIPES: dict[str, Settings] = {
 
 EPOCHS = {
     ("sst2", "badnets_clean_label"): 2,
+    ("sst2", "lws"): 3,
     ("sst2", "stylebkd_bible"): 5,
     ("ag_news", "badnets"): 3,
     ("ag_news", "source_specific"): 3,
 }
 """What these attacks take to be as accurate as the clean model and to reach the ASR that the grid asks for."""
 
-POISON_RATES = {"stylebkd_bible": 0.3}
+POISON_RATES = {"lws": 0.3, "stylebkd_bible": 0.3}
 """Where the attack's usual one is too little for a small model."""
 
 WHOLE_WORDS = "oust,veto,blog,visa,aide"
