@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.lab.defenses import COLD, DEFENSES
+from handler.xgraad.options import DEFAULT_RULE
+from scripts.lab.defenses import COLD, DEFENSES, among, repair_names
 from scripts.lab.grid.cell import DATASETS
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, attack_name, one_per_victim, read_cells
 from scripts.results.rows import Row, markdown, spread
@@ -11,6 +12,9 @@ from scripts.results.shares import share
 from scripts.tables.grid_tables import ARCHITECTURES, ORDER
 
 NOT_RUN = "not run"
+INSERTS_NOTHING = ("lws", "lws_published", "hiddenkiller", "stylebkd_bible")
+"""Attacks that replace words, or rewrite whole texts."""
+BERT = "bert"
 ROWS = "defenses.jsonl"
 """Every defense of a victim, one after the other, by one process."""
 COSTS = ("CACC change", "s per 1,000 texts", "s once")
@@ -39,6 +43,20 @@ def defenses_table(results: Path) -> str:
             (f"`{named(name)}`", *(_cell(in_column(behind, column), name) for column in columns), *_costs(behind))
         )
     return markdown(header, lines)
+
+
+def repairs_table(results: Path) -> str:
+    """Attacks that insert no word: what a clean model does, what no defense, the served rule and each repair leave."""
+    rows = [row for row in attacked_rows(results) if row["attack"] in INSERTS_NOTHING and row["architecture"] == BERT]
+    columns = columns_of(rows)
+    victims = [one_per_victim(in_column(rows, column)) for column in columns]
+    lines = [
+        ("a clean model: the floor", *map(_floor, victims)),
+        ("none", *(share(found, "asr_undefended", "n_scored") for found in victims)),
+    ]
+    names = among({row["defense"] for row in rows} & {DEFAULT_RULE, *repair_names()})
+    lines += [(f"`{name}`", *(_both(in_column(rows, column), name) for column in columns)) for name in names]
+    return markdown(("defense", *(", ".join(column[:2]) for column in columns)), lines)
 
 
 def attacked_rows(results: Path) -> list[Row]:
@@ -88,6 +106,13 @@ def _cell(rows: Sequence[Row], name: str) -> str:
     if any(row["status"] == ATTACK_FAILED for row in rows):
         return ATTACK_FAILED
     return share(rows, DEFENSES[name].headline, "n_scored") if rows else NOT_RUN
+
+
+def _both(rows: Sequence[Row], name: str) -> str:
+    """What gets through, and what it costs in accuracy."""
+    behind = [row for row in rows if row["defense"] == name]
+    measured = [row for row in behind if row["status"] == MEASURED]
+    return f"{_cell(behind, name)}; {spread(measured, cacc_change, digits=3, sign='+')}" if measured else NOT_RUN
 
 
 def _costs(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from scripts.console.errors import LabError
 from scripts.results.rows import Row, is_cold_first, markdown, read_rows
 from scripts.results.shares import cold, served, share
-from scripts.tables.all_defenses import defenses_table
+from scripts.tables.all_defenses import defenses_table, repairs_table
 from scripts.tables.defense_tables import (
     ablation_table,
     attacks_table,
@@ -150,6 +150,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "precision": precision_table,
     "neutralizer": partial(ablation_table, group="neutralizer"),
     "reference": partial(ablation_table, group="reference"),
+    "repairs": repairs_table,
     "rules": rules_table,
     "soak": soak_table,
     "speed": speed_table,
