@@ -112,7 +112,8 @@ def _both(rows: Sequence[Row], name: str) -> str:
     """What gets through, and what it costs in accuracy."""
     behind = [row for row in rows if row["defense"] == name]
     measured = [row for row in behind if row["status"] == MEASURED]
-    return f"{_cell(behind, name)}; {spread(measured, cacc_change, digits=3, sign='+')}" if measured else NOT_RUN
+    cost = f"; {spread(measured, cacc_change, digits=3, sign='+')}" if measured else ""
+    return _cell(behind, name) + cost
 
 
 def _costs(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -31,15 +31,6 @@ from scripts.tables.speed_tables import (
 )
 
 START, END = "<!-- table: {name} -->", "<!-- end -->"
-DECIDING = (
-    "attack (triggers)",
-    "data",
-    "ASR undefended",
-    "first text, `paper`",
-    "first text, `verified`",
-    "CACC change `verified`",
-)
-"""Columns of the attacks' table by which a stranger decides; all of them stand in results/README.md."""
 
 
 def update_readme(text: str, results: Path) -> str:
@@ -58,12 +49,6 @@ def update_readme(text: str, results: Path) -> str:
     if text.count("<!-- table:") != text.count(END):
         raise LabError(f"README.md: every table marker needs a line {END}")
     return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", replace, text, flags=re.DOTALL)
-
-
-def _deciding_table(results: Path) -> str:
-    header, _, *rows = [line[2:-2].split(" | ") for line in attacks_table(results).splitlines()]
-    by_column = [dict(zip(header, row, strict=True)) for row in rows]
-    return markdown(DECIDING, [[row.get(name, "") for name in DECIDING] for row in by_column])
 
 
 def _demo_table(results: Path) -> str:
@@ -127,7 +112,6 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "candidates": partial(ablation_table, group="candidates"),
     "clean_models": clean_models_table,
     "cost": cost_line,
-    "decides": _deciding_table,
     "decision": partial(ablation_table, group="decision"),
     "defenses": defenses_table,
     "demo": _demo_table,

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.lab.defenses import DEFENSES
 from scripts.results.rows import append_row
-from scripts.tables.all_defenses import defenses_table
+from scripts.tables.all_defenses import defenses_table, repairs_table
 from scripts.tables.paper_tables import costs_table, paper_table
 from scripts.tables.published import METHODS, records
 from scripts.tables.readme_tables import TABLES
@@ -159,3 +159,22 @@ def test_of_two_runs_as_large_the_later_one_counts(tmp_path: Path) -> None:
     write(tmp_path, {"run": "second", "time": "2026-01-02T00:00:00+00:00", "defense": "onion"}, {})
     assert row_of(costs_table(tmp_path), "BadNets")["X-GRAAD: the paper / here"] == "44.12 / not run"
     assert row_of(costs_table(tmp_path), "BadNets")["ONION: the paper / here"] == "123.58 / 12.3 + 57 once"
+
+
+def test_repairs_stand_beside_the_served_rule_where_no_word_is_inserted(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {"defense": "agreement"},  # of an attack that inserts words
+        {"attack": "lws", "defense": "verified", "cacc_defended": 0.9},
+        {"attack": "lws", "defense": "agreement", "asr_cold": 0.25},
+        {"attack": "lws", "defense": "onion"},
+        {"attack": "lws", "defense": "agreement", "architecture": "albert"},
+        {"attack": "hiddenkiller", "dataset": "olid", "defense": "ft"} | FAILED,
+    )
+    header, _, *rest = lines(repairs_table(tmp_path))
+    assert header == ["defense", "lws, sst2", "hiddenkiller, olid"]
+    by_name = {each[0]: each[1:] for each in rest}
+    assert list(by_name) == ["a clean model: the floor", "none", "`verified`", "`ft`", "`agreement`"]
+    assert by_name["`verified`"] == ["0.500 (0.250 to 0.750); +0.000", "not run"]
+    assert by_name["`agreement`"] == ["0.250 (0.250 to 0.750); -0.010", "not run"]
+    assert by_name["`ft`"] == ["not run", "attack failed"]

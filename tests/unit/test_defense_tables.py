@@ -14,7 +14,6 @@ from scripts.tables.defense_tables import (
     gates_table,
     rules_table,
 )
-from scripts.tables.readme_tables import DECIDING, TABLES
 
 BASE: dict[str, Any] = {
     "attack": "badnets",
@@ -71,14 +70,6 @@ def test_attacks_stand_beside_the_papers_rule_with_their_range_over_seeds(tmp_pa
     assert f"| 2 | 50 / 100 | {cells} | -0.0100 | -0.0100 | 0.100 |" in usual
     assert "attack failed" in by_name["| badnets (`cf`, `tq`, five)"]
     assert header.count("|") == usual.count("|")
-
-
-def test_the_readme_has_the_columns_that_decide(tmp_path: Path) -> None:
-    write(tmp_path / "defense.jsonl", {}, {"insertion": "five", "attack_works": False, "asr_undefended": 0.4})
-    header, _, usual, failed = TABLES["decides"](tmp_path).splitlines()
-    assert header == "| " + " | ".join(DECIDING) + " |"
-    assert usual == "| badnets (`cf`, `tq`) | sst2 | 1.000 |  | 0.020 (0.000 to 0.100) | -0.0100 |"
-    assert "attack failed" in failed
 
 
 def test_clean_models_have_their_own_table(tmp_path: Path) -> None:
