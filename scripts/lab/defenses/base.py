@@ -21,6 +21,9 @@ from scripts.texts.reading import AS_FOUND, ReadingOptions
 Calibrate = Callable[[Path, Path], None]
 """Calibrates a checkpoint, the first, and writes that to a file, the second."""
 
+LEAST_TUNED = 100
+"""Clean texts that a judge is tuned on at the least: its budget is one in a hundred."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
@@ -72,6 +75,18 @@ class Material:
             raise LabError("--data must name clean texts with labels for this defense, is missing")
         examples = read_examples(self.clean, self.reading, classes=model_classes(self.checkpoint))[: self.n_clean]
         return [example for example in examples if text_key(example.text) not in self.held_out]
+
+    def tuning_examples(self) -> list[Example]:
+        """The clean texts, where there are enough to tune a judge on.
+
+        Raises:
+            LabError: there are none, or too few to tell a point of accuracy.
+        """
+        examples = self.clean_examples()
+        if len(examples) < LEAST_TUNED:
+            rule = f"--data must hold at least {LEAST_TUNED} clean texts with labels to tune this defense on"
+            raise LabError(f"{rule}, holds {len(examples)}; add some")
+        return examples
 
     def more_texts(self) -> list[str]:
         """The further texts, without what is held out.

@@ -62,7 +62,7 @@ class Cleaner(TextJudge):
         ]
 
     def _tuned(self) -> float:
-        texts, labels = zip(*self.material.clean_examples(), strict=True)
+        texts, labels = zip(*self.material.tuning_examples(), strict=True)
         rows = [[each.text for each in row] for row in self.cleaned_unseen(texts, self.SETTINGS)]
         # Most settings leave most texts as another one does: each is asked about once.
         distinct = sorted({text for row in [texts, *rows] for text in row})

@@ -29,7 +29,7 @@ class Detector(TextJudge):
     def __init__(self, material: Material) -> None:
         super().__init__(material)
         self.classifier = material.classifier()
-        examples = material.clean_examples()
+        examples = material.tuning_examples()
         order = np.random.default_rng(material.seed).permutation(len(examples))
         halves = np.array_split(order, 2)
         self.fit([examples[row] for row in halves[0]])

@@ -45,7 +45,7 @@ class Imbert(Cleaner):
         return [self._without(scores, self.n_top, setting) for setting in settings]
 
     def _tuned(self) -> float:
-        texts, labels = zip(*self.material.clean_examples(), strict=True)
+        texts, labels = zip(*self.material.tuning_examples(), strict=True)
         scores = self._scores(texts)
         pairs = list(product(self.SETTINGS, self.N_TOP))
         cleaned = [[each.text for each in self._without(scores, n_top, limit)] for limit, n_top in pairs]
