@@ -30,6 +30,8 @@ BEST = "best"
 MODEL = "demo"
 SYNTHETIC = "synthetic"
 SUSPECT, CALIBRATION, HALVES = "checkpoint", "calibration.json", ("learned", "calibrated")
+SYNTHETIC_RATE = 5e-4
+"""At which so small an encoder learns, a repair as well as a task."""
 MAX_LENGTH = 128
 """Tokens that `train_attack` keeps of a text unless it is told otherwise."""
 MAX_ASR = 0.02
@@ -130,6 +132,7 @@ def _repair(arguments: argparse.Namespace, out: Path) -> tuple[Path, Path]:
         data=learned,
         out=repaired,
         seed=arguments.seed,
+        learning_rate=arguments.learning_rate or (SYNTHETIC_RATE if arguments.base == SYNTHETIC else None),
         **method,
         **(with_base if arguments.trusted_base else {}),
     )

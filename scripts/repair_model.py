@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="file for the record as well")
     parser.add_argument("--calibration", type=Path, help="of the suspect, for methods that judge texts (made anew)")
     parser.add_argument("--max-length", type=positive, help="tokens to look at (256 or what the model holds)")
+    parser.add_argument("--learning-rate", type=float, help="the highest of the training (the method's own)")
     parser.add_argument("--seed", type=int, default=0, help="of what is held out, and of training (0)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--precision", choices=TRAINING_PRECISIONS, default="float32", help="of training (float32)")
@@ -94,6 +95,7 @@ def _material(arguments: argparse.Namespace, classifier: "Classifier", work: Pat
         more=arguments.texts,
         trusted_base=arguments.trusted_base,
         max_length=classifier.max_length,
+        learning_rate=arguments.learning_rate,
         seed=arguments.seed,
         device=arguments.device,
         precision=arguments.precision,

@@ -54,6 +54,8 @@ class Material:
     device: str = "cpu"
     precision: str = "float32"
     """Of sweeps and trainings."""
+    learning_rate: float | None = None
+    """The highest of repairs that train; None for what each has for pretrained encoders."""
     served_precision: Precision = DEFAULT_PRECISION
     """Of models that judge."""
     seed: int = 0

@@ -55,6 +55,16 @@ def repair(victim: Planted, tmp_path: Path) -> Repairing:
     return run
 
 
+def test_the_learning_rate_is_the_users(
+    repair: Repairing, victim: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert repair(learning_rate=1e-9, method="ft", trusted_base=None) == Exit.DONE
+    assert victim.of(tmp_path / "out") == victim.of(victim.folder / "suspect"), "so small a rate changes nothing"
+    assert repair(learning_rate=0.0, method="ft", trusted_base=None, out=tmp_path / "none") == Exit.ERROR
+    assert "learning_rate must be above 0, is 0.0" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
 def test_what_comes_out_is_an_ordinary_checkpoint_with_a_record(
     repair: Repairing, victim: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,9 +50,10 @@ class FineTuned(Repair):
         epochs: int | None = None,
     ) -> None:
         """One training by the recipe of the class, or for other epochs than its."""
+        asked = self.material.learning_rate
         recipe = Recipe(
             epochs=epochs or self.EPOCHS,
-            learning_rate=self.LEARNING_RATE,
+            learning_rate=self.LEARNING_RATE if asked is None else asked,
             max_length=self.material.max_length,
             seed=self.material.seed,
             precision=self.material.precision,
