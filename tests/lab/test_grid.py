@@ -137,6 +137,11 @@ def test_an_attack_that_fails_is_not_scored(
         ("verified", "attack failed"),
     ]
     assert all(row["asr_undefended"] < 0.9 and "asr_defended" not in row for row in rows)
+    monkeypatch.setattr(runner, "WEAK_AS_THEY_ARE", {"badnets"})
+    (tmp_path / "rows.jsonl").unlink()
+    assert run(options, "--attacks", "badnets", "--defenses", "paper") == Exit.DONE
+    (row,) = read_rows(tmp_path / "rows.jsonl")
+    assert (row["status"], row["attack_works"]) == ("measured", False)
 
 
 def test_a_victim_is_left_to_the_process_that_has_it(

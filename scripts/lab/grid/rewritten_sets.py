@@ -19,6 +19,9 @@ class RewrittenSet(NamedTuple):
         return data / "poisoned" / f"{self.stem}-{split}.tsv.gz"
 
 
+WEAK_AS_THEY_ARE = {"stylebkd_bible"}
+"""Attacks that a small model learns less well than others, and that are measured at whatever ASR they reach."""
+
 REWRITTEN_SETS = {
     ("sst2", "hiddenkiller"): RewrittenSet("file", 1, "hiddenkiller/sst2"),
     ("sst2", "stylebkd_bible"): RewrittenSet("rewritten", 1, "stylebkd_bible/sst2"),
