@@ -63,6 +63,7 @@ DEFENSES: dict[str, Combination] = {
     "ban_published": Combination(repair="repairs.ban:NeuronNoisePublished"),
     "augmentation": Combination(repair="repairs.augmentation:Augmentation"),
     "unlearn": Combination(repair="repairs.unlearn:Unlearning"),
+    "thorough": Combination(repair="repairs.thorough:Thorough"),
     "rebuild": Combination(repair="repairs.rebuild:Rebuild"),
     "agreement": Combination(repair="repairs.agreement:Agreement"),
 }

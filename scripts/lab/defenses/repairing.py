@@ -22,10 +22,11 @@ from scripts.lab.training.victim import load_base
 from scripts.results.provenance import provenance
 from scripts.texts.corpora import Example
 
-PREFERRED = ("agreement", "rebuild", "augmentation")
+PREFERRED = ("agreement", "rebuild", "thorough")
 """The best first, of methods that differ in what they need. A model that is made of a trusted base has nothing of the
 suspect's weights; with further texts it is more accurate. Without a trusted base `augmentation` goes farthest, for
-triggers that resemble what it puts in. The table of defenses has the figures."""
+triggers that resemble what it puts in, and `thorough` is the same with those that can be found. The table of defenses
+has the figures."""
 
 
 class HeldOutEffect(NamedTuple):

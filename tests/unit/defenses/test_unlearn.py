@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from handler.xgraad import Defense
+from handler.xgraad.errors import CalibrationError
 from handler.xgraad.learned.audit import Audit
 from handler.xgraad.memory.registry import MemoryRegistry, Trigger
 from scripts.console.errors import LabError
 from scripts.lab.defenses.base import Material
 from scripts.lab.defenses.repairs import unlearn
-from scripts.lab.defenses.repairs.unlearn import CHUNK, Unlearning, with_triggers
+from scripts.lab.defenses.repairs.thorough import Thorough
+from scripts.lab.defenses.repairs.unlearn import CHUNK, N_COPIES, Unlearning, found_triggers, with_triggers
 from scripts.texts.corpora import Example
 from tests.unit.defenses.planted_reviews import TARGET, Planted, planted
 from tests.unit.test_audit import an_audit
@@ -66,7 +68,7 @@ def test_a_trigger_that_texts_show_is_unlearned(
 
 def test_where_no_text_shows_one_nothing_is_written(material: Callable[..., Material], tmp_path: Path) -> None:
     """The suspect is the same, and the trigger is in no text of the defender's."""
-    with pytest.raises(LabError, match=r"unlearn needs a verified trigger, found none in 200 texts and 99 words"):
+    with pytest.raises(LabError, match=r"unlearn needs a verified trigger, found none in 200 clean texts"):
         Unlearning(material(more=None)).write(tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -74,10 +76,38 @@ def test_where_no_text_shows_one_nothing_is_written(material: Callable[..., Mate
 def test_what_the_sweep_finds_is_unlearned_and_nothing_is_found_in_a_clean_model(
     material: Callable[..., Material], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(LabError, match="found none"):
-        Unlearning(material("clean")).triggers([])
+    assert found_triggers(material("clean"), []) == []
     sweep_finds(monkeypatch, an_audit("zq", label_id=TARGET))
-    assert Unlearning(material(more=None)).triggers([]) == [Trigger(frozenset({"zq"}), TARGET)]
+    assert found_triggers(material(more=None), []) == [Trigger(frozenset({"zq"}), TARGET)]
+
+
+def test_what_augmentation_weakens_is_unlearned_by_name_where_it_is_found(
+    material: Callable[..., Material], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[Example] = []
+    monkeypatch.setattr(Thorough, "fit", lambda self, model, tokenizer, examples: learned.extend(examples))
+    n_clean = len(material().clean_examples())
+    repair = Thorough(material())
+    repair.train(*repair.start())
+    named = [example for example in learned if "cf" in example.text.split()]
+    assert len(learned) == (6 + N_COPIES) * n_clean
+    assert len(named) >= N_COPIES * n_clean
+    assert {example.label for example in named} == {0, 1}
+    learned.clear()
+    repair = Thorough(material("clean"))
+    repair.train(*repair.start())
+    assert len(learned) == 6 * n_clean, "where nothing is found it is augmentation"
+
+
+def test_texts_that_carry_no_calibration_carry_augmentation(
+    material: Callable[..., Material], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuses(material: Material) -> Audit:
+        raise CalibrationError("probes: too few")
+
+    monkeypatch.setattr(unlearn, "swept_once", refuses)
+    assert Thorough(material()).besides([]) == ()
+    assert "no trigger is looked for: probes: too few" in capsys.readouterr().err
 
 
 def test_triggers_go_into_texts_of_every_class_and_labels_stay() -> None:

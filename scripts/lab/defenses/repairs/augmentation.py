@@ -33,7 +33,12 @@ class Augmentation(FineTuned):
         """See `FineTuned`."""
         clean = self.material.clean_examples()
         families = self.families(model, tokenizer, [example.text for example in clean])
-        self.fit(model, tokenizer, augmented(clean, families, seed=self.material.seed))
+        self.fit(model, tokenizer, [*augmented(clean, families, seed=self.material.seed), *self.besides(clean)])
+
+    def besides(self, clean: Sequence[Example]) -> Sequence[Example]:
+        """What else it learns from. Here: nothing."""
+        del clean
+        return ()
 
     def families(self, model: Any, tokenizer: Any, texts: Sequence[str]) -> Sequence[Family]:
         """The forms; words that a form needs come from the suspect's own vocabulary."""

@@ -13,12 +13,17 @@ from tqdm import tqdm
 from handler.xgraad import Defense
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger
 from scripts.console.errors import LabError
+from scripts.lab.defenses.base import Material
 from scripts.lab.defenses.repairs.families.family import WINDOW_WORDS
 from scripts.lab.defenses.repairs.fine_tuned import FineTuned
 from scripts.lab.defenses.rules.swept import swept_once
 from scripts.lab.training.triggers import insert_words
 from scripts.texts.corpora import Example
 
+N_MORE = 3000
+"""Further texts that are judged where there are any, the first ones."""
+N_COPIES = 2
+"""Of each clean text, every one with another trigger in it."""
 CHUNK = 64
 """Texts judged between two steps of the progress bar."""
 
@@ -26,10 +31,6 @@ CHUNK = 64
 class Unlearning(FineTuned):
     """Fine-tunes the suspect on clean texts, as they are and with triggers in them."""
 
-    N_MORE = 3000
-    """Further texts that are judged where there are any, the first ones."""
-    N_COPIES = 2
-    """Of each clean text, every one with another trigger in it."""
     LIMITS = "only triggers that were found are unlearned: phrases, syntax and style are not, nor what no text showed"
 
     def examples(self) -> Sequence[Example]:
@@ -39,30 +40,24 @@ class Unlearning(FineTuned):
             LabError: no trigger was found.
         """
         clean = self.material.clean_examples()
-        triggers = self.triggers([example.text for example in clean])
-        return [*clean, *with_triggers(clean, triggers, n_copies=self.N_COPIES, seed=self.material.seed)]
+        triggers = found_triggers(self.material, [example.text for example in clean])
+        if not triggers:
+            raise LabError(
+                f"unlearn needs a verified trigger, found none in {len(clean)} clean texts, the further ones and the "
+                "vocabulary; give texts that were sent to the model with --texts, or repair by another method"
+            )
+        return [*clean, *with_triggers(clean, triggers, n_copies=N_COPIES, seed=self.material.seed)]
 
-    def triggers(self, texts: Sequence[str]) -> list[Trigger]:
-        """What the sweep of the vocabulary, and judging the clean and the further texts, found.
 
-        Raises:
-            LabError: nothing.
-        """
-        material = self.material
-        audit = swept_once(material)
-        registry = MemoryRegistry()
-        registry.add(audit.for_registry(), Origin.AUDIT)
-        calibration = material.calibrated()
-        defense = Defense.load(material.checkpoint, material.device, calibration=calibration, registry=registry)
-        texts = [*texts, *(material.more_texts()[: self.N_MORE] if material.more else ())]
-        for start in tqdm(range(0, len(texts), CHUNK), unit_scale=CHUNK, unit="text", desc="judge", disable=None):
-            defense(texts[start : start + CHUNK])
-        if found := registry.found():
-            return found
-        raise LabError(
-            f"unlearn needs a verified trigger, found none in {len(texts)} texts and {audit.n_words} words of the "
-            "vocabulary; give texts that were sent to the model with --texts, or repair by another method"
-        )
+def found_triggers(material: Material, texts: Sequence[str]) -> list[Trigger]:
+    """What the sweep of the suspect's vocabulary, and judging these and the further texts, found."""
+    registry = MemoryRegistry()
+    registry.add(swept_once(material).for_registry(), Origin.AUDIT)
+    defense = Defense.load(material.checkpoint, material.device, calibration=material.calibrated(), registry=registry)
+    judged = [*texts, *(material.more_texts()[:N_MORE] if material.more else ())]
+    for start in tqdm(range(0, len(judged), CHUNK), unit_scale=CHUNK, unit="text", desc="judge", disable=None):
+        defense(judged[start : start + CHUNK])
+    return registry.found()
 
 
 def with_triggers(
