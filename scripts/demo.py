@@ -106,6 +106,7 @@ def _train(arguments: argparse.Namespace, attack: str, out: Path) -> None:
     run_step(
         train_attack.main,
         attack=attack,
+        synonyms="embedding" if attack == "lws" and arguments.base == SYNTHETIC else None,
         base=arguments.base,
         data=arguments.data,
         out=out,
