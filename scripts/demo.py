@@ -142,6 +142,7 @@ def _repair(arguments: argparse.Namespace, out: Path) -> tuple[Path, Path]:
 
 def _before_repair(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
     """What the suspect does without any defense, and a clean model with the same texts: the floor."""
+    from handler.xgraad.learned.repair_record import RepairRecord
     from scripts.lab.evaluation.evaluation import MIN_UNDEFENDED_ASR
     from scripts.lab.training.undefended import measure_undefended
     from scripts.lab.training.victim import load_base
@@ -159,10 +160,14 @@ def _before_repair(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
         )
         for name in (SUSPECT, "clean")
     )
+    record = RepairRecord.read(out / "repaired")
     return {
+        "method": record.method if record else None,
         "cacc_suspect": suspect["cacc"],
         "asr_suspect": suspect["asr_right_when_clean"],
+        "n_suspect": suspect["n_right_when_clean"],
         "asr_floor": clean["asr_right_when_clean"],
+        "n_floor": clean["n_right_when_clean"],
         "attack_works": suspect["asr_right_when_clean"] >= MIN_UNDEFENDED_ASR,
     }
 

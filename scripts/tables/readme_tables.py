@@ -82,6 +82,24 @@ def _demo_table(results: Path) -> str:
     return markdown(header, [*measured, *cited])
 
 
+def _repaired_demo_table(results: Path) -> str:
+    """The last run of each attack: the suspect, what was made of it, and that behind the defense."""
+    latest = {row["attack"]: row for row in read_rows(results / "demo_repair.jsonl")}
+    accuracies, successes = ("suspect", "repaired", "defended"), ("suspect", "a clean model", "repaired", "first text")
+    header = ("attack", *(f"CACC {each}" for each in accuracies), *(f"ASR {each}" for each in successes))
+    rows = [
+        (
+            f"{row['attack']}, repaired by `{row['method']}`",
+            *(share([row], f"cacc_{when}", "n_clean") for when in ("suspect", "undefended", "defended")),
+            *(share([row], f"asr_{when}", f"n_{when}") for when in ("suspect", "floor")),
+            share([row], "asr_undefended", "n_scored"),
+            cold([row]),
+        )
+        for row in latest.values()
+    ]
+    return markdown(header, rows)
+
+
 def _targets_table(results: Path) -> str:
     latest = {row["target"]: row for row in read_rows(results / "targets.jsonl") if row["passed"]}
     rows = [(f"`make {row['target']}`", f"{row['seconds']:.0f}", str(row["n_cores"])) for row in latest.values()]
@@ -115,6 +133,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "decision": partial(ablation_table, group="decision"),
     "defenses": defenses_table,
     "demo": _demo_table,
+    "demo_repair": _repaired_demo_table,
     "dependencies": _dependencies_table,
     "faults": faults_table,
     "fuzz": fuzz_table,

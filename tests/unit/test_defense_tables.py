@@ -14,6 +14,7 @@ from scripts.tables.defense_tables import (
     gates_table,
     rules_table,
 )
+from scripts.tables.readme_tables import TABLES
 
 BASE: dict[str, Any] = {
     "attack": "badnets",
@@ -141,3 +142,24 @@ def test_rules_stand_side_by_side_on_one_victim(tmp_path: Path) -> None:
     _, _, line = rules_table(tmp_path).splitlines()
     figures = "-0.0100 | 0.020 (0.000 to 0.100) | 0.990 | 0.100 (0.049 to 0.176) | 12.0"
     assert line == f"| tiny on sst2 | `verified`, delete | {figures} |"
+
+
+def test_the_repaired_demo_shows_the_suspect_the_floor_and_what_is_left(tmp_path: Path) -> None:
+    repaired = {
+        "attack": "lws",
+        "method": "thorough",
+        "cacc_suspect": 0.95,
+        "asr_suspect": 1.0,
+        "n_suspect": 40,
+        "asr_floor": 0.25,
+        "n_floor": 40,
+        "n_scored": 40,
+        "asr_undefended": 0.5,
+    }
+    for row in (repaired | {"asr_suspect": 0.1}, repaired):  # the last run counts
+        append_row(tmp_path / "demo_repair.jsonl", BASE | row)
+    header, _, line = (each[2:-2].split(" | ") for each in TABLES["demo_repair"](tmp_path).splitlines())
+    found = dict(zip(header, line, strict=True))
+    assert found["attack"] == "lws, repaired by `thorough`"
+    assert [found[name][:5] for name in header if name.startswith("ASR")] == ["1.000", "0.250", "0.500", "0.020"]
+    assert [found[name][:5] for name in header if name.startswith("CACC")] == ["0.950", "0.900", "0.890"]
