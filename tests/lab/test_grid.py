@@ -137,7 +137,7 @@ def test_an_attack_that_fails_is_not_scored(
         ("verified", "attack failed"),
     ]
     assert all(row["asr_undefended"] < 0.9 and "asr_defended" not in row for row in rows)
-    monkeypatch.setattr(runner, "WEAK_AS_THEY_ARE", {"badnets"})
+    monkeypatch.setattr(runner, "REWRITTEN_SETS", {("sst2", "badnets"): None})  # as if somebody else had made it
     (tmp_path / "rows.jsonl").unlink()
     assert run(options, "--attacks", "badnets", "--defenses", "paper") == Exit.DONE
     (row,) = read_rows(tmp_path / "rows.jsonl")

@@ -19,13 +19,11 @@ class RewrittenSet(NamedTuple):
         return data / "poisoned" / f"{self.stem}-{split}.tsv.gz"
 
 
-WEAK_AS_THEY_ARE = {"stylebkd_bible"}
-"""Attacks that a small model learns less well than others, and that are measured at whatever ASR they reach."""
-
 REWRITTEN_SETS = {
     ("sst2", "hiddenkiller"): RewrittenSet("file", 1, "hiddenkiller/sst2"),
     ("sst2", "stylebkd_bible"): RewrittenSet("rewritten", 1, "stylebkd_bible/sst2"),
     ("olid", "hiddenkiller"): RewrittenSet("file", 0, "olid/hidden"),
     ("olid", "lws_published"): RewrittenSet("file", 0, "olid/lws"),
 }
-"""By data set and the name that the grid has for the attack."""
+"""By data set and the name that the grid has for the attack. They are what they are, and are measured at whatever success
+they reach."""

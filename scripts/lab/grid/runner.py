@@ -21,7 +21,7 @@ from scripts.lab.evaluation.evaluation import MIN_UNDEFENDED_ASR, attackable
 from scripts.lab.grid.cell import Cell, Victim, missing_defenses
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK
 from scripts.lab.grid.recipes import recipe_for
-from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS, WEAK_AS_THEY_ARE
+from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.training.triggers import USUAL_INSERTION
 from scripts.lab.training.undefended import attack_floor, measure_undefended
 from scripts.lab.training.victim import load_base, predict_labels
@@ -79,8 +79,8 @@ class Grid:
         """Add a row for each defense, and say what came of it."""
         clean, triggered = self._texts(victim, insertion)
         undefended = self._undefended(victim, clean, triggered)
-        least = 0.0 if victim.attack in {NO_ATTACK, *WEAK_AS_THEY_ARE} else MIN_UNDEFENDED_ASR
-        if undefended["asr_undefended"] < least:
+        is_made_here = victim.attack != NO_ATTACK and (victim.dataset, victim.attack) not in REWRITTEN_SETS
+        if is_made_here and undefended["asr_undefended"] < MIN_UNDEFENDED_ASR:
             for name in defenses:
                 self._append(Cell(victim, name, insertion), {"status": ATTACK_FAILED, **undefended})
             return f"{ATTACK_FAILED}: ASR {undefended['asr_undefended']:.3f}"
