@@ -25,5 +25,5 @@ REWRITTEN_SETS = {
     ("olid", "hiddenkiller"): RewrittenSet("file", 0, "olid/hidden"),
     ("olid", "lws_published"): RewrittenSet("file", 0, "olid/lws"),
 }
-"""By data set and the name that the grid has for the attack. They are what they are, and are measured at whatever success
-they reach."""
+"""By data set and the name that the grid has for the attack. They are what they are, and are measured at whatever
+success they reach."""
