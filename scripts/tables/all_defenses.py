@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from handler.xgraad.options import DEFAULT_RULE
-from scripts.lab.defenses import COLD, DEFENSES, among, repair_names
+from scripts.lab.defenses import COLD, DEFENSES, among
 from scripts.lab.grid.cell import DATASETS
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK, attack_name, one_per_victim, read_cells
 from scripts.results.rows import Row, markdown, spread
@@ -14,6 +14,8 @@ from scripts.tables.grid_tables import ARCHITECTURES, ORDER
 NOT_RUN = "not run"
 INSERTS_NOTHING = ("lws", "lws_published", "hiddenkiller", "stylebkd_bible")
 """Attacks that replace words, or rewrite whole texts."""
+SHOWN_REPAIRS = ("ft", "augmentation", "rebuild", "agreement")
+"""The baseline of all repairs, and the best with and without a trusted base; every other is in the table of defenses."""
 BERT = "bert"
 ROWS = "defenses.jsonl"
 """Every defense of a victim, one after the other, by one process."""
@@ -46,7 +48,7 @@ def defenses_table(results: Path) -> str:
 
 
 def repairs_table(results: Path) -> str:
-    """Attacks that insert no word: what a clean model does, what no defense, the served rule and each repair leave."""
+    """Attacks that insert no word: what a clean model does, and what is left by no defense, by the rule, by repairs."""
     rows = [row for row in attacked_rows(results) if row["attack"] in INSERTS_NOTHING and row["architecture"] == BERT]
     columns = columns_of(rows)
     victims = [one_per_victim(in_column(rows, column)) for column in columns]
@@ -54,7 +56,7 @@ def repairs_table(results: Path) -> str:
         ("a clean model: the floor", *map(_floor, victims)),
         ("none", *(share(found, "asr_undefended", "n_scored") for found in victims)),
     ]
-    names = among({row["defense"] for row in rows} & {DEFAULT_RULE, *repair_names()})
+    names = among({row["defense"] for row in rows} & {DEFAULT_RULE, *SHOWN_REPAIRS})
     lines += [(f"`{name}`", *(_both(in_column(rows, column), name) for column in columns)) for name in names]
     return markdown(("defense", *(", ".join(column[:2]) for column in columns)), lines)
 
