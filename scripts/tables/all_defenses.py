@@ -15,7 +15,7 @@ NOT_RUN = "not run"
 INSERTS_NOTHING = ("lws", "lws_published", "hiddenkiller", "stylebkd_bible")
 """Attacks that replace words, or rewrite whole texts."""
 SHOWN_REPAIRS = ("ft", "augmentation", "rebuild", "agreement")
-"""The baseline of all repairs, and the best with and without a trusted base; every other is in the table of defenses."""
+"""The baseline of all repairs, and the best with and without a trusted base; the table of defenses has the others."""
 BERT = "bert"
 ROWS = "defenses.jsonl"
 """Every defense of a victim, one after the other, by one process."""
