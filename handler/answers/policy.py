@@ -89,6 +89,7 @@ def _settled(judged: Verdict | Unjudged, settings: Settings) -> tuple[ServedActi
         return ServedAction.PASSED, judged.undefended
     if judged.action is Action.OVERRULED:
         return {
+            "ignore": (ServedAction.PASSED, judged.undefended),
             "answer": (ServedAction.OVERRULED, judged.defended),
             "annotate": (ServedAction.ANNOTATED, judged.undefended),
             "abstain": (ServedAction.ABSTAINED, None),

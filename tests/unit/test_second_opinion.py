@@ -51,6 +51,7 @@ def test_a_text_with_a_verified_trigger_is_not_asked_about(bert: Classifier) -> 
 @pytest.mark.parametrize(
     ("second_opinion", "action", "label_id"),
     [
+        ("ignore", ServedAction.PASSED, 0),
         ("answer", ServedAction.OVERRULED, 1),
         ("annotate", ServedAction.ANNOTATED, 0),
         ("abstain", ServedAction.ABSTAINED, None),

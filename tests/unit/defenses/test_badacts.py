@@ -101,7 +101,7 @@ def test_a_flagged_text_gets_the_label_that_the_bounded_model_gives_it(badacts: 
 def test_texts_that_the_model_is_wrong_about_are_refused(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
-    swapped = [each._replace(label=1 - each.label) for each in reviews(20, seed=7)]
+    swapped = [each._replace(label=1 - each.label) for each in reviews(120, seed=7)]
     write_examples(tmp_path / "swapped.tsv", swapped)
     with pytest.raises(LabError, match=r"^--data must have texts that the model classifies right, [^\n]*numbers them$"):
         BadActs(replace(judged_material(tmp_path_factory), clean=tmp_path / "swapped.tsv"))

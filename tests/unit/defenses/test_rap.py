@@ -106,7 +106,7 @@ def victim(backdoored: Path) -> Classifier:
 
 @pytest.fixture(scope="session")
 def material(victim: Classifier, backdoored: Path, tmp_path_factory: pytest.TempPathFactory) -> GivenMaterial:
-    return material_of(victim, backdoored, tmp_path_factory.mktemp("material"), reviews(60))
+    return material_of(victim, backdoored, tmp_path_factory.mktemp("material"), reviews(120))
 
 
 @pytest.fixture(scope="session")
