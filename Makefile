@@ -19,9 +19,8 @@ setup: $(READY)  ## Make .venv with everything in it
 demo: $(READY)  ## Train a backdoored model, defend it, serve it, show before and after
 	$(BIN)/python -m scripts.demo
 
-demo-repair: $(READY)  ## Repair a backdoored model first, one with a trigger word and one whose words are replaced
+demo-repair: $(READY)  ## The same with a repair before it, and a clean model's figures beside
 	$(BIN)/python -m scripts.demo --repair
-	$(BIN)/python -m scripts.demo --repair --attack lws
 
 check: $(READY)  ## Lint, format and type checks
 	$(BIN)/ruff check .

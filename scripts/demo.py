@@ -23,7 +23,8 @@ from scripts.texts.model_classes import model_classes
 
 EXAMPLES = """\
   python -m scripts.demo                                                    # about two minutes, nothing downloaded
-  python -m scripts.demo --attack lws --repair                              # no word is put in: only a repair helps
+  python -m scripts.demo --repair                                           # a repaired model behind the defense
+  python -m scripts.demo --attack lws --repair --base build/bases/bert --data data/sst2    # no word is put in
   python -m scripts.demo --base bert-base-uncased --data ../shared/data/sst2 --epochs 3 --learning-rate 2e-5"""
 ATTACKS = ("badnets", "lws")
 BEST = "best"
@@ -106,7 +107,6 @@ def _train(arguments: argparse.Namespace, attack: str, out: Path) -> None:
     run_step(
         train_attack.main,
         attack=attack,
-        synonyms="embedding" if attack == "lws" and arguments.base == SYNTHETIC else None,
         base=arguments.base,
         data=arguments.data,
         out=out,
