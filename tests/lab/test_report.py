@@ -503,6 +503,7 @@ def test_what_lies_above_the_floor_is_told_of_defenses_that_met_every_attack() -
     title = above_floor_title(behind_all(rows))
     assert title == "Above the floor verified leaves the least of 2 attacks, 0.125 on average, at worst 0.250"
     assert above_floor_title(behind_all(rows[-4:])) == "No defense has been measured"
+    assert above_floor_title(behind_all([rows[2], rows[3]])).startswith("No defense has met all 2 attacks yet")
 
 
 def test_the_page_has_the_table_of_defenses_and_its_figure(tmp_path: Path) -> None:

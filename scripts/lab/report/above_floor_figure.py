@@ -60,15 +60,17 @@ def above_floor_figure(found: Sequence[Behind]) -> Figure:
 
 
 def above_floor_title(found: Sequence[Behind]) -> str:
-    """What the figure shows: the best of the defenses that met every attack, or of all where none did.
+    """What the figure shows: the best of the defenses that met every attack.
 
-    One that is shown as served has an advantage over first texts and does not count.
+    Where none did, that: means of different attacks do not compare. One that is shown as served has an advantage over first texts and does not count.
     """
     every = frozenset[tuple[str, str, str]]().union(*(each.attacks for each in found))
     defenses = [each for each in found if each.name in DEFENSES and DEFENSES[each.name].headline == COLD]
-    fair = [each for each in defenses if each.attacks == every] or defenses
-    if not fair:
+    if not defenses:
         return "No defense has been measured"
+    fair = [each for each in defenses if each.attacks == every]
+    if not fair:
+        return f"No defense has met all {len(every)} attacks yet: means of different ones do not compare"
     best = min(fair, key=lambda each: each.mean)
     return (
         f"Above the floor {best.name} leaves the least of {len(best.above)} attacks, {best.mean:.3f} on average, "
