@@ -62,7 +62,8 @@ def above_floor_figure(found: Sequence[Behind]) -> Figure:
 def above_floor_title(found: Sequence[Behind]) -> str:
     """What the figure shows: the best of the defenses that met every attack.
 
-    Where none did, that: means of different attacks do not compare. One that is shown as served has an advantage over first texts and does not count.
+    Where none did, that: means of different attacks do not compare. One that is shown as served has an advantage over
+    first texts and does not count.
     """
     every = frozenset[tuple[str, str, str]]().union(*(each.attacks for each in found))
     defenses = [each for each in found if each.name in DEFENSES and DEFENSES[each.name].headline == COLD]

@@ -48,7 +48,8 @@ FIRST_TEXTS = (
 ABOVE_FLOOR = (
     "Each dot is an attack on a data set: the share of its first texts that get through, less what a clean model of "
     "the same base gives the attacker on the same texts, over texts right when clean. Bars are means; how many attacks "
-    "a defense met stands behind its name, and means of different attacks do not compare. Left of 0 it answers attacked texts right that a clean model does not."
+    "a defense met stands behind its name, and means of different attacks do not compare. Left of 0 it answers "
+    "attacked texts right that a clean model does not."
 )
 GROWTH = (
     "Wall clock, median over rounds, {n_threads} threads, {precision}. Both axes are logarithmic: a line as steep as "
