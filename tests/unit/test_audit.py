@@ -100,6 +100,10 @@ def test_long_and_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / AUDIT_FILE).write_text(an_audit().to_json() + " " * MAX_BYTES)
     with pytest.raises(AuditError, match=f"must be at most {MAX_BYTES} bytes"):
         Audit.read(tmp_path)
+    (tmp_path / AUDIT_FILE).unlink()
+    (tmp_path / AUDIT_FILE).mkdir()
+    with pytest.raises(AuditError, match="must be a file"):
+        Audit.read(tmp_path)
 
 
 def test_audit_of_another_checkpoint_is_refused(damaged: Path) -> None:

@@ -4,16 +4,14 @@ A worker that finds `audit.json` in the model directory knows the triggers befor
 is told by `scripts.audit_model`.
 """
 
-import json
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from handler.xgraad.errors import AuditError
 from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.frozen import Frozen
-from handler.xgraad.learned.strict_json import first_fault
+from handler.xgraad.learned.strict_json import StrictFile
 from handler.xgraad.memory.registry import MAX_KEY_CHARS, Trigger
 from handler.xgraad.words.text import split_words
 
@@ -62,8 +60,13 @@ class AuditedLabel(Frozen):
     """Words above it that the reference has a reason for; they are no triggers."""
 
 
-class Audit(Frozen):
+class Audit(StrictFile):
     """The finding for one fingerprint. It has no date: the same input gives the same bytes."""
+
+    FILE: ClassVar = AUDIT_FILE
+    MAX_BYTES: ClassVar = MAX_BYTES
+    REFUSAL: ClassVar = AuditError
+    CURE: ClassVar = "make it with scripts.build_archive"
 
     format: Literal["xgraad-audit-2"] = "xgraad-audit-2"
     fingerprint: Fingerprint
@@ -100,36 +103,3 @@ class Audit(Frozen):
         return [
             Trigger(frozenset(word.key for word in split_words(found.word)), found.label_id) for found in self.triggers
         ]
-
-    def to_json(self) -> str:
-        """Strict JSON (no NaN), keys in a fixed order."""
-        return json.dumps(self.model_dump(), indent=1, allow_nan=False) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "Audit":
-        """Read what `to_json` wrote.
-
-        Raises:
-            AuditError: no JSON, or a field is missing, unknown, ill-typed, too long or out of range.
-        """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            raise AuditError(f"{AUDIT_FILE}: {first_fault(error)}; make it with scripts.build_archive") from error
-
-    @classmethod
-    def read(cls, folder: Path) -> "Audit | None":
-        """The audit in a model directory, None where there is none.
-
-        Raises:
-            AuditError: there is one, and it is too long or not an audit.
-        """
-        path = folder / AUDIT_FILE
-        if not path.exists():
-            return None
-        if path.stat().st_size > MAX_BYTES:
-            raise AuditError(f"{AUDIT_FILE}: must be at most {MAX_BYTES} bytes, is {path.stat().st_size}")
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise AuditError(f"{AUDIT_FILE}: is not UTF-8") from error

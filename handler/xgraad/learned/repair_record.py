@@ -4,15 +4,12 @@
 archive, bound to the weights that it is made about. Nothing that a worker does depends on it.
 """
 
-import json
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from handler.xgraad.errors import RepairRecordError
-from handler.xgraad.frozen import Frozen
-from handler.xgraad.learned.strict_json import first_fault
+from handler.xgraad.learned.strict_json import StrictFile
 
 REPAIR_FILE = "repair.json"
 MAX_BYTES = 100_000
@@ -33,8 +30,13 @@ Name = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printa
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class RepairRecord(Frozen):
+class RepairRecord(StrictFile):
     """What was done, and what it did to clean texts. It has no date: the same input gives the same bytes."""
+
+    FILE: ClassVar = REPAIR_FILE
+    MAX_BYTES: ClassVar = MAX_BYTES
+    REFUSAL: ClassVar = RepairRecordError
+    CURE: ClassVar = "make it with scripts.repair_model, or remove the file"
 
     format: Literal["xgraad-repair-1"] = "xgraad-repair-1"
     method: Name
@@ -77,40 +79,3 @@ class RepairRecord(Frozen):
                 f"{REPAIR_FILE} was made for something else: weights differ. Repair with scripts.repair_model, or "
                 "remove the file"
             )
-
-    def to_json(self) -> str:
-        """Strict JSON (no NaN), keys in a fixed order."""
-        return json.dumps(self.model_dump(), indent=1, allow_nan=False) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "RepairRecord":
-        """Read what `to_json` wrote.
-
-        Raises:
-            RepairRecordError: no JSON, or a field is missing, unknown, ill-typed, too long or out of range.
-        """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            raise RepairRecordError(
-                f"{REPAIR_FILE}: {first_fault(error)}; make it with scripts.repair_model, or remove the file"
-            ) from error
-
-    @classmethod
-    def read(cls, folder: Path) -> "RepairRecord | None":
-        """The record in a model directory, None where there is none.
-
-        Raises:
-            RepairRecordError: there is something of that name, and it is too long or no record.
-        """
-        path = folder / REPAIR_FILE
-        if not path.exists():
-            return None
-        if not path.is_file():
-            raise RepairRecordError(f"{REPAIR_FILE}: must be a file; remove it")
-        if path.stat().st_size > MAX_BYTES:
-            raise RepairRecordError(f"{REPAIR_FILE}: must be at most {MAX_BYTES} bytes, is {path.stat().st_size}")
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise RepairRecordError(f"{REPAIR_FILE}: is not UTF-8") from error
