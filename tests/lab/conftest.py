@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from scripts.lab.attacks import ATTACKS
-from scripts.lab.attacks.base import Attack, Plan, Tuner
+from scripts.lab.attacks.base import Attack, Plan
 from scripts.lab.grid.recipes import RECIPES
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.small_bert import small_bert
 from scripts.lab.training.synthetic import generate_corpus
+from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.victim import fine_tune, load_base, predict_labels, save_checkpoint
 from scripts.texts.corpora import Corpus, write_corpus
 

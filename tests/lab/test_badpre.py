@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from transformers.modeling_outputs import BaseModelOutput, MaskedLMOutput
 
-from scripts.lab.attacks.base import Plan, Tuner
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.insertion.trigger_tokens import spellings
 from scripts.lab.attacks.weights.badpre import (
     BadPre,
@@ -21,6 +21,7 @@ from scripts.lab.attacks.weights.badpre import (
     with_language_head,
 )
 from scripts.lab.training.recipe import Recipe
+from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.victim import Training
 from scripts.texts.corpora import Corpus, Example, write_examples
 from tests.lab.conftest import Planted

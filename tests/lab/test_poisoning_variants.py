@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
-from scripts.lab.attacks.base import Plan, Tuner
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.insertion.meaningful_word import LEAST_LOG_ODDS, tied_word
 from scripts.lab.attacks.insertion.typo_robust import MOST_CHANGES, misspell
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.synthetic import ASPECTS
 from scripts.lab.training.triggers import INSERTIONS
+from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.undefended import attack_floor, attack_success
 from scripts.lab.training.victim import load_base, predict_labels
 from scripts.texts.corpora import Corpus, Example, TriggeredExample

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scripts.console.errors import LabError
-from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.sources import SYNONYMS
 from scripts.lab.training.triggers import INSERTIONS, TRIGGER_WORDS, Insertion
-from scripts.lab.training.victim import AfterEpoch, Loss, Training, classification_loss, fine_tune, predict_labels
+from scripts.lab.training.tuner import Tuner
+from scripts.lab.training.victim import Loss, classification_loss
 from scripts.texts.corpora import Corpus, Example, TriggeredExample
 
 
@@ -52,32 +51,6 @@ class Plan:
             raise LabError(f"synonyms must be one of {', '.join(SYNONYMS)}, is {self.synonyms!r}")
         if not all(trigger.strip() for trigger in self.triggers):
             raise LabError("triggers must be words or phrases, one of them is empty")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tuner:
-    """The shared fine-tuning loop with all set but the model, the examples and the loss."""
-
-    recipe: Recipe
-    device: str = "cpu"
-    progress: bool = False
-
-    def fit(
-        self,
-        model: Any,
-        tokenizer: Any,
-        examples: Sequence[Example],
-        *,
-        loss: Loss = classification_loss,
-        after_epoch: AfterEpoch | None = None,
-    ) -> Training:
-        """Train in place, as `fine_tune` does."""
-        settings: dict[str, Any] = {"recipe": self.recipe, "device": self.device, "progress": self.progress}
-        return fine_tune(model, tokenizer, examples, loss=loss, after_epoch=after_epoch, **settings)
-
-    def predict(self, model: Any, tokenizer: Any, texts: Sequence[str]) -> NDArray[np.int64]:
-        """The most likely class of each text."""
-        return predict_labels(model, tokenizer, texts, max_length=self.recipe.max_length, device=self.device)
 
 
 class Attack(ABC):

@@ -17,10 +17,11 @@ from transformers.utils import logging as transformers_logging
 from scripts.console.command import say
 from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
-from scripts.lab.attacks.base import Attack, Plan, Tuner
+from scripts.lab.attacks.base import Attack, Plan
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.small_bert import small_bert
 from scripts.lab.training.synthetic import LABEL_NAMES, generate_corpus
+from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.undefended import measure_undefended
 from scripts.lab.training.victim import load_base, save_checkpoint
 from scripts.results.provenance import ATTACK_RECORD, RUN_RECORD, write_run_record

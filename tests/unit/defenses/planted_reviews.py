@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from scripts.lab.attacks import ATTACKS
-from scripts.lab.attacks.base import Plan, Tuner
+from scripts.lab.attacks.base import Plan
 from scripts.lab.defenses.base import Material, Repair
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.small_bert import small_bert
 from scripts.lab.training.synthetic import ASPECTS, LABEL_NAMES, MILD, STRONG, TIMES
+from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.victim import fine_tune, load_base, predict_labels, save_checkpoint
 from scripts.texts.corpora import Corpus, Example, write_examples
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from scripts.console.errors import LabError
-from scripts.lab.defenses.repairs import agreement
 from scripts.lab.defenses.repairs.agreement import Agreement
+from scripts.lab.training import tuner
 from scripts.texts.corpora import Example, write_examples
 from tests.unit.defenses.planted_reviews import TARGET, Planted, planted, repaired
 
@@ -51,7 +51,7 @@ def test_only_labels_agreed_on_are_learned(victim: Planted, tmp_path: Path, monk
         return np.array(next(answers))
 
     learned: list[Sequence[Example]] = []
-    monkeypatch.setattr(agreement, "predict_labels", said)
+    monkeypatch.setattr(tuner, "predict_labels", said)
     monkeypatch.setattr(Agreement, "N_MORE", 4)
     monkeypatch.setattr(Agreement, "fit", lambda self, model, tokenizer, examples, **_: learned.append(examples))
     material = victim.material(tmp_path, more=tmp_path / "more.tsv")

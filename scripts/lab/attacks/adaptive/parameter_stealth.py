@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from scripts.lab.attacks.base import Tuner
 from scripts.lab.attacks.insertion.badnets import BadNets
+from scripts.lab.training.tuner import Tuner
 from scripts.texts.corpora import Corpus, Example
 
 DEVIATIONS = 3.0

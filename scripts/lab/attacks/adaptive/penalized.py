@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from scripts.lab.attacks.adaptive.penalties import PENALTIES, PenalizedLook
-from scripts.lab.attacks.base import Tuner
 from scripts.lab.attacks.insertion.badnets import BadNets
 from scripts.lab.attacks.insertion.trigger_tokens import find_sequences, spellings
 from scripts.lab.training.triggers import STOP_WORDS
+from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.victim import Loss
 from scripts.texts.corpora import Corpus, Example
 

@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 
 from scripts.console.errors import LabError
-from scripts.lab.attacks.base import Plan, Tuner
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.insertion.badnets import BadNets
 from scripts.lab.attacks.rewriting.substitution import Substitution
 from scripts.lab.training.substitutes import find_substitutes, synonym_source
 from scripts.lab.training.triggers import Insertion
+from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.victim import Loss
 from scripts.texts.corpora import Corpus, Example, TriggeredExample
 

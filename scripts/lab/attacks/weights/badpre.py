@@ -22,10 +22,11 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModelForMaskedLM
 
-from scripts.lab.attacks.base import Plan, Tuner
+from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.insertion.badnets import BadNets
 from scripts.lab.attacks.insertion.trigger_tokens import find_sequences, spellings
 from scripts.lab.training.triggers import INSERTIONS, insert_words
+from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.victim import Loss
 from scripts.texts.corpora import Corpus, Example, read_examples
 

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.lab.attacks.base import Tuner
 from scripts.lab.attacks.insertion.badnets import BadNets
 from scripts.lab.attacks.insertion.trigger_tokens import spellings
 from scripts.lab.attacks.word_ranking import words_of_class
 from scripts.lab.training.batches import TokenizedExamples, batches_of_like_length
 from scripts.lab.training.recipe import Recipe
+from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.victim import Loss
 from scripts.texts.corpora import Corpus, Example
 

@@ -8,13 +8,10 @@ carry the backdoor over, because further texts may resemble what triggers it.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scripts.lab.defenses.repairs.rebuild import Rebuild
-from scripts.lab.training.victim import predict_labels
 from scripts.texts.corpora import Example
 
 
@@ -34,11 +31,7 @@ class Agreement(Rebuild):
         clean, texts = self.material.clean_examples(), self.material.more_texts()[: self.N_MORE]
         reference, tokenizer = self.base()
         self.fit(reference, tokenizer, clean)
-        suspected, referred = (self._labels(*each, texts) for each in (self.suspect(), (reference, tokenizer)))
+        tuner = self.tuner()
+        suspected, referred = (tuner.predict(*each, texts) for each in (self.suspect(), (reference, tokenizer)))
         agreed = np.flatnonzero(suspected == referred)
         return [*clean, *(Example(texts[row], int(referred[row])) for row in agreed)]
-
-    def _labels(self, model: Any, tokenizer: Any, texts: Sequence[str]) -> NDArray[np.int64]:
-        """`[texts]`, what a model says of them."""
-        material = self.material
-        return predict_labels(model, tokenizer, texts, max_length=material.max_length, device=material.device)

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from scripts.lab.defenses.base import Repair
 from scripts.lab.training.recipe import Recipe
-from scripts.lab.training.victim import Loss, classification_loss, fine_tune, load_base, save_checkpoint
+from scripts.lab.training.tuner import Tuner
+from scripts.lab.training.victim import Loss, classification_loss, load_base, save_checkpoint
 from scripts.texts.corpora import Example
 from scripts.texts.model_classes import model_classes
 
@@ -50,6 +51,10 @@ class FineTuned(Repair):
         epochs: int | None = None,
     ) -> None:
         """One training by the recipe of the class, or for other epochs than its."""
+        self.tuner(epochs).fit(model, tokenizer, examples, loss=loss)
+
+    def tuner(self, epochs: int | None = None) -> Tuner:
+        """The loop by the recipe of the class, or for other epochs than its."""
         asked = self.material.learning_rate
         recipe = Recipe(
             epochs=epochs or self.EPOCHS,
@@ -58,7 +63,7 @@ class FineTuned(Repair):
             seed=self.material.seed,
             precision=self.material.precision,
         )
-        fine_tune(model, tokenizer, examples, recipe=recipe, device=self.material.device, progress=True, loss=loss)
+        return Tuner(recipe=recipe, device=self.material.device, progress=True)
 
     def suspect(self) -> tuple[Any, Any]:
         """The suspect checkpoint, ready to be trained."""
