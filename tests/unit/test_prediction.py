@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
+from handler.xgraad import Classifier
 from handler.xgraad.model.prediction import margins_of, predict
+from tests.conftest import CLEAN_TEXTS
 
 
 def test_probabilities_by_hand() -> None:
@@ -29,3 +31,9 @@ def test_margins() -> None:
     logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, 1.0]])
     assert margins_of(logits, 0).tolist() == [1.0, -5.0]
     assert margins_of(logits, 2).tolist() == [-1.0, -4.0]
+
+
+def test_what_a_classifier_says_of_texts_is_what_its_logits_mean(bert: Classifier) -> None:
+    texts = [*CLEAN_TEXTS[:3], CLEAN_TEXTS[0]]
+    assert bert.predictions(texts) == predict(bert.logits(bert.encode(texts)), bert.labels)
+    assert bert.predictions([]) == []

@@ -22,6 +22,7 @@ from handler.xgraad.model.attribution import gradient_importance
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.model.first_token import read_first_token_only
 from handler.xgraad.model.microbatch import in_microbatches
+from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.model.self_test import FULL_LENGTH, SHORT, plain_logits, require_same, sample_batches
 from handler.xgraad.words.encoding import Batch, Encoder, Encoding, collate
 
@@ -123,6 +124,14 @@ class Classifier:
         with torch.inference_mode():
             rows = in_microbatches(encodings, self._logits_part, max_tokens=PLAIN_TOKENS[self.device.type])
         return torch.stack(rows)
+
+    def predictions(self, texts: Sequence[str]) -> list[Prediction]:
+        """What is said of each text, in order.
+
+        Raises:
+            TextError: a text that no tokenizer can take.
+        """
+        return predict(self.logits(self.encode(texts)), self.labels)
 
     def look(self, encodings: Sequence[Encoding]) -> list[Look]:
         """Prediction, attention and hidden states of each text, without a backward pass."""

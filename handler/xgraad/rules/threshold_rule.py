@@ -7,7 +7,7 @@ from handler.xgraad.editing.edit import Edit, edit_words, everywhere
 from handler.xgraad.editing.neutralizer import Neutralizer
 from handler.xgraad.editing.verdict import Action, Verdict
 from handler.xgraad.model.classifier import Classifier
-from handler.xgraad.model.prediction import Prediction, predict
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.words.encoding import Encoding
 
@@ -40,7 +40,7 @@ class ThresholdRule:
             if score.top_word and score.anomaly_score > self._threshold.threshold_for(score)
         }
         texts = [edit.text for edit in edits.values()]
-        defended = predict(self._classifier.logits(self._classifier.encode(texts)), self._classifier.labels)
+        defended = self._classifier.predictions(texts)
         second = dict(zip(edits, defended, strict=True))
         return [self._verdict(score, edits.get(row), second.get(row)) for row, score in enumerate(scores)]
 

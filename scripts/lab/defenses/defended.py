@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from handler.xgraad import Verdict
-from handler.xgraad.model.prediction import Prediction, predict
+from handler.xgraad.model.prediction import Prediction
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.defenses.base import Material, Memory, TextJudge, plain_verdict
 from scripts.lab.evaluation.evaluation import Judge
@@ -44,8 +44,7 @@ class DefenseAnswers(TextJudge):
 
     def predictions(self, texts: Sequence[str]) -> list[Prediction]:
         """The plain model's, one per text."""
-        logits = self._classifier.logits(self._classifier.encode(texts))
-        return predict(logits, self._classifier.labels)
+        return self._classifier.predictions(texts)
 
     def __call__(self, texts: Sequence[str]) -> list[Verdict]:
         """See `TextJudge`; nothing is flagged."""

@@ -40,7 +40,7 @@ class BadActs(Detector):
         Raises:
             LabError: the model is right about none of the texts.
         """
-        said = self._predictions([each.text for each in examples])
+        said = self.classifier.predictions([each.text for each in examples])
         texts = [each.text for each, found in zip(examples, said, strict=True) if found.label_id == each.label]
         if not texts:
             rule = f"must have texts that the model classifies right, it is wrong about all {len(examples)} looked at"

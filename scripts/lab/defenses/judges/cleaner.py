@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from handler.xgraad import Suspect, Verdict
-from handler.xgraad.model.prediction import Prediction, predict
 from scripts.lab.defenses.base import Material, TextJudge, plain_verdict
 from scripts.lab.defenses.judges.budget import largest_affordable
 from scripts.lab.evaluation.metrics import accuracy
+from scripts.texts.corpora import Example
 
 
 class Cleaned(NamedTuple):
@@ -47,7 +47,7 @@ class Cleaner(TextJudge):
     def __call__(self, texts: Sequence[str]) -> list[Verdict]:
         """See `TextJudge`."""
         (after,) = self.cleaned(texts, [self.setting])
-        said, defended = self._predictions(texts), self._predictions([each.text for each in after])
+        said, defended = self.classifier.predictions(texts), self.classifier.predictions([each.text for each in after])
         return [
             plain_verdict(
                 self.NAME,
@@ -61,14 +61,22 @@ class Cleaner(TextJudge):
             for text, each, plain, rest in zip(texts, after, said, defended, strict=True)
         ]
 
-    def _tuned(self) -> float:
-        texts, labels = zip(*self.material.tuning_examples(), strict=True)
-        rows = [[each.text for each in row] for row in self.cleaned_unseen(texts, self.SETTINGS)]
+    def strongest(self, examples: Sequence[Example], cleaned: Sequence[Sequence[Cleaned]]) -> int:
+        """The place of the strongest setting that the budget allows.
+
+        Args:
+            examples: clean texts with their labels.
+            cleaned: for each setting, the weakest first, all of their texts.
+        """
+        texts, labels = zip(*examples, strict=True)
+        rows = [[each.text for each in row] for row in cleaned]
         # Most settings leave most texts as another one does: each is asked about once.
         distinct = sorted({text for row in [texts, *rows] for text in row})
-        said = {text: each.label_id for text, each in zip(distinct, self._predictions(distinct), strict=True)}
+        said = {text: each.label_id for text, each in zip(distinct, self.classifier.predictions(distinct), strict=True)}
         undefended, *accuracies = (accuracy([said[text] for text in row], labels) for row in [texts, *rows])
-        return self.SETTINGS[largest_affordable(accuracies, undefended=undefended)]
+        return largest_affordable(accuracies, undefended=undefended)
 
-    def _predictions(self, texts: Sequence[str]) -> list[Prediction]:
-        return predict(self.classifier.logits(self.classifier.encode(texts)), self.classifier.labels)
+    def _tuned(self) -> float:
+        examples = self.material.tuning_examples()
+        cleaned = self.cleaned_unseen([example.text for example in examples], self.SETTINGS)
+        return self.SETTINGS[self.strongest(examples, cleaned)]

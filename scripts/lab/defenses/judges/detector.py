@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handler.xgraad import Verdict
-from handler.xgraad.model.prediction import Prediction, predict
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.conformal import p_values
 from scripts.lab.defenses.base import Material, TextJudge, plain_verdict
 from scripts.lab.defenses.judges.budget import flagging_threshold
@@ -53,7 +53,7 @@ class Detector(TextJudge):
 
     def __call__(self, texts: Sequence[str]) -> list[Verdict]:
         """See `TextJudge`."""
-        said, scores = self._predictions(texts), self.scores(texts)
+        said, scores = self.classifier.predictions(texts), self.scores(texts)
         flagged: list[int] = np.flatnonzero(scores > self.threshold).tolist()
         otherwise = self.instead([texts[row] for row in flagged], [said[row] for row in flagged])
         defended = dict(enumerate(said)) | dict(zip(flagged, otherwise, strict=True))
@@ -71,7 +71,7 @@ class Detector(TextJudge):
 
     def _tune(self, examples: Sequence[Example]) -> None:
         texts, labels = zip(*examples, strict=True)
-        said, scores = self._predictions(texts), self.scores(texts)
+        said, scores = self.classifier.predictions(texts), self.scores(texts)
         self._tuned_on = np.sort(scores)
         self.threshold = flagging_threshold(
             scores,
@@ -80,9 +80,6 @@ class Detector(TextJudge):
                 each.label_id == label for each, label in zip(self.instead(texts, said), labels, strict=True)
             ],
         )
-
-    def _predictions(self, texts: Sequence[str]) -> list[Prediction]:
-        return predict(self.classifier.logits(self.classifier.encode(texts)), self.classifier.labels)
 
 
 def next_label(said: Prediction) -> Prediction:

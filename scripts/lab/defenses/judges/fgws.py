@@ -53,8 +53,8 @@ class Fgws(Detector):
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """See `Detector`."""
-        said = self._predictions(texts)
-        after = self._predictions([self.frequent.substituted(text) for text in texts])
+        said = self.classifier.predictions(texts)
+        after = self.classifier.predictions([self.frequent.substituted(text) for text in texts])
         falls = [old.score - new.probabilities[old.label] for old, new in zip(said, after, strict=True)]
         return np.maximum(np.array(falls), 0.0)
 

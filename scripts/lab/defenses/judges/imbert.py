@@ -20,9 +20,7 @@ from handler.xgraad.editing.edit import edit_words
 from handler.xgraad.editing.neutralizer import Delete
 from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.words.text import Word
-from scripts.lab.defenses.judges.budget import largest_affordable
 from scripts.lab.defenses.judges.cleaner import Cleaned, Cleaner
-from scripts.lab.evaluation.metrics import accuracy
 
 
 class Imbert(Cleaner):
@@ -45,15 +43,11 @@ class Imbert(Cleaner):
         return [self._without(scores, self.n_top, setting) for setting in settings]
 
     def _tuned(self) -> float:
-        texts, labels = zip(*self.material.tuning_examples(), strict=True)
-        scores = self._scores(texts)
+        examples = self.material.tuning_examples()
+        scores = self._scores([example.text for example in examples])
         pairs = list(product(self.SETTINGS, self.N_TOP))
-        cleaned = [[each.text for each in self._without(scores, n_top, limit)] for limit, n_top in pairs]
-        # Most pairs leave most texts as another one does: each is asked about once.
-        distinct = sorted({text for row in [texts, *cleaned] for text in row})
-        said = {text: each.label_id for text, each in zip(distinct, self._predictions(distinct), strict=True)}
-        undefended, *accuracies = (accuracy([said[text] for text in row], labels) for row in [texts, *cleaned])
-        setting, self.n_top = pairs[largest_affordable(accuracies, undefended=undefended)]
+        cleaned = [self._without(scores, n_top, limit) for limit, n_top in pairs]
+        setting, self.n_top = pairs[self.strongest(examples, cleaned)]
         return setting
 
     def _scores(self, texts: Sequence[str]) -> list[Score]:
