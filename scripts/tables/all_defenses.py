@@ -34,11 +34,9 @@ def defenses_table(results: Path) -> str:
     columns = columns_of(rows)
     several = len({architecture for *_, architecture in columns}) > 1
     header = ("defense", *(", ".join(column if several else column[:2]) for column in columns), *COSTS)
-    victims = [one_per_victim(in_column(rows, column)) for column in columns]
-    lines = [
-        ("none; a clean model (the floor)", *(_floor(found) for found in victims), "", "", ""),
-        ("none", *(share(found, "asr_undefended", "n_scored") for found in victims), "", "", ""),
-    ]
+    floors, undefended = _without_defense(rows, columns)
+    nothing = [""] * len(COSTS)
+    lines = [("none; a clean model (the floor)", *floors, *nothing), ("none", *undefended, *nothing)]
     for name in DEFENSES:
         behind = [row for row in rows if row["defense"] == name]
         lines.append(
@@ -51,11 +49,8 @@ def repairs_table(results: Path) -> str:
     """Attacks that insert no word: what a clean model does, and what is left by no defense, by the rule, by repairs."""
     rows = [row for row in attacked_rows(results) if row["attack"] in INSERTS_NOTHING and row["architecture"] == BERT]
     columns = columns_of(rows)
-    victims = [one_per_victim(in_column(rows, column)) for column in columns]
-    lines = [
-        ("a clean model: the floor", *map(_floor, victims)),
-        ("none", *(share(found, "asr_undefended", "n_scored") for found in victims)),
-    ]
+    floors, undefended = _without_defense(rows, columns)
+    lines = [("a clean model: the floor", *floors), ("none", *undefended)]
     names = among({row["defense"] for row in rows} & {DEFAULT_RULE, *SHOWN_REPAIRS})
     lines += [(f"`{name}`", *(_both(in_column(rows, column), name) for column in columns)) for name in names]
     return markdown(("defense", *(", ".join(column[:2]) for column in columns)), lines)
@@ -98,6 +93,12 @@ def _place(row: Row) -> tuple[int, int, int, str]:
         ORDER.index(row["attack"]),
         attack_name(row),
     )
+
+
+def _without_defense(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[str], list[str]]:
+    """In each column what a clean model gives the attacker, and what the victim does."""
+    victims = [one_per_victim(in_column(rows, column)) for column in columns]
+    return [*map(_floor, victims)], [share(found, "asr_undefended", "n_scored") for found in victims]
 
 
 def _floor(rows: Sequence[Row]) -> str:

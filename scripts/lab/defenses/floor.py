@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scripts.console.errors import LabError
 from scripts.lab.defenses.base import Material
-from scripts.lab.evaluation.evaluation import CHUNK, attackable, known_twins
+from scripts.lab.evaluation.evaluation import attackable, known_twins
 from scripts.lab.training.undefended import attack_floor
 from scripts.texts.corpora import Example, TriggeredExample
 from scripts.texts.model_classes import model_classes
@@ -43,8 +43,6 @@ def measured_floor(
         raise LabError(f"--floor must be a model with the checkpoint's {wanted} classes, has {found}")
 
     def predict(texts: Sequence[str]) -> NDArray[np.int64]:
-        chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
-        answers = [classifier.logits(classifier.encode(chunk)).argmax(dim=-1).cpu().numpy() for chunk in chunks]
-        return np.concatenate(answers)
+        return np.asarray(classifier.logits(classifier.encode(texts)).argmax(dim=-1).numpy())
 
     return attack_floor(predict, known_twins(attackable(triggered, target_label), clean), target_label=target_label)

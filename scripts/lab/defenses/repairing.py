@@ -69,7 +69,7 @@ def repair_checkpoint(method: str, material: Material, out: Path) -> RepairRecor
     repaired = replace(material, checkpoint=out).classifier()
     texts = [example.text for example in kept]
     before, after = (each.logits(each.encode(texts)).argmax(dim=-1) for each in (suspect, repaired))
-    record = _record(method, material, out, _effect(kept, before, after), limits=repair_class.LIMITS)
+    record = _record(method, repair_class, material, out, _effect(kept, before, after))
     (out / REPAIR_FILE).write_text(record.to_json(), encoding="utf-8")
     return record
 
@@ -106,17 +106,19 @@ def _effect(kept: Sequence[Example], before: Tensor, after: Tensor) -> HeldOutEf
     return HeldOutEffect(first, then, n_changed=int((before != after).sum()))
 
 
-def _record(method: str, material: Material, out: Path, effect: HeldOutEffect, *, limits: str) -> RepairRecord:
-    made_by, has_base = provenance(), _repair_class(method).NEEDS_BASE
+def _record(
+    method: str, repair_class: type[Repair], material: Material, out: Path, effect: HeldOutEffect
+) -> RepairRecord:
+    made_by = provenance()
     return RepairRecord(
         method=method,
         seed=material.seed,
         suspect=hash_weights(material.checkpoint),
         repaired=hash_weights(out),
-        trusted_base=Path(material.base()).name if has_base else None,
+        trusted_base=Path(material.base()).name if repair_class.NEEDS_BASE else None,
         n_learned=len(material.clean_examples()),
         n_held_out=len(material.held_out),
         **effect._asdict(),
-        limits=limits,
+        limits=repair_class.LIMITS,
         **{name: made_by[name] for name in ("commit", "dirty", "versions")},
     )
