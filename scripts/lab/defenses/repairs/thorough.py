@@ -1,8 +1,8 @@
 """Thorough: defensive augmentation with the triggers that the defense verified among what it puts in.
 
-The project's own repair, of `augmentation` and `unlearn`. Augmentation alone weakens a trigger word by about half. Such
-a trigger still works, and turns too few clean texts to be verified, so that more gets through behind the repair than
-without it. What can be found is therefore found before, and unlearned by name.
+The project's own repair, of `augmentation` and `unlearn`. Augmentation alone may weaken a trigger word and not remove
+it. Such a trigger still works, and turns too few clean texts to be verified, so that more gets through behind the
+repair than without it. What can be found is therefore found before, and unlearned by name.
 """
 
 from collections.abc import Sequence
