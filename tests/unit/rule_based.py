@@ -30,15 +30,23 @@ GOOD_PROBES = tuple(f"a clever and funny and chic film number {number}" for numb
 
 
 class FixedGate:
-    """Lets everything pass, or nothing, or the texts that a test chooses."""
+    """Lets everything pass, or nothing, or the texts that a test chooses.
+
+    Args:
+        passes: of a text, whether it passes, or its p-value.
+    """
 
     statistics = SimpleNamespace(fisher=[float(value) for value in range(100)])
 
-    def __init__(self, passes: Callable[[str], bool]) -> None:
+    def __init__(self, passes: Callable[[str], bool | float]) -> None:
         self._passes = passes
 
     def __call__(self, encodings: Sequence[Encoding], looks: Sequence[object]) -> list[GateScore]:
-        return [GateScore(gate_score=99.0, p_value=0.01 if self._passes(each.text) else 0.9) for each in encodings]
+        return [GateScore(gate_score=99.0, p_value=self._p_value(each.text)) for each in encodings]
+
+    def _p_value(self, text: str) -> float:
+        passes = self._passes(text)
+        return (0.01 if passes else 0.9) if isinstance(passes, bool) else passes
 
 
 def probes_of(model: Classifier, bad: Sequence[str] = BAD_PROBES, good: Sequence[str] = GOOD_PROBES) -> Probes:
@@ -73,12 +81,14 @@ def verifier_of(model: Classifier, **changed: Any) -> Verifier:
     return Verifier(transplant_of(model), **parts)
 
 
-def parts_of(model: Classifier, *, passes: Callable[[str], bool] = lambda _: True, **changed: Any) -> VerifiedParts:
+def parts_of(
+    model: Classifier, *, passes: Callable[[str], bool | float] = lambda _: True, **changed: Any
+) -> VerifiedParts:
     """What a rule is made of that tests every text, tries no new word, has no reference and no memory.
 
     Args:
         model: the classifier.
-        passes: of a text, whether it passes the gate.
+        passes: of a text, whether it passes the gate, or its p-value there.
         changed: parts that are to be others.
     """
     usual: dict[str, Any] = {

@@ -12,7 +12,7 @@ from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.verification.phrase import PhraseTest, Rest
 from handler.xgraad.verification.verifier import ALL_SETS, Verifier, Wanted
 from handler.xgraad.words.encoding import Encoding
-from handler.xgraad.words.text import Word, tightest
+from handler.xgraad.words.text import Word, in_text_order, tightest
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Case:
     defended: Prediction | None = None
     """What the model says of it."""
     wanted: Wanted = ALL_SETS
-    """What is tried of it besides its suspicious words."""
+    """What is tried of it besides its suspicious words as long as no trigger is known of it."""
     suspicious: tuple[Word, ...] = ()
     """What stands out in the text as edited so far and is no trigger by itself, as it stands in the original text."""
 
@@ -36,6 +36,11 @@ class Case:
     def is_open(self) -> bool:
         """Whether the suspect label still stands."""
         return self.defended is None or self.defended.label_id == self.original.prediction.label_id
+
+    @property
+    def tried(self) -> Wanted:
+        """What is tried of it now: all there is beside a trigger, whether that was found in this text or remembered."""
+        return self.wanted._replace(runs=self.wanted.runs or bool(self.triggers))
 
     def take(self, trigger: Sequence[Word]) -> None:
         """A trigger verified in the text as it stands now, where a registry would find it in what is left of it."""
@@ -80,7 +85,9 @@ class Examination:
         """Neutralize the rest of a phrase where the label stands without its verified words."""
         if not cases:
             return
-        tries = self._phrase_test([Rest(case.original, case.triggers, case.suspicious) for case in cases])
+        tries = self._phrase_test(
+            [Rest(case.original, in_text_order(case.triggers), case.suspicious) for case in cases]
+        )
         edits = [
             edit_words(case.original, (*case.triggers, *words), self._neutralize).text
             for case, each in zip(cases, tries, strict=True)
@@ -106,7 +113,7 @@ class Examination:
             scores = self._current_scores(going_on)
             going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
             worded = [score for score in scores if score.words]
-            found = self._verifier.triggers(worded, [case.wanted for case in going_on])
+            found = self._verifier.triggers(worded, [case.tried for case in going_on])
             verified = []
             for case, score, triggers in zip(going_on, worded, found, strict=True):
                 case.suspicious = (

@@ -197,9 +197,9 @@ class VerifiedRule:
         """Remembered triggers by row, those of `besides` left out; rows without any are not there."""
         known = {}
         for row, (encoding, prediction) in enumerate(zip(encodings, predictions, strict=True)):
-            old = {word.key for word in besides[row].triggers} if row in besides else set()
+            old = besides[row].triggers if row in besides else ()
             found = self._registry.find(encoding.words, prediction.label_id, count=row not in besides)
-            known[row] = tuple(word for word in found if word.key not in old)
+            known[row] = tuple(word for word in found if word not in old)
         return {row: words for row, words in known.items() if words}
 
     def _overruled(
