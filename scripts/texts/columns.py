@@ -30,11 +30,13 @@ class Columns(NamedTuple):
 def split_header(table: TextTable, source: Source) -> tuple[list[str] | None, list[Record]]:
     """The names of the columns, None where the file has no header, and the rows below.
 
+    A file that the user calls lines of texts has none; one that merely looks like it may have one.
+
     Raises:
         LabError: the first row names columns, none of them one of texts that is known.
     """
-    if not table.records:
-        return None, []
+    if not table.records or source.reading.format == "lines":
+        return None, table.records
     first, rest = table.records[0], table.records[1:]
     names = [str(cell) for cell in first.cells]
     if table.format == "jsonl" or _names_wanted(names, source) or _is_header(names, source):

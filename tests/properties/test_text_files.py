@@ -79,6 +79,8 @@ def full(rows: Sequence[Sequence[str]], delimiter: str, line_end: str) -> str:
 
 
 def _by_csv(rows: Sequence[Sequence[str]], delimiter: str, line_end: str, quoting: int) -> str:
+    if any("\r" in cell for row in rows for cell in row):
+        quoting = csv.QUOTE_ALL  # older Pythons leave a lone one bare where lines end in "\n": no file of one reading
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=quoting).writerows(rows)  # type: ignore[arg-type]
     return text.getvalue()

@@ -204,6 +204,9 @@ def test_texts_alone_need_no_labels_and_commands_that_need_them_say_so(
     assert not capsys.readouterr().err
     assert read_texts(written(tmp_path / "b.txt", "text\ngood\n")) == ["good"]
     assert "'text' is taken for a header" in capsys.readouterr().err
+    for first in ("text", "label"):  # --format lines says that every line is a text
+        lines = written(tmp_path / "c.txt", f"{first}\ngood\n")
+        assert read_texts(lines, ReadingOptions(format="lines")) == [first, "good"]
 
 
 def test_a_tab_in_one_of_many_lines_is_no_column_when_somebody_says_so(tmp_path: Path) -> None:
