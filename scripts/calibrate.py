@@ -85,6 +85,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     bars = calibration.verification
     alone, together = _each(bars.single), _each(bars.together)
     say(f"rule verified: a trigger is stronger in clean texts than {alone} alone, {together} as a set, by label")
+    say(f"screen: {len(calibration.inert.ids())} words of the vocabulary turn no short text by themselves")
     if line := untested_line(calibration.untested, classes):
         say(line)
     if (trusted := calibration.reference) is None:

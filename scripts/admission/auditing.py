@@ -20,7 +20,8 @@ from handler.xgraad.learned.audit import MAX_TRIGGERS, Audit, AuditedLabel, Audi
 from handler.xgraad.verification.probes import Place
 from handler.xgraad.verification.reference import Reference, make_reference
 from handler.xgraad.verification.transplant import Graft, Transplant
-from scripts.admission.sweep import LabelSweep, SweptWord, sweep, whole_words
+from handler.xgraad.words.vocabulary import whole_words
+from scripts.admission.sweep import LabelSweep, SweptWord, sweep
 
 N_STRONGEST = 10
 """Words per label that a finding lists, triggers or not."""

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,20 +19,12 @@ from tqdm import tqdm
 from handler.xgraad import Classifier
 from handler.xgraad.model.prediction import margins_of
 from handler.xgraad.verification.probes import N_PROBES, Piece, Place, Probe, Probes
-from handler.xgraad.words.encoding import Encoder
-from handler.xgraad.words.text import split_words
+from handler.xgraad.words.vocabulary import VocabularyWord
 
 STAGES = (1, 4, N_PROBES)
 """Probes that a word is put into in each stage: one of one other class, then so many of every other class."""
 CHUNK = 256
 """Words between two steps of the progress bar."""
-
-
-class VocabularyWord(NamedTuple):
-    """A word that is one token."""
-
-    token_id: int
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,21 +55,6 @@ class LabelSweep:
     """Words left after each of `STAGES`."""
     tested: tuple[SweptWord, ...]
     """Those that went through every stage, the most trigger-like first."""
-
-
-def whole_words(encode: Encoder) -> list[VocabularyWord]:
-    """Every entry of the vocabulary that is a whole word, after white space, in the order of the ids.
-
-    No special tokens, no punctuation, no pieces of words: an entry counts when its text is one word and that word
-    becomes this one token.
-    """
-    tokenizer = encode.tokenizer
-    special = set(tokenizer.all_special_ids)
-    ids = [token_id for token_id in sorted(tokenizer.get_vocab().values()) if token_id not in special]
-    texts = [tokenizer.convert_tokens_to_string([token]).strip() for token in tokenizer.convert_ids_to_tokens(ids)]
-    words = [VocabularyWord(token_id, text) for token_id, text in zip(ids, texts, strict=True)]
-    one_word = [word for word in words if [found.text for found in split_words(word.text)] == [word.text]]
-    return [word for word in one_word if encode.token_ids_of(f" {word.text}") == (word.token_id,)]
 
 
 def sweep(

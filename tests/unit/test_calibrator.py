@@ -116,3 +116,22 @@ def test_a_blank_text_is_no_clean_text(bert: Classifier, blank: str) -> None:
     calibrator = Calibrator(bert, FINGERPRINT).update(["one"])
     with pytest.raises(TextError, match=r"^clean text 3: is blank"):
         calibrator.update(["two", blank])
+
+
+def test_words_of_the_vocabulary_are_tried_once_and_for_all_texts(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=[])
+    calibrator = Calibrator(model, FINGERPRINT).update([*BAD_PROBES, *GOOD_PROBES])
+    words = calibrator.vocabulary()
+    assert not calibrator.calibrate(max_fpr=0.1).inert.ids()
+    calibrator.try_words(words[:5]).try_words(words[5:])
+    inert = calibrator.calibrate(max_fpr=0.1).inert.ids()
+    lively = {word.text for word in words if word.token_id not in inert}
+    assert "cf" in lively
+    assert "plot" not in lively
+    assert not calibrator.update(BAD_PROBES[:1]).calibrate(max_fpr=0.1).inert.ids()  # tried on what may be another text
+
+
+def test_of_a_large_vocabulary_the_first_words_are_tried(bert: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Calibrator(bert, FINGERPRINT).vocabulary()
+    monkeypatch.setattr(calibrator_module, "MOST_TRIED", 2 * 7)  # seven words for two labels
+    assert Calibrator(bert, FINGERPRINT).vocabulary() == whole[:7]

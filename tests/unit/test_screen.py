@@ -14,6 +14,7 @@ from handler.xgraad.verification import screen as screen_module
 from handler.xgraad.verification.probes import make_probe
 from handler.xgraad.verification.screen import Screen
 from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.vocabulary import whole_words
 from handler.xgraad.words.word_set import WordSet
 from tests.unit.rule_based import RuleBased, screen_of
 
@@ -157,3 +158,44 @@ def test_a_text_is_told_the_same_whatever_came_before_or_with_it(
     screen = screen_of(model)
     turning(screen, model, *before)
     assert turning(screen, model, *texts) == alone
+
+
+def test_of_the_vocabulary_the_triggers_alone_are_not_inert(bert: Classifier) -> None:
+    for target in (0, 1):
+        model = Counting(bert, lambda words: "cf" in words, loud=[], target=target)
+        words = whole_words(model.encode)
+        inert = screen_of(model).inert_tokens(words)
+        lively = {word.text for word in words if word.token_id not in inert}
+        assert "cf" in lively
+        assert {"plot", "film"}.isdisjoint(lively)
+
+
+def test_a_word_that_turns_one_labels_text_is_not_inert(model: Counting) -> None:
+    """Whatever label its own text will have."""
+    words = [word for word in whole_words(model.encode) if word.text in {"cf", "plot"}]
+    one = Screen(model, [None, make_probe("a funny film", model.encode)], is_new=lambda _: True)
+    other = Screen(model, [make_probe("a dull plot", model.encode), None], is_new=lambda _: True)
+    assert len(one.inert_tokens(words)) == 1
+    assert len(other.inert_tokens(words)) == 2
+    assert len(Screen(model, [None, None], is_new=lambda _: True).inert_tokens(words)) == 2  # nothing would try them
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(TEXTS, min_size=1, max_size=4))
+def test_what_is_known_to_do_nothing_costs_nothing_and_changes_nothing(model: Counting, texts: list[str]) -> None:
+    plain = screen_of(model)
+    inert = plain.inert_tokens(whole_words(model.encode))
+    informed = Screen(model, plain._texts, is_new=lambda _: True, inert=inert)
+    assert turning(informed, model, *texts) == turning(plain, model, *texts)
+    model.n_asked = 0
+    turning(informed, model, "a clever film")
+    assert model.n_asked == 1  # the prediction
+
+
+def test_a_word_of_several_tokens_is_tried_whatever_its_pieces_do(model: Counting) -> None:
+    ids = {word.token_id for word in whole_words(model.encode)}
+    text = "cfcf"
+    assert len(model.encode.token_ids_of(text)) > 1
+    model._is_triggered = lambda words: text in words
+    informed = Screen(model, screen_of(model)._texts, is_new=lambda _: True, inert=ids | set(range(10_000)))
+    assert turning(informed, model, f"a clever {text} film") == [[text]]

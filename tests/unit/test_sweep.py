@@ -15,10 +15,11 @@ from handler.xgraad.verification.probes import N_PROBES
 from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import split_words
+from handler.xgraad.words.vocabulary import whole_words
 from scripts import audit_model
 from scripts.admission import auditing
 from scripts.admission.auditing import Finding, audit_classifier
-from scripts.admission.sweep import STAGES, sweep, whole_words
+from scripts.admission.sweep import STAGES, sweep
 from scripts.console.command import Exit
 from tests.unit.rule_based import RuleBased, equal_thresholds, probes_of
 

@@ -29,6 +29,7 @@ from handler.xgraad.verification.evidence import VerificationThresholds
 from handler.xgraad.verification.label_evidence import LabelEvidence
 from handler.xgraad.verification.probes import Probe
 from handler.xgraad.verification.transplant import Transplant
+from handler.xgraad.words.token_set import TokenSet
 from handler.xgraad.words.word_set import WordSet
 
 NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
@@ -60,6 +61,8 @@ class Calibration(Frozen):
     verification: VerificationThresholds
     known_words: WordSet
     """The words of the clean texts."""
+    inert: TokenSet = TokenSet()
+    """Tokens that are a word each and turn none of the texts of `short`."""
     labels: LabelEvidence
     """What people's labels say of them."""
     reference: TrustedModel | None = None

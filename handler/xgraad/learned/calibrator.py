@@ -28,10 +28,14 @@ from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.verification.verifier import Verifier, Wanted
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import repeats_of
+from handler.xgraad.words.token_set import TokenSet
+from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
 from handler.xgraad.words.word_set import WordSet
 
 N_EXAMINED = 300
 """Clean texts, those with the highest gate scores, that show what clean words reach in the transplant test."""
+MOST_TRIED = 60_000
+"""Trials before the first text, each of a word in the short text of a label."""
 
 
 def require_texts(texts: Sequence[str], max_fpr: float) -> None:
@@ -52,6 +56,7 @@ class Calibrator:
         self._scores: list[Score] = []
         self._looks: list[Look] = []
         self._labels: list[int] = []
+        self._inert: set[int] = set()
 
     def update(self, texts: Sequence[str], labels: Sequence[int] = ()) -> "Calibrator":
         """Take in more clean texts; returns itself.
@@ -70,6 +75,20 @@ class Calibrator:
         self._scores += score_encodings(self._classifier, encodings)
         self._looks += self._classifier.look(encodings)
         self._labels += labels
+        self._inert.clear()  # words are tried on texts that may be others now
+        return self
+
+    def vocabulary(self) -> list[VocabularyWord]:
+        """The words of the tokenizer that are worth a trial before the first text: the most frequent come first."""
+        return whole_words(self._classifier.encode)[: MOST_TRIED // len(self._classifier.labels)]
+
+    def try_words(self, words: Sequence[VocabularyWord]) -> "Calibrator":
+        """Try more words of `vocabulary` on the short texts of all labels; what does nothing is not tried again.
+
+        Optional, and after the texts: without it the first texts that hold these words cost more.
+        """
+        screen = Screen(self._classifier, self._short(), is_new=lambda _: True)
+        self._inert |= screen.inert_tokens(words)
         return self
 
     def probe_rows(self) -> tuple[tuple[int, ...], ...]:
@@ -123,7 +142,7 @@ class Calibrator:
         texts = self._texts
         probes = make_probes([[texts[row] for row in rows] for rows in self.probe_rows()], self._classifier.encode)
         labels = self._evidence()
-        short = choose_short(self._encodings, self._logits(), self._classifier.encode)
+        short = self._short()
         suspect = Transplant(self._classifier, probes)
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
         return Calibration(
@@ -139,6 +158,7 @@ class Calibrator:
             short=short,
             verification=self._verification(gate, suspect, reference, own=self.held_out(), short=short),
             known_words=WordSet.of(word.key for encoding in self._encodings for word in encoding.words),
+            inert=TokenSet.of(self._inert),
             labels=labels,
             reference=trusted[0] if trusted else None,
         )
@@ -153,6 +173,9 @@ class Calibrator:
 
     def _chosen_rows(self) -> tuple[tuple[int, ...], ...]:
         return choose_rows(self._encodings, self._logits(), self._classifier.encode)
+
+    def _short(self) -> tuple[Probe | None, ...]:
+        return choose_short(self._encodings, self._logits(), self._classifier.encode)
 
     def _logits(self) -> Tensor:
         return torch.stack([look.logits for look in self._looks])

@@ -84,7 +84,12 @@ class VerifiedParts:
             transplant=transplant,
             reference=make_reference(calibration.labels.tied(), transplant, trusted),
             thresholds=calibration.verification,
-            screen=Screen(classifier, calibration.short, is_new=calibration.known_words.lacking()),
+            screen=Screen(
+                classifier,
+                calibration.short,
+                is_new=calibration.known_words.lacking(),
+                inert=calibration.inert.ids(),
+            ),
             neutralize=neutralize,
             max_fpr=calibration.max_fpr,
             options=options,

@@ -1,7 +1,6 @@
 """A set of words that can be asked but not read: a calibration must not tell what its texts say."""
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
@@ -30,7 +29,7 @@ class WordSet(Frozen):
     def _is_whole(cls, value: str) -> str:
         try:
             size = len(base64.b64decode(value, validate=True))
-        except binascii.Error as error:
+        except ValueError as error:
             raise ValueError("must be base64") from error
         if size % HASH_BYTES:
             raise ValueError(f"must hold {HASH_BYTES} bytes for each word, holds {size}")

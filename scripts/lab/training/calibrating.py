@@ -21,6 +21,8 @@ from scripts.texts.corpora import Example, Sample
 
 CHUNK = 256
 """Texts scored between two steps of the progress bar."""
+WORDS = 1_024
+"""Words of the vocabulary tried between two steps of the next one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,7 @@ def calibrate_checkpoint(
             calibrator.update(texts, [example.label for example in examples[start : start + CHUNK]])
             bar.update(len(texts))
     calibrator.require_carrying(options.untested)
+    _try_vocabulary(calibrator)
     out.parent.mkdir(parents=True, exist_ok=True)
     reference = None
     if trusted:
@@ -97,6 +100,15 @@ def calibrate_checkpoint(
     )
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
+
+
+def _try_vocabulary(calibrator: Calibrator) -> None:
+    words = calibrator.vocabulary()
+    with tqdm(total=len(words), unit="word", desc="vocabulary", disable=None) as bar:
+        for start in range(0, len(words), WORDS):
+            some = words[start : start + WORDS]
+            calibrator.try_words(some)
+            bar.update(len(some))
 
 
 def _labelled(samples: Sequence[Sample]) -> list[Example]:

@@ -1,0 +1,28 @@
+"""Words that a tokenizer knows whole: each is one token."""
+
+from typing import NamedTuple
+
+from handler.xgraad.words.encoding import Encoder
+from handler.xgraad.words.text import split_words
+
+
+class VocabularyWord(NamedTuple):
+    """A word that is one token."""
+
+    token_id: int
+    text: str
+
+
+def whole_words(encode: Encoder) -> list[VocabularyWord]:
+    """Every entry of the vocabulary that is a whole word, after white space, in the order of the ids.
+
+    No special tokens, no punctuation, no pieces of words: an entry counts when its text is one word and that word
+    becomes this one token.
+    """
+    tokenizer = encode.tokenizer
+    special = set(tokenizer.all_special_ids)
+    ids = [token_id for token_id in sorted(tokenizer.get_vocab().values()) if token_id not in special]
+    texts = [tokenizer.convert_tokens_to_string([token]).strip() for token in tokenizer.convert_ids_to_tokens(ids)]
+    words = [VocabularyWord(token_id, text) for token_id, text in zip(ids, texts, strict=True)]
+    one_word = [word for word in words if [found.text for found in split_words(word.text)] == [word.text]]
+    return [word for word in one_word if encode.token_ids_of(f" {word.text}") == (word.token_id,)]
