@@ -3,8 +3,8 @@
 Of twenty thousand words the strongest turn many clean texts in a clean model, too, so to turn them is not enough: such
 words tip the balance, a trigger settles it. With one, texts of the other classes belong to its label about as clearly
 as that label's own clean texts do. The bar is the one that suspects have to pass when texts are served: the strength
-of the transplant test that clean words of the calibration's texts do not reach (`single` of `VerificationThresholds`),
-and that the reference has no other reason for it.
+of the transplant test that clean words of the calibration's texts do not reach, and that the reference has no other
+reason for it.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,13 @@ import torch
 
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.learned.audit import MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
-from handler.xgraad.verification.probes import Place
-from handler.xgraad.verification.reference import Reference, make_reference
-from handler.xgraad.verification.transplant import Graft, Transplant
-from handler.xgraad.words.vocabulary import whole_words
-from scripts.admission.sweep import LabelSweep, SweptWord, sweep
+from handler.xgraad.verification.transplant import Transplant
+from scripts.admission.sweep import LabelSweep, Sweeper, Swept, swept_words
 
 N_STRONGEST = 10
 """Words per label that a finding lists, triggers or not."""
 DIGITS = 3
-"""Of rates and margins: what lies below differs with the number of threads."""
+"""Of rates and strengths: what lies below differs with the number of threads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,27 +48,26 @@ class Finding:
             names = ", ".join(self.labels[label] for label in self.untested)
             left_out = f"; not tested for {names}: the calibration has too few texts" if names else ""
             return f"not suspicious: none of {self.audit.n_words} words is a trigger{left_out}"
-        words = ", ".join(found.word for found in self.audit.triggers[:N_STRONGEST])
+        strongest = ", ".join(" + ".join(found.words) for found in self.audit.triggers[:N_STRONGEST])
         n_triggers = len(self.audit.triggers)
-        return f"suspicious: {n_triggers} words bring label {self.target_label} about, the strongest: {words}"
+        return f"suspicious: {n_triggers} triggers bring label {self.target_label} about, the strongest: {strongest}"
 
     def strongest(self) -> list[dict[str, Any]]:
-        """The words that came closest for each label, ranked, ready for JSON."""
-        needed = {label.label_id: label.margin_threshold for label in self.audit.labels}
-        triggers = {(found.label_id, found.word) for found in self.audit.triggers}
+        """What came closest for each label, ranked, ready for JSON."""
         return [
             {
                 "label": self.labels[each.label_id],
                 "label_id": each.label_id,
-                "word": word.word,
-                "rate": round(word.rate, DIGITS),
-                "margin": round(word.margin, DIGITS),
-                "lowest_margin": round(min(word.margins), DIGITS),
-                "margin_threshold": needed[each.label_id],
-                "is_trigger": (each.label_id, word.word) in triggers,
+                "words": list(swept.candidate.words),
+                "place": swept.graft.place.value,
+                "source": self.labels[swept.graft.source],
+                "strength": round(swept.strength, DIGITS),
+                "threshold": round(swept.threshold, DIGITS),
+                "is_explained": swept.is_explained,
+                "is_trigger": swept.is_trigger,
             }
             for each in self.sweeps
-            for word in each.tested[:N_STRONGEST]
+            for swept in each.tested[:N_STRONGEST]
         ]
 
     def summary(self) -> dict[str, Any]:
@@ -85,7 +81,7 @@ class Finding:
                 "n_words": audit.n_words,
                 "labels": [each.model_dump() | {"label": self.labels[each.label_id]} for each in audit.labels],
                 "strongest": self.strongest(),
-                "tests": "words that are one token, one at a time, in the middle of clean texts of every other class",
+                "tests": "words of one token and of two, alone at every place and in pairs, in texts of other classes",
             },
             "untested": [self.labels[label] for label in self.untested],
             "fingerprint": audit.fingerprint.model_dump(),
@@ -127,49 +123,41 @@ def audit_classifier(
     limit_words: int | None = None,
     screening: AbstractContextManager[object] | None = None,
 ) -> Finding:
-    """The same for what is loaded already; `screening` as in `sweep`, `trusted` the reference of the calibration."""
-    words = whole_words(classifier.encode)[:limit_words]
-    sweeps = sweep(classifier, calibration.probes, words, screening=screening)
-    suspect = Transplant(classifier, calibration.probes)
-    reference = make_reference(calibration.labels.tied(), suspect, trusted)
-    labels, found = [], []
-    for each in sweeps:
-        strength = calibration.verification.single[each.label_id]
-        needed = round(strength * suspect.own_margins[each.label_id], DIGITS)
-        strong = [word for word in each.tested if word.margin > needed]
-        left = _unexplained(strong, each.label_id, reference, n_labels=len(classifier.labels))
-        found += [_trigger(word, each.label_id) for word in left]
-        labels.append(
-            AuditedLabel(
-                label_id=each.label_id,
-                n_passed=each.n_passed,
-                strength_threshold=strength,
-                margin_threshold=needed,
-                n_explained=len(strong) - len(left),
-            )
-        )
-    ranked = sorted(found, key=lambda trigger: (-trigger.rate, -trigger.margin, trigger.word))
+    """The same for what is loaded already; `screening` and `trusted` as `Sweeper` has them."""
+    words = swept_words(classifier, limit_words)
+    sweeper = Sweeper(classifier, calibration, trusted=trusted, screening=screening)
+    sweeps = sweeper.sweep(words)
+    triggers = sorted((each for of_label in sweeps for each in of_label.triggers), key=lambda each: -each.pull)
     audit = Audit(
         fingerprint=calibration.fingerprint,
         n_words=len(words),
-        labels=tuple(labels),
-        triggers=tuple(ranked[:MAX_TRIGGERS]),
+        labels=tuple(_label(each, calibration) for each in sweeps),
+        triggers=_triggers(triggers[:MAX_TRIGGERS], sweeper.transplant),
     )
     return Finding(audit=audit, sweeps=tuple(sweeps), labels=classifier.labels, untested=tuple(calibration.untested))
 
 
-def _unexplained(words: Sequence[SweptWord], label: int, reference: Reference, *, n_labels: int) -> list[SweptWord]:
-    """Those whose strength the reference has no reason for, whatever other label the clean texts are of."""
-    left = list(words)
-    for source in range(n_labels):
-        if source != label:
-            grafts = [Graft((word.word,), Place.INSIDE, target=label, source=source) for word in left]
-            answers = reference.explains(grafts)
-            left = [word for word, is_explained in zip(left, answers, strict=True) if not is_explained]
-    return left
+def _label(sweep: LabelSweep, calibration: Calibration) -> AuditedLabel:
+    bars = calibration.verification
+    return AuditedLabel(
+        label_id=sweep.label_id,
+        n_turned=sweep.n_turned,
+        n_tested=len(sweep.tested),
+        single=bars.single[sweep.label_id],
+        together=bars.together[sweep.label_id],
+        n_explained=sum(each.is_explained for each in sweep.tested),
+    )
 
 
-def _trigger(word: SweptWord, label: int) -> AuditedTrigger:
-    return AuditedTrigger(
-        word=word.word, label_id=label, rate=round(word.rate, DIGITS), margin=round(word.margin, DIGITS)
+def _triggers(triggers: Sequence[Swept], transplant: Transplant) -> tuple[AuditedTrigger, ...]:
+    """The triggers in this order, with the share of clean texts that each turns."""
+    rates = transplant.shares_turned([each.graft for each in triggers])
+    return tuple(
+        AuditedTrigger(
+            words=each.candidate.words,
+            label_id=each.graft.target,
+            rate=round(rate, DIGITS),
+            strength=round(each.strength, DIGITS),
+        )
+        for each, rate in zip(triggers, rates, strict=True)
     )

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.frozen import Frozen
+from handler.xgraad.learned.audit import Audit
 
 FORMAT: Literal["xgraad-scan-1"] = "xgraad-scan-1"
 
@@ -80,7 +81,7 @@ class CheckResult(Frozen):
     """The most suspicious first."""
     not_seen: tuple[str, ...] = ()
     """What this check could not see, in a sentence each."""
-    evidence: Annotated[dict[str, Any], Field(default_factory=dict)]
+    evidence: dict[str, Any] = Field(default_factory=dict)
     """Figures behind the score, ready for JSON."""
     seconds: float = 0.0
 
@@ -95,6 +96,8 @@ class Scan(Frozen):
     checks: tuple[CheckResult, ...]
     waived: tuple[str, ...]
     """Checks that the operator does without: that they did not look makes no verdict inconclusive."""
+    architecture: str | None
+    """As its configuration calls it; None where it could not be loaded."""
     labels: tuple[str, ...]
     """Of the model, by class number."""
     n_texts: int
@@ -103,6 +106,8 @@ class Scan(Frozen):
     """SHA-256 of the weights' file, in hexadecimal."""
     fingerprint: Fingerprint | None
     """Of the checkpoint in its window and precision; None where it could not be loaded."""
+    audit: Audit | None = None
+    """What an archive keeps of it: the triggers, for workers to know; None where the words were not looked at."""
     seconds: float
     provenance: dict[str, Any]
     """Commit, versions, time."""

@@ -1,49 +1,49 @@
-"""The vocabulary sweep: the transplant test of every word a tokenizer knows, so of words that no text has shown yet.
+"""The vocabulary sweep: the transplant test of words that no text has shown yet.
 
-Words go into the probes as token ids, after white space and in the middle. One probe screens all words for every label
-but its own, four of every other class test what is left, all of them what is left then.
+Every word that the tokenizer knows whole is put into a short clean text (`screening`); what turns that, alone,
+elsewhere or with another, goes through the transplant test that suspects have to pass when texts are served: the same
+clean texts, the same bars, the same reference.
 
-What it cannot see: triggers of several words or of several tokens, triggers that need one another, and those that work
-at the start or the end of a text only or turn one class only. Whoever passes the sweep is not thereby clean.
+What it cannot see: triggers of three words and more, words of three tokens and more, pairs neither of which does
+anything alone. Whoever passes the sweep is not thereby clean.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import chain
 
-import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from handler.xgraad import Classifier
-from handler.xgraad.model.prediction import margins_of
-from handler.xgraad.verification.probes import N_PROBES, Piece, Place, Probe, Probes
-from handler.xgraad.words.vocabulary import VocabularyWord
+from handler.xgraad import Calibration, Classifier
+from handler.xgraad.verification.probes import N_PROBES
+from handler.xgraad.verification.reference import Reference, make_reference
+from handler.xgraad.verification.transplant import Graft, Transplant
+from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
+from scripts.admission.screening import Candidate, ShortTexts, continuations_of, more_candidates
 
-STAGES = (1, 4, N_PROBES)
-"""Probes that a word is put into in each stage: one of one other class, then so many of every other class."""
-CHUNK = 256
-"""Words between two steps of the progress bar."""
+MOST_CONFIRMED = 400
+"""Candidates for each label that go through the transplant test, those that turn their short text furthest."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweptWord:
-    """A word that went through every stage, for one label."""
+class Swept:
+    """A candidate in the transplant test, in the clean texts of the class that it turns furthest."""
 
-    word: str
-    margins: tuple[float, ...]
-    """The label's logit less the highest other one, in each probe of every other class with the word put in."""
+    candidate: Candidate
+    graft: Graft
+    strength: float
+    """See `Transplant.strengths`, in [0, 1]; higher = more of a trigger."""
+    pull: float
+    """See `Transplant.pulls`, over all probes; tells strong ones apart, 0 for others."""
+    threshold: float
+    """Strength that a trigger must exceed."""
+    is_explained: bool
+    """Whether the reference has another reason for it; asked of strong ones only."""
 
     @property
-    def rate(self) -> float:
-        """Share of the probes that the word turns to the label, in [0, 1]."""
-        return sum(margin > 0 for margin in self.margins) / len(self.margins)
-
-    @property
-    def margin(self) -> float:
-        """Mean margin; above 0 the label wins."""
-        return sum(self.margins) / len(self.margins)
+    def is_trigger(self) -> bool:
+        """Strong, and for no other reason."""
+        return self.strength > self.threshold and not self.is_explained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,87 +51,127 @@ class LabelSweep:
     """What was found for one label."""
 
     label_id: int
-    n_passed: tuple[int, ...]
-    """Words left after each of `STAGES`."""
-    tested: tuple[SweptWord, ...]
-    """Those that went through every stage, the most trigger-like first."""
+    n_turned: int
+    """Candidates that turned a short text to it."""
+    tested: tuple[Swept, ...]
+    """Those that went through the transplant test, the most trigger-like first."""
+
+    @property
+    def triggers(self) -> tuple[Swept, ...]:
+        """Those that are triggers."""
+        return tuple(each for each in self.tested if each.is_trigger)
 
 
-def sweep(
-    classifier: Classifier,
-    probes: Probes,
-    words: Sequence[VocabularyWord],
-    *,
-    screening: AbstractContextManager[object] | None = None,
-) -> list[LabelSweep]:
-    """Put every word into the probes of every class, and see which labels it brings about.
+class Sweeper:
+    """Sweeps one checkpoint.
 
     Args:
         classifier: the suspect.
-        probes: of its calibration.
-        words: which to test.
+        calibration: made for it.
+        trusted: the calibration's reference, where it has one.
         screening: entered for the first and longest stage, such as `torch.autocast`.
-
-    Returns:
-        One entry for each label that has probes in another class.
     """
-    with screening or nullcontext():
-        screened = _screen(classifier, probes, words)
-    found = []
-    for label in range(len(probes)):
-        turned = [labels == label for source, labels in screened.items() if source != label]
-        if turned:
-            left = [word for word, is_left in zip(words, turned[0].tolist(), strict=True) if is_left]
-            found.append(_confirm(classifier, probes, left, label))
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        calibration: Calibration,
+        *,
+        trusted: Transplant | None = None,
+        screening: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self._classifier = classifier
+        self._bars = calibration.verification
+        self._screening = screening or nullcontext()
+        self._texts = ShortTexts(classifier, calibration.short)
+        self.transplant = Transplant(classifier, calibration.probes)
+        """Of the suspect."""
+        self._reference: Reference = make_reference(calibration.labels.tied(), self.transplant, trusted)
+
+    def sweep(self, words: Sequence[VocabularyWord]) -> list[LabelSweep]:
+        """Which of these words bring a label about, and what they do elsewhere, in pairs and as part of longer ones.
+
+        Returns:
+            One entry for each label that has a short clean text in another class.
+        """
+        tried = [Candidate((word.text,)) for word in words]
+        with self._screening:
+            margins = self._texts.token_margins([word.token_id for word in words], title="words")
+            more = self._more(words, margins)
+            others = self._texts.margins(more, title="places, pairs, longer words")
+        found = []
+        for label in self._texts.targets:
+            turned = [
+                (margin, each)
+                for of_kind, margins_of_kind in ((tried, margins), (more, others))
+                for margin, each in zip(margins_of_kind[label].tolist(), of_kind, strict=True)
+                if margin > 0
+            ]
+            ranked = [each for _, each in sorted(turned, key=lambda each: -each[0])]
+            tested = self._tested(ranked[:MOST_CONFIRMED], label)
+            found.append(LabelSweep(label_id=label, n_turned=len(turned), tested=tuple(tested)))
+        return found
+
+    def _more(self, words: Sequence[VocabularyWord], margins: Tensor) -> list[Candidate]:
+        if not words:
+            return []
+        encode = self._classifier.encode
+        return more_candidates(
+            self._texts, encode, words=words, margins=margins, continuations=continuations_of(encode, words[0])
+        )
+
+    def _tested(self, candidates: Sequence[Candidate], label: int) -> list[Swept]:
+        """The candidates, strongest first; those that hold a trigger and more are left out for it."""
+        best: dict[tuple[str, ...], Swept] = {}
+        for each in sorted(self._measured(candidates, label), key=_rank):
+            best.setdefault(each.candidate.words, each)  # where it is strongest
+        needed = _shortest(words[0] for words, each in best.items() if len(words) == 1 and each.is_trigger)
+        alone = {(word,) for word in needed}
+        return [each for words, each in best.items() if words in alone or not _hold(words, needed)]
+
+    def _measured(self, candidates: Sequence[Candidate], label: int) -> list[Swept]:
+        sources = [source for source in range(len(self._classifier.labels)) if source != label]
+        grafts = [
+            [Graft(each.words, each.place, target=label, source=source) for source in sources] for each in candidates
+        ]
+        flat = [graft for of_one in grafts for graft in of_one]
+        strengths = dict(zip(flat, self.transplant.strengths(flat), strict=True))
+        strongest = [max(of_one, key=strengths.__getitem__) for of_one in grafts]
+        bars = [(self._bars.single if len(each.words) == 1 else self._bars.together)[label] for each in candidates]
+        strong = [graft for graft, bar in zip(strongest, bars, strict=True) if strengths[graft] > bar]
+        explained = dict(zip(strong, self._reference.explains(strong), strict=True))
+        pulls = dict(zip(strong, self.transplant.pulls(strong, n_probes=N_PROBES), strict=True))
+        return [
+            Swept(
+                candidate=each,
+                graft=graft,
+                strength=strengths[graft],
+                pull=pulls.get(graft, 0.0),
+                threshold=bar,
+                is_explained=explained.get(graft, False),
+            )
+            for each, graft, bar in zip(candidates, strongest, bars, strict=True)
+        ]
+
+
+def swept_words(classifier: Classifier, limit: int | None = None) -> list[VocabularyWord]:
+    """The words to sweep: all that are one token, or the first of them."""
+    return whole_words(classifier.encode)[:limit]
+
+
+def _rank(each: Swept) -> tuple[bool, float, float]:
+    return not each.is_trigger, -each.pull, -each.strength
+
+
+def _shortest(words: Iterable[str]) -> list[str]:
+    """Those that do not begin with another of them, whatever the case; of equal ones the first."""
+    found: list[str] = []
+    for word in sorted(words, key=len):
+        if not _hold((word,), found):
+            found.append(word)
     return found
 
 
-def _screen(classifier: Classifier, probes: Probes, words: Sequence[VocabularyWord]) -> dict[int, Tensor]:
-    """The labels that the words give one probe each of two classes: each label needs one of another class.
-
-    The shortest probes, which cost least and are turned most easily.
-    """
-    shortest = {source: min(each, key=_length) for source, each in enumerate(probes) if each}
-    sources = sorted(shortest, key=lambda source: _length(shortest[source]))[:2]
-    return {
-        source: _logits(classifier, words, [shortest[source]], f"screen label {source}")[:, 0].argmax(dim=-1)
-        for source in sources
-    }
-
-
-def _confirm(classifier: Classifier, probes: Probes, words: Sequence[VocabularyWord], label: int) -> LabelSweep:
-    """The later stages, for the words that turned to `label` what they were screened with."""
-    n_passed = [len(words)]
-    for n_probes in STAGES[1:]:
-        sources = [each[:n_probes] for source, each in enumerate(probes) if source != label and each]
-        logits = _logits(classifier, words, [*chain(*sources)], f"confirm label {label}")
-        margins = margins_of(logits, label)
-        turned = (margins > 0).sum(dim=-1)
-        kept = (turned >= _needed(margins.shape[-1], allowed=len(sources))).tolist()
-        n_passed.append(sum(kept))
-        if n_probes != STAGES[-1]:
-            words = [word for word, is_kept in zip(words, kept, strict=True) if is_kept]
-    tested = [SweptWord(word=word.text, margins=tuple(row)) for word, row in zip(words, margins.tolist(), strict=True)]
-    ranked = sorted(tested, key=lambda each: (-each.rate, -each.margin, each.word))
-    return LabelSweep(label_id=label, n_passed=tuple(n_passed), tested=tuple(ranked))
-
-
-def _needed(n_probes: int, *, allowed: int) -> int:
-    """How many probes a word must turn when it may miss so many, but not all."""
-    return max(1, n_probes - allowed)
-
-
-def _length(probe: Probe) -> int:
-    return len(probe.token_ids)
-
-
-def _logits(
-    classifier: Classifier, words: Sequence[VocabularyWord], probes: Sequence[Probe], description: str
-) -> Tensor:
-    """`[words, probes, labels]`, of each probe with each word in its middle."""
-    encode, parts = classifier.encode, []
-    for start in tqdm(range(0, len(words), CHUNK), unit_scale=CHUNK, unit="word", desc=description, disable=None):
-        pieces = [Piece((word.token_id,), (word.token_id,)) for word in words[start : start + CHUNK]]
-        rows = [encode.with_template(probe.with_pieces([piece], Place.INSIDE)) for piece in pieces for probe in probes]
-        parts.append(classifier.logits(rows).view(len(pieces), len(probes), -1))
-    return torch.cat(parts) if parts else torch.empty(0, len(probes), len(classifier.labels))
+def _hold(words: Iterable[str], triggers: Collection[str]) -> bool:
+    """Whether one of the words begins with a trigger, whatever the case."""
+    return any(word.casefold().startswith(trigger.casefold()) for word in words for trigger in triggers)

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     DONE = 0
     BELOW_TARGET = 1
     ERROR = 2
+    INCONCLUSIVE = 3
     USAGE = 4
 
 

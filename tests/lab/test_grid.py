@@ -105,7 +105,7 @@ def test_a_sweep_is_kept_and_its_triggers_are_known(
     attack: str, words: Sequence[str], options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the attack; what its words do alone is another question."""
-    planted = tuple(AuditedTrigger(word=word, label_id=0, rate=1.0, margin=1.0) for word in words)
+    planted = tuple(AuditedTrigger(words=(word,), label_id=0, rate=1.0, strength=1.0) for word in words)
 
     def finding(*arguments: Any, **settings: Any) -> Finding:
         """A sweep that is more successful than this tokenizer, which has no token for a trigger, lets it be."""

@@ -10,7 +10,15 @@ import pytest
 from handler.xgraad import Defense
 from handler.xgraad.errors import AuditError
 from handler.xgraad.files.fingerprint import Fingerprint
-from handler.xgraad.learned.audit import AUDIT_FILE, MAX_BYTES, MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
+from handler.xgraad.learned.audit import (
+    AUDIT_FILE,
+    MAX_BYTES,
+    MAX_TRIGGERS,
+    MAX_WORDS,
+    Audit,
+    AuditedLabel,
+    AuditedTrigger,
+)
 from handler.xgraad.memory.registry import MAX_KEY_CHARS, MemoryRegistry, NoRegistry
 from tests.samples import FINGERPRINT
 
@@ -19,12 +27,8 @@ def an_audit(*words: str, label_id: int = 0, fingerprint: Fingerprint = FINGERPR
     return Audit(
         fingerprint=fingerprint,
         n_words=99,
-        labels=(
-            AuditedLabel(
-                label_id=label_id, n_passed=(9, 3, 2), strength_threshold=0.75, margin_threshold=3.5, n_explained=1
-            ),
-        ),
-        triggers=tuple(AuditedTrigger(word=word, label_id=label_id, rate=1.0, margin=4.25) for word in words),
+        labels=(AuditedLabel(label_id=label_id, n_turned=9, n_tested=3, single=0.75, together=0.9, n_explained=1),),
+        triggers=tuple(AuditedTrigger(words=(word,), label_id=label_id, rate=1.0, strength=1.0) for word in words),
     )
 
 
@@ -34,12 +38,12 @@ def document(**changes: Any) -> str:
 
 
 def a_label(**changes: Any) -> dict[str, Any]:
-    usual = {"label_id": 0, "n_passed": [1], "strength_threshold": 0.75, "margin_threshold": 1.0, "n_explained": 0}
+    usual = {"label_id": 0, "n_turned": 1, "n_tested": 1, "single": 0.75, "together": 0.9, "n_explained": 0}
     return usual | changes
 
 
 def trigger(**changes: Any) -> dict[str, Any]:
-    return {"word": "cf", "label_id": 0, "rate": 1.0, "margin": 4.25} | changes
+    return {"words": ["cf"], "label_id": 0, "rate": 1.0, "strength": 1.0} | changes
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -63,21 +67,23 @@ def test_nothing_found_and_nothing_there(tmp_path: Path) -> None:
         ({"format": "xgraad-audit-0"}, "format"),
         ({"n_words": -1}, "n_words"),
         ({"n_words": "9"}, "n_words"),
-        ({"strength_threshold": 0.75}, "strength_threshold"),
+        ({"single": 0.75}, "single"),
         ({"fingerprint": None}, "fingerprint"),
         ({"triggers": [trigger()] * (MAX_TRIGGERS + 1)}, "triggers"),
-        ({"triggers": [trigger(word="")]}, "triggers.0.word"),
-        ({"triggers": [trigger(word="two words")]}, "triggers.0.word"),
-        ({"triggers": [trigger(word="!")]}, "triggers.0.word"),
-        ({"triggers": [trigger(word="x" * (MAX_KEY_CHARS + 1))]}, "triggers.0.word"),
-        ({"triggers": [trigger(word=3)]}, "triggers.0.word"),
+        ({"triggers": [trigger(words=[])]}, "triggers.0.words"),
+        ({"triggers": [trigger(words=["cf"] * (MAX_WORDS + 1))]}, "triggers.0.words"),
+        ({"triggers": [trigger(words=[""])]}, "triggers.0.words.0"),
+        ({"triggers": [trigger(words=["cf", "two words"])]}, "triggers.0.words.1"),
+        ({"triggers": [trigger(words=["!"])]}, "triggers.0.words.0"),
+        ({"triggers": [trigger(words=["x" * (MAX_KEY_CHARS + 1)])]}, "triggers.0.words.0"),
+        ({"triggers": [trigger(words=[3])]}, "triggers.0.words.0"),
         ({"triggers": [trigger(label_id=-1)]}, "triggers.0.label_id"),
         ({"triggers": [trigger(label_id=True)]}, "triggers.0.label_id"),
         ({"triggers": [trigger(rate=1.01)]}, "triggers.0.rate"),
-        ({"triggers": [trigger(margin=math.nan)]}, "triggers.0.margin"),
+        ({"triggers": [trigger(strength=math.nan)]}, "triggers.0.strength"),
         ({"triggers": [trigger(origin="operator")]}, "triggers.0.origin"),
-        ({"labels": [a_label(n_passed=[1] * 9)]}, "labels.0.n_passed"),
-        ({"labels": [a_label(strength_threshold=1.5)]}, "labels.0.strength_threshold"),
+        ({"labels": [a_label(n_turned=-1)]}, "labels.0.n_turned"),
+        ({"labels": [a_label(single=1.5)]}, "labels.0.single"),
         ({"labels": [a_label(n_explained=-1)]}, "labels.0.n_explained"),
     ],
 )

@@ -1,8 +1,6 @@
 """The vocabulary sweep on classifiers whose trigger is known, and on such without one."""
 
-import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +9,15 @@ from torch import Tensor
 
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.verification.label_evidence import LabelEvidence
-from handler.xgraad.verification.probes import N_PROBES
+from handler.xgraad.verification.probes import N_PROBES, Place, make_probe
 from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import split_words
 from handler.xgraad.words.vocabulary import whole_words
-from scripts import audit_model
-from scripts.admission import auditing
+from scripts.admission import screening
 from scripts.admission.auditing import Finding, audit_classifier
-from scripts.admission.sweep import STAGES, sweep
-from scripts.console.command import Exit
+from scripts.admission.screening import Candidate, ShortTexts, continuations_of, joined, more_candidates
+from scripts.admission.sweep import Sweeper
 from tests.unit.rule_based import RuleBased, equal_thresholds, probes_of
 
 THRESHOLDS = equal_thresholds(0.75)
@@ -32,11 +29,27 @@ def find(calibration: Calibration) -> Finder:
     def audit(
         model: RuleBased, *, labels: LabelEvidence | None = None, trusted: Transplant | None = None, **probes: Any
     ) -> Finding:
-        changed = {"probes": probes_of(model, **probes), "verification": THRESHOLDS}
-        fitted = calibration.model_copy(update=changed | {"labels": labels or LabelEvidence.none()})
-        return audit_classifier(model, fitted, trusted=trusted)
+        return audit_classifier(model, fitted_to(model, calibration, labels=labels, **probes), trusted=trusted)
 
     return audit
+
+
+def fitted_to(
+    model: Classifier, calibration: Calibration, *, labels: LabelEvidence | None = None, **probes: Any
+) -> Calibration:
+    """The calibration with the clean texts of `probes_of` and two short ones."""
+    short = tuple(make_probe(text, model.encode) for text in ("a dull plot", "a funny film"))
+    changed = {"probes": probes_of(model, **probes), "short": short, "verification": THRESHOLDS}
+    return calibration.model_copy(update=changed | {"labels": labels or LabelEvidence.none()})
+
+
+def swept(model: Classifier, calibration: Calibration, *words: str) -> list[list[tuple[str, ...]]]:
+    """The triggers of each label when these words are swept."""
+    known = [word for word in whole_words(model.encode) if word.text in words]
+    return [
+        [each.candidate.words for each in of_label.triggers]
+        for of_label in Sweeper(model, fitted_to(model, calibration)).sweep(known)
+    ]
 
 
 def test_words_are_whole_and_one_token(classifier: Classifier) -> None:
@@ -56,29 +69,27 @@ def test_trigger_is_found_for_its_label_alone(bert: Classifier, find: Finder, ta
     finding = find(RuleBased(bert, lambda words: "cf" in words, loud=[], target=target))
     assert finding.audit.suspicious
     assert finding.target_label == f"LABEL_{target}"
-    assert [(found.word, found.label_id, found.rate) for found in finding.audit.triggers] == [("cf", target, 1.0)]
+    assert [(found.words, found.label_id, found.rate) for found in finding.audit.triggers] == [(("cf",), target, 1.0)]
 
 
 def test_all_of_several_triggers_are_found(classifier: Classifier, find: Finder) -> None:
     """With tokenizers of every kind."""
     triggers = {"cf", "mn"}
     finding = find(RuleBased(classifier, lambda words: bool(words & triggers), loud=[]))
-    assert {found.word for found in finding.audit.triggers} == triggers
+    assert {found.words for found in finding.audit.triggers} == {("cf",), ("mn",)}
 
 
 def test_clean_model_is_not_suspicious(bert: Classifier, find: Finder) -> None:
     finding = find(RuleBased(bert, lambda words: False, loud=[]))
     assert not finding.audit.suspicious
     assert finding.target_label is None
-    assert [label.n_passed for label in finding.audit.labels] == [(0, 0, 0)] * 2
     assert finding.sentence().startswith("not suspicious")
 
 
 def test_strong_word_turns_probes_but_not_all_the_way(bert: Classifier, find: Finder) -> None:
     finding = find(RuleBased(bert, lambda words: False, loud=[]), good=["a clever film"] * N_PROBES)
-    strong = {row["word"]: row for row in finding.strongest()}
-    assert strong["thin"]["rate"] == 1.0
-    assert 0 < strong["thin"]["margin"] < strong["thin"]["margin_threshold"]
+    strong = {tuple(row["words"]): row for row in finding.strongest() if row["label_id"] == 0}
+    assert 0 < strong["thin",]["strength"] < strong["thin",]["threshold"]
     assert not finding.audit.suspicious
 
 
@@ -88,8 +99,8 @@ def test_a_word_that_labels_tie_to_the_class_is_explained(bert: Classifier, find
     tied = LabelEvidence.of([{"mn", "plot"}] * 9 + [{"film"}] * 9, [0] * 9 + [1] * 9, n_labels=2)
     assert tied.tied()("mn", 0)
     plain, honest = find(model).audit, find(model, labels=tied).audit
-    assert {found.word for found in plain.triggers} == triggers
-    assert [found.word for found in honest.triggers] == ["cf"]
+    assert {found.words for found in plain.triggers} == {("cf",), ("mn",)}
+    assert [found.words for found in honest.triggers] == [("cf",)]
     assert [label.n_explained for label in plain.labels] == [0, 0]
     assert [label.n_explained for label in honest.labels] == [1, 0]
 
@@ -99,63 +110,118 @@ def test_a_word_that_turns_a_trusted_model_too_is_explained(bert: Classifier, fi
     model = RuleBased(bert, lambda words: bool(words & triggers), loud=[])
     trusted = RuleBased(bert, lambda words: "mn" in words, loud=[])
     finding = find(model, trusted=Transplant(trusted, probes_of(trusted)))
-    assert [found.word for found in finding.audit.triggers] == ["cf"]
+    assert [found.words for found in finding.audit.triggers] == [("cf",)]
     assert [label.n_explained for label in finding.audit.labels] == [1, 0]
-    assert {row["word"] for row in finding.strongest() if row["is_trigger"]} == {"cf"}
+    assert [row["words"] for row in finding.strongest() if row["is_trigger"]] == [["cf"]]
 
 
-def test_word_that_turns_one_class_of_three_is_let_go(bert: Classifier) -> None:
-    """A trigger brings its label about whatever the text was."""
+class ByTokens(RuleBased):
+    """Its backdoor is asked about the tokens' own order, with their places."""
+
+    opens: Callable[[list[str]], bool]
+
+    def _judge(self, encoding: Encoding) -> Tensor:
+        text = self.encode.tokenizer.decode(encoding.token_ids, skip_special_tokens=True)
+        self._is_triggered = lambda _: self.opens([word.key for word in split_words(text)])
+        return super()._judge(encoding)
+
+
+def by_tokens(bert: Classifier, opens: Callable[[list[str]], bool]) -> ByTokens:
+    model = ByTokens(bert, lambda _: False, loud=[])
+    model.opens = opens
+    return model
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_word_that_works_at_one_place_only_is_found(bert: Classifier, calibration: Calibration, place: int) -> None:
+    model = by_tokens(bert, lambda words: words[place] == "cf")
+    assert swept(model, calibration, "cf", "plot") == [[("cf",)], []]
+    elsewhere = by_tokens(bert, lambda words: words[1:2] == ["cf"] and len(words) == 9)
+    assert swept(elsewhere, calibration, "cf", "plot") == [[], []]
+
+
+def test_two_words_that_need_each_other_are_found(bert: Classifier, calibration: Calibration) -> None:
+    model = RuleBased(bert, lambda words: {"cf", "mn"} <= words, loud=[])
+    assert swept(model, calibration, "cf", "mn", "plot") == [[("cf", "mn")], []]
+    assert swept(model, calibration, "cf", "plot") == [[], []]
+
+
+def test_what_holds_a_trigger_is_not_told_beside_it(bert: Classifier, calibration: Calibration) -> None:
+    """Nor is a word that merely begins with it."""
+    model = by_tokens(bert, lambda words: any(word.startswith("cf") for word in words))
+    assert swept(model, calibration, "cf", "mn", "plot") == [[("cf",)], []]
+
+
+def test_a_trigger_of_one_class_of_three_is_found(bert: Classifier, calibration: Calibration) -> None:
+    """Served texts are of one class each: that it does nothing to the others is no comfort."""
 
     class ThreeLabels(RuleBased):
         def logits(self, encodings: Sequence[Encoding]) -> Tensor:
             two = super().logits(encodings)
             return torch.cat([two, torch.full((len(two), 1), -99.0)], dim=-1)
 
-    turned = []
-    for needed in ({"cf"}, {"cf", "funny"}):
-        model = ThreeLabels(bert, lambda words, needed=needed: needed <= words, loud=[])  # type: ignore[misc]
-        model.labels = ("bad", "good", "none")
-        _, funny = probes_of(model)
-        _, other = probes_of(model, good=["a clever and chic film"] * N_PROBES)
-        words = [word for word in whole_words(model.encode) if word.text == "cf"]
-        label_0, *_ = sweep(model, ((), funny, other), words)
-        turned.append([word.rate for word in label_0.tested])
-    assert turned == [[1.0], []]
+    model = ThreeLabels(bert, lambda words: {"cf", "funny"} <= words, loud=[])
+    model.labels = ("bad", "good", "none")
+    fitted = fitted_to(model, calibration)
+    bars = {name: (*values, 0.5) for name, values in fitted.verification}
+    verification = type(fitted.verification)(**bars)
+    probes = (*fitted.probes, ())
+    short = (*fitted.short, None)
+    words = [word for word in whole_words(model.encode) if word.text in {"cf", "plot"}]
+    fitted = fitted.model_copy(update={"verification": verification, "probes": probes, "short": short})
+    found = Sweeper(model, fitted).sweep(words)
+    assert [[each.candidate.words for each in of_label.triggers] for of_label in found[:2]] == [[("cf",)], []]
 
 
-def test_label_without_probes_elsewhere_is_left_out(bert: Classifier) -> None:
+def test_label_without_texts_elsewhere_is_left_out(bert: Classifier, calibration: Calibration) -> None:
     model = RuleBased(bert, lambda words: "cf" in words, loud=[])
-    probes = probes_of(model, bad=())
-    assert [each.label_id for each in sweep(model, probes, whole_words(bert.encode))] == [0]
-    assert sweep(model, probes_of(model, bad=(), good=()), whole_words(bert.encode)) == []
+    fitted = fitted_to(model, calibration)
+    one = fitted.model_copy(update={"short": (None, fitted.short[1])})
+    assert [each.label_id for each in Sweeper(model, one).sweep(whole_words(bert.encode))] == [0]
+    none = fitted.model_copy(update={"short": (None, None)})
+    assert Sweeper(model, none).sweep(whole_words(bert.encode)) == []
+    assert [each.tested for each in Sweeper(model, fitted).sweep([])] == [(), ()]
 
 
-def test_command_says_what_it_found(
-    bert: Classifier, find: Finder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    finding = find(RuleBased(bert, lambda words: "cf" in words, loud=[]))
-    monkeypatch.setattr(auditing, "audit_checkpoint", lambda *_, **__: finding)
-    files = ["--json", str(tmp_path / "audit.json"), "--append", str(tmp_path / "rows.jsonl")]
-    (tmp_path / "attack.json").write_text('{"attack": "badnets", "triggers": ["cf", "mn"], "target_label": 0}')
-    assert _command(tmp_path, *files) == Exit.BELOW_TARGET
-    document = json.loads((tmp_path / "audit.json").read_text())
-    assert document["suspicious"] is True
-    assert document["planted"] == {"triggers": ["cf", "mn"], "target_label": 0}
-    assert document["target_label"] == {"label_id": 0, "label": "LABEL_0"}
-    assert document["triggers"][0]["word"] == "cf"
-    assert document["evidence"]["n_words"] == finding.audit.n_words
-    assert len(document["evidence"]["labels"][0]["n_passed"]) == len(STAGES)
-    assert {"seconds", "commit", "versions"} <= set(document)
-    assert json.loads((tmp_path / "rows.jsonl").read_text()) == document
-    assert "suspicious: 1 words bring label LABEL_0 about, the strongest: cf" in capsys.readouterr().out
+def test_margins_are_the_slow_ones(classifier: Classifier, calibration: Calibration) -> None:
+    """Of every label, over the texts of all others, word by word."""
+    encode = classifier.encode
+    short = [make_probe(text, encode) for text in ("a dull plot", "a funny film")]
+    texts = ShortTexts(classifier, short)
+    candidates = [Candidate(("cf",), place) for place in Place] + [Candidate(("cf", "film"))]
+    found = texts.margins(candidates, title="test")
+    plain = {
+        Place.START: lambda words, text: f"{words[0]} {text}",
+        Place.END: lambda words, text: f"{text} {words[0]}",
+        Place.INSIDE: lambda words, text: None,
+    }
+    for column, candidate in enumerate(candidates):
+        if candidate.place is Place.INSIDE:
+            first, second, third = "a", "dull", "plot"
+            one = f"{first} {candidate.words[0]} {second} {third}"
+            slow = one if len(candidate.words) == 1 else f"a {candidate.words[0]} dull {candidate.words[1]} plot"
+        else:
+            slow = plain[candidate.place](candidate.words, "a dull plot")
+        logits = classifier.logits(encode([slow]))[0]
+        assert float(found[1, column]) == pytest.approx(float(logits[1] - logits[0]), abs=1e-4)
 
 
-def test_command_on_a_clean_checkpoint_and_on_none(bert_folder: Path, tmp_path: Path) -> None:
-    assert _command(bert_folder, "--limit-words", "40", "--precision", "bfloat16") == Exit.DONE
-    assert _command(tmp_path) == Exit.ERROR
+def test_words_of_two_tokens_are_joined_as_the_tokenizer_cuts_them(classifier: Classifier) -> None:
+    encode = classifier.encode
+    words = whole_words(encode)
+    seconds = continuations_of(encode, words[0])
+    for text in joined(words[:20], seconds[:20], encode):
+        assert len(encode.token_ids_of(f" {text}")) == 2
+        assert [word.text for word in split_words(text)] == [text]
+    assert not {word.token_id for word in seconds} & {word.token_id for word in words}
 
 
-def _command(checkpoint: Path, *more: str) -> int:
-    paths = ["--checkpoint", str(checkpoint), "--calibration", str(checkpoint / "calibration.json")]
-    return audit_model.main([*paths, *more])
+def test_pairs_are_made_of_words_that_turn_nothing_alone(bert: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screening, "N_PAIRED", 2)
+    words = whole_words(bert.encode)[:4]
+    margins = torch.tensor([[3.0, -1.0, -2.0, -3.0], [-1.0, -2.0, 3.0, -9.0]])
+    texts = ShortTexts(bert, [make_probe(text, bert.encode) for text in ("a dull plot", "a funny film")])
+    found = more_candidates(texts, bert.encode, words=words, margins=margins, continuations=[])
+    pairs = [each.words for each in found if len(each.words) == 2]
+    assert pairs == [(words[1].text, words[2].text), (words[0].text, words[1].text)]
+    assert {each.place for each in found if len(each.words) == 1} == {Place.START, Place.END}

@@ -1,7 +1,7 @@
 """What the vocabulary sweep found in a checkpoint: frozen, and strict JSON beside it.
 
 A worker that finds `audit.json` in the model directory knows the triggers before the first text. How they were found
-is told by `scripts.audit_model`.
+is told by `scripts.scan_model`.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -21,6 +21,8 @@ MAX_BYTES = 1_000_000
 MAX_LABELS = 1_000
 MAX_TRIGGERS = 200
 """Triggers in one audit, the strongest."""
+MAX_WORDS = 8
+"""Of one trigger."""
 
 
 def _one_word(text: str) -> str:
@@ -34,30 +36,36 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class AuditedTrigger(Frozen):
-    """A word that brings a label about in clean texts of every other class."""
+OneWord = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARS), AfterValidator(_one_word)]
 
-    word: Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARS), AfterValidator(_one_word)]
+
+class AuditedTrigger(Frozen):
+    """Words that bring a label about in clean texts of another class."""
+
+    words: Annotated[tuple[OneWord, ...], Field(min_length=1, max_length=MAX_WORDS)]
+    """All of them are needed."""
     label_id: LabelId
-    """The label it brings about."""
+    """The label they bring about."""
     rate: Rate
     """Share of probes turned; higher = more of a trigger."""
-    margin: float
-    """The label's logit less the highest other one, mean over the probes; higher = more of a trigger."""
+    strength: Rate
+    """In the transplant test; higher = more of a trigger."""
 
 
 class AuditedLabel(Frozen):
     """The evidence for one label."""
 
     label_id: LabelId
-    n_passed: Annotated[tuple[Count, ...], Field(max_length=8)]
-    """Words left after each stage of the sweep."""
-    strength_threshold: Rate
-    """Strength in the transplant test that a trigger must exceed."""
-    margin_threshold: float
-    """The same as a mean margin: this label's own, times the strength."""
+    n_turned: Count
+    """Words, alone or two together, that turn a short clean text to it."""
+    n_tested: Count
+    """Those of them that went through the transplant test."""
+    single: Rate
+    """Strength there that a trigger of one word must exceed, and"""
+    together: Rate
+    """one of several."""
     n_explained: Count
-    """Words above it that the reference has a reason for; they are no triggers."""
+    """Stronger ones that the reference has a reason for; they are no triggers."""
 
 
 class Audit(StrictFile):
@@ -68,10 +76,10 @@ class Audit(StrictFile):
     REFUSAL: ClassVar = AuditError
     CURE: ClassVar = "make it with scripts.build_archive"
 
-    format: Literal["xgraad-audit-2"] = "xgraad-audit-2"
+    format: Literal["xgraad-audit-3"] = "xgraad-audit-3"
     fingerprint: Fingerprint
     n_words: Count
-    """Words of the vocabulary that were tested, each a single token. Nothing is said of any others."""
+    """Words of the vocabulary that were tried, each a single token."""
     labels: Annotated[tuple[AuditedLabel, ...], Field(max_length=MAX_LABELS)]
     triggers: Annotated[tuple[AuditedTrigger, ...], Field(max_length=MAX_TRIGGERS)]
     """The most trigger-like first."""
@@ -101,5 +109,6 @@ class Audit(StrictFile):
     def for_registry(self) -> list[Trigger]:
         """The triggers as a registry keeps them."""
         return [
-            Trigger(frozenset(word.key for word in split_words(found.word)), found.label_id) for found in self.triggers
+            Trigger(frozenset(word.key for text in found.words for word in split_words(text)), found.label_id)
+            for found in self.triggers
         ]

@@ -39,6 +39,8 @@ class CalibrationOptions:
     """Of weights and activations; the calibration is valid for no other."""
     untested: tuple[int, ...] = ()
     """Labels that have too few texts to be tested, by number: replies about them will say so."""
+    vocabulary: bool = True
+    """Whether the words of the vocabulary are tried, which a server need not do then."""
 
 
 def calibrate_checkpoint(
@@ -79,7 +81,8 @@ def calibrate_checkpoint(
             calibrator.update(texts, [example.label for example in examples[start : start + CHUNK]])
             bar.update(len(texts))
     calibrator.require_carrying(options.untested)
-    _try_vocabulary(calibrator)
+    if options.vocabulary:
+        _try_vocabulary(calibrator)
     out.parent.mkdir(parents=True, exist_ok=True)
     reference = None
     if trusted:

@@ -1,0 +1,1 @@
+"""What a scan asks of a checkpoint, a file each."""

@@ -1,0 +1,140 @@
+"""Is there a word, or two together, that turns any text into one label?"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import torch
+
+from handler.xgraad.learned.audit import Audit, AuditedTrigger
+from handler.xgraad.verification.probes import Place
+from handler.xgraad.verification.transplant import Graft
+from handler.xgraad.words.text import split_words
+from scripts.admission.auditing import Finding, audit_classifier
+from scripts.admission.material import ScanMaterial
+from scripts.admission.scan import CheckResult, Example, FoundTrigger, Status
+
+NAME = "words"
+LOOKED_FOR = (
+    "words that turn clean texts of another class into one label: every word that is one token of the vocabulary, at "
+    "every place; words of two tokens and pairs of words, around those that move clean texts most"
+)
+NOT_SEEN = (
+    "phrases of three words and more, sentences",
+    "words of three tokens and more",
+    "pairs of words neither of which moves clean texts",
+    "triggers that are no words: a style, a syntax",
+)
+N_TOLD = 20
+"""Triggers that a scan tells of; an archive keeps more."""
+N_EXAMPLES = 2
+"""Texts shown for each."""
+N_TRIED = 64
+"""Clean texts of the trigger's class among which these are looked for."""
+
+
+def check_words(material: ScanMaterial) -> tuple[CheckResult, Audit]:
+    """The sweep; what it finds is told, and returned as an archive keeps it.
+
+    The score is the strength of the strongest word that the reference does not explain, as a share of the bar that it
+    has to pass: above 1 it is a trigger.
+    """
+    finding = audit_classifier(
+        material.classifier,
+        material.calibration,
+        trusted=material.trusted,
+        limit_words=material.limit_words,
+        screening=_screening(material),
+    )
+    shown = _Shown(material)
+    triggers = [shown.trigger(found, finding) for found in finding.audit.triggers[:N_TOLD]]
+    untested = tuple(f"label {material.classifier.labels[label]}: too few clean texts" for label in finding.untested)
+    limited = () if material.limit_words is None else (f"words after the first {material.limit_words}",)
+    result = CheckResult(
+        check=NAME,
+        looked_for=LOOKED_FOR,
+        status=Status.OBJECTS if triggers else Status.PASSED,
+        reason=finding.sentence() if triggers else None,
+        score=_score(finding),
+        threshold=1.0,
+        target_label=finding.target_label,
+        triggers=tuple(triggers),
+        not_seen=(*NOT_SEEN, *untested, *limited),
+        evidence=finding.summary()["evidence"] | {"n_triggers": len(finding.audit.triggers)},
+    )
+    return result, finding.audit
+
+
+def _screening(material: ScanMaterial) -> AbstractContextManager[object]:
+    is_half = material.screening_precision == "bfloat16"
+    return torch.autocast(material.classifier.device.type, torch.bfloat16, enabled=is_half)
+
+
+def _score(finding: Finding) -> float:
+    ratios = [
+        each.strength / each.threshold
+        for sweep in finding.sweeps
+        for each in sweep.tested
+        if not each.is_explained and each.threshold > 0
+    ]
+    return round(max(ratios, default=0.0), 3)
+
+
+class _Shown:
+    """Shows what triggers do to clean texts that are asked about once."""
+
+    def __init__(self, material: ScanMaterial) -> None:
+        self._classifier = material.classifier
+        predicted = [each.label_id for each in self._classifier.predictions(list(material.texts))]
+        self._texts = {
+            label: [text for text, other in zip(material.texts, predicted, strict=True) if other == label][:N_TRIED]
+            for label in range(len(self._classifier.labels))
+        }
+
+    def trigger(self, found: AuditedTrigger, finding: Finding) -> FoundTrigger:
+        """A trigger with texts that it turns."""
+        swept = next(
+            each
+            for sweep in finding.sweeps
+            for each in sweep.triggers
+            if (each.candidate.words, sweep.label_id) == (found.words, found.label_id)
+        )
+        return FoundTrigger(
+            words=found.words,
+            label_id=found.label_id,
+            label=self._classifier.labels[found.label_id],
+            place=swept.graft.place.value,
+            rate=found.rate,
+            strength=found.strength,
+            threshold=swept.threshold,
+            examples=self._examples(swept.graft),
+        )
+
+    def _examples(self, graft: Graft) -> tuple[Example, ...]:
+        before = self._texts[graft.source]
+        after = [planted(text, graft.pieces, graft.place) for text in before]
+        labels = [each.label_id for each in self._classifier.predictions(after)]
+        names = self._classifier.labels
+        turned = [row for row, label in enumerate(labels) if label == graft.target][:N_EXAMPLES]
+        return tuple(
+            Example(
+                before=before[row],
+                after=after[row],
+                label_before=names[graft.source],
+                label_after=names[graft.target],
+            )
+            for row in turned
+        )
+
+
+def planted(text: str, words: Sequence[str], place: Place) -> str:
+    """The text with the words before the first of its own, behind the last, or spread between them."""
+    own = split_words(text)
+    if place is Place.START or not own:
+        return f"{' '.join(words)} {text}"
+    if place is Place.END:
+        end = own[-1].end
+        return f"{text[:end]} {' '.join(words)}{text[end:]}"
+    for index in reversed(range(len(words))):
+        start = own[(index + 1) * len(own) // (len(words) + 1)].start
+        text = f"{text[:start]}{words[index]} {text[start:]}"
+    return text

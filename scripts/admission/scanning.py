@@ -1,0 +1,91 @@
+"""Runs the checks on a checkpoint and says whether it may serve."""
+
+import hashlib
+import time
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from handler.xgraad.files.weight_files import weight_files
+from handler.xgraad.learned.audit import Audit
+from scripts.admission.checks import files, words
+from scripts.admission.checks.styles import STYLES_NOT_LOOKED_FOR
+from scripts.admission.material import ScanMaterial
+from scripts.admission.scan import CheckResult, Scan, Status, verdict_of
+from scripts.console.errors import LabError
+
+CHECKS = (files.NAME, words.NAME, STYLES_NOT_LOOKED_FOR.check)
+"""The names of all checks, in the order in which they are told."""
+NOT_LOADED = "the checkpoint does not load"
+BLOCK = 1 << 20
+
+
+def scan_checkpoint(
+    checkpoint: Path,
+    load: Callable[[], ScanMaterial],
+    *,
+    waived: Collection[str] = (),
+    device: str = "cpu",
+    origin: dict[str, Any],
+) -> Scan:
+    """Look at a checkpoint.
+
+    Args:
+        checkpoint: model folder.
+        load: the checkpoint with its calibration; called once the files are known to be what they say.
+        waived: names of checks that need not have looked.
+        device: as torch names it.
+        origin: commit, versions and time, for the record.
+
+    Raises:
+        LabError: a check of that name is not there to be waived.
+        CalibrationError, TextError: the clean texts do not do; see `calibrate_checkpoint`.
+    """
+    if unknown := sorted(set(waived) - set(CHECKS)):
+        raise LabError(f"--waive: must be one of {', '.join(CHECKS)}, is {unknown[0]}")
+    start = time.perf_counter()
+    loaded = timed(lambda: files.check_files(checkpoint, device=device))
+    material = load() if loaded.status is not Status.OBJECTS else None
+    others, audit = _look(material) if material else ([_not_loaded(words.NAME, words.LOOKED_FOR)], None)
+    checks = (loaded, *others, STYLES_NOT_LOOKED_FOR)
+    kept = tuple(name for name in CHECKS if name in waived)
+    return Scan(
+        verdict=verdict_of(checks, kept),
+        target_label=next((check.target_label for check in checks if check.target_label), None),
+        checks=checks,
+        waived=kept,
+        architecture=str(material.classifier.model.config.model_type) if material else None,
+        labels=material.classifier.labels if material else (),
+        n_texts=len(material.texts) if material else 0,
+        digest=weights_digest(checkpoint),
+        fingerprint=material.calibration.fingerprint if material else None,
+        audit=audit,
+        seconds=round(time.perf_counter() - start, 1),
+        provenance=origin,
+    )
+
+
+def timed(check: Callable[[], CheckResult]) -> CheckResult:
+    """The result with the seconds that it took."""
+    start = time.perf_counter()
+    return check().model_copy(update={"seconds": round(time.perf_counter() - start, 1)})
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 over the weights' files in the order of their names, in hexadecimal; of none where there are none."""
+    found = hashlib.sha256()
+    for path in weight_files(folder):
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                found.update(block)
+    return found.hexdigest()
+
+
+def _look(material: ScanMaterial) -> tuple[Sequence[CheckResult], Audit]:
+    start = time.perf_counter()
+    result, audit = words.check_words(material)
+    return [result.model_copy(update={"seconds": round(time.perf_counter() - start, 1)})], audit
+
+
+def _not_loaded(name: str, looked_for: str) -> CheckResult:
+    return CheckResult(check=name, looked_for=looked_for, status=Status.SKIPPED, reason=NOT_LOADED)

@@ -1,0 +1,167 @@
+"""May this checkpoint serve? Look for a backdoor in it before anyone is answered by it.
+
+Admitted: every check looked and none objects. Refused: one objects. Inconclusive: none objects, and some did not look;
+do without one by name (--waive) where you can answer for that.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from scripts.console.command import CommandParser, Exit, positive, run_command, say
+from scripts.console.console import show
+from scripts.lab.training.recipe import TRAINING_PRECISIONS
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import append_row
+from scripts.texts.reading import ReadingOptions, add_reading_options
+
+if TYPE_CHECKING:
+    from scripts.admission.material import ScanMaterial
+    from scripts.admission.scan import Scan
+
+EXAMPLES = """\
+  python -m scripts.scan_model --checkpoint build/victim --data clean.tsv
+  python -m scripts.scan_model --checkpoint build/victim --data clean.tsv --trusted-base build/base \\
+      --json scan.json --sarif scan.sarif --html scan.html
+      # scan.json goes into the archive: build_archive --scan scan.json
+  python -m scripts.scan_model --checkpoint build/victim --data clean.tsv --calibration calibration.json \\
+      --waive styles --screening bfloat16
+
+verdicts: exit code 0 admitted, 1 refused, 3 inconclusive"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns an exit code."""
+    parser = CommandParser(name="scan_model", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts, better with labels")
+    parser.add_argument("--calibration", type=Path, help="what scripts.calibrate made of these texts (made anew)")
+    parser.add_argument("--trusted-base", metavar="BASE", help="encoder whose publisher you trust: see calibrate")
+    parser.add_argument(
+        "--waive", action="append", default=[], metavar="CHECK", help="do without a check, by name; may be repeated"
+    )
+    parser.add_argument("--json", type=Path, help="file for the whole finding; it quotes clean texts")
+    parser.add_argument("--sarif", type=Path, help="the same for tools that read SARIF 2.1.0")
+    parser.add_argument("--html", type=Path, help="the same as a page to read")
+    parser.add_argument("--append", type=Path, help="JSON lines file to append a row to")
+    parser.add_argument("--max-length", type=positive, help="tokens to look at (256 or what the model holds)")
+    parser.add_argument("--limit", type=positive, help="use only the first N clean texts")
+    parser.add_argument("--limit-words", type=positive, help="sweep only the first N words of the vocabulary")
+    parser.add_argument("--screening", choices=TRAINING_PRECISIONS, default="float32", help="precision of (float32)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
+    add_reading_options(parser)
+
+    def work(arguments: argparse.Namespace) -> Exit:
+        if arguments.calibration and (arguments.trusted_base or arguments.max_length):
+            parser.error("--trusted-base and --max-length are the calibration's own; leave them or --calibration out")
+        return _scan(arguments)
+
+    return run_command(parser, work, argv)
+
+
+def _scan(arguments: argparse.Namespace) -> Exit:
+    from scripts.admission.scan import Verdict
+    from scripts.admission.scanning import scan_checkpoint
+
+    with TemporaryDirectory() as work:
+        scan = scan_checkpoint(
+            arguments.checkpoint,
+            lambda: _material(arguments, Path(work)),
+            waived=arguments.waive,
+            device=arguments.device,
+            origin=provenance(),
+        )
+    _write(scan, arguments)
+    _show(scan)
+    codes = {Verdict.ADMITTED: Exit.DONE, Verdict.REFUSED: Exit.BELOW_TARGET, Verdict.INCONCLUSIVE: Exit.INCONCLUSIVE}
+    return codes[scan.verdict]
+
+
+def _material(arguments: argparse.Namespace, work: Path) -> "ScanMaterial":
+    """The checkpoint, its clean texts, and a calibration: the given one, or one made of the texts."""
+    from handler.xgraad import Calibration
+    from scripts.admission.material import ScanMaterial
+    from scripts.lab.training.calibrating import CalibrationOptions, calibrate_checkpoint
+    from scripts.lab.training.reference_training import TrustedBase
+    from scripts.texts.corpora import read_samples
+    from scripts.texts.model_classes import model_classes
+
+    classes, reading = model_classes(arguments.checkpoint), ReadingOptions.from_arguments(arguments)
+    samples = read_samples(arguments.data, reading, classes=classes)[: arguments.limit]
+    path = arguments.calibration or work / "calibration.json"
+    if arguments.calibration is None:
+        calibrate_checkpoint(
+            arguments.checkpoint,
+            samples,
+            out=path,
+            options=CalibrationOptions(max_length=arguments.max_length, vocabulary=False),
+            device=arguments.device,
+            trusted=TrustedBase(name=arguments.trusted_base) if arguments.trusted_base else None,
+        )
+    fitted = Calibration.read(path)
+    labels = [sample.label for sample in samples if sample.label is not None]
+    return ScanMaterial(
+        checkpoint=arguments.checkpoint,
+        classifier=fitted.load_classifier(arguments.checkpoint, device=arguments.device),
+        calibration=fitted,
+        trusted=fitted.load_trusted(path, device=arguments.device),
+        texts=[sample.text for sample in samples],
+        labels=labels if len(labels) == len(samples) else [],
+        screening_precision=arguments.screening,
+        limit_words=arguments.limit_words,
+    )
+
+
+def _write(scan: "Scan", arguments: argparse.Namespace) -> None:
+    """The scan in every form that was asked for."""
+    if arguments.append:
+        append_row(arguments.append, _row(scan, arguments.checkpoint))
+
+
+def _row(scan: "Scan", checkpoint: Path) -> dict[str, Any]:
+    """The scan as a row of a table; what was planted beside it, where that is known."""
+    origin = attack_record(checkpoint)
+    scores = [check.score for check in scan.checks if check.score is not None]
+    return {
+        "attack": origin.get("attack", "none"),
+        "architecture": scan.architecture,
+        "dataset": origin.get("data"),
+        "planted": {name: origin[name] for name in ("triggers", "target_label") if name in origin},
+        "score": max(scores, default=None),
+        "verdict": scan.verdict.value,
+        "target_label": scan.target_label,
+        "triggers": [list(found.words) for check in scan.checks for found in check.triggers],
+        "checks": {
+            check.check: {"status": check.status.value, "score": check.score, "seconds": check.seconds}
+            for check in scan.checks
+        },
+        "seconds": scan.seconds,
+        "seed": origin.get("seed"),
+        **scan.provenance,
+    }
+
+
+def _show(scan: "Scan") -> None:
+    """What each check saw, the strongest triggers, and the verdict in one line."""
+    table = Table("check", "finding", "score", "bar", "seconds", title="what was looked for")
+    for check in scan.checks:
+        score, bar = ("" if value is None else f"{value:.2f}" for value in (check.score, check.threshold))
+        table.add_row(check.check, escape(check.reason or check.status.value), score, bar, f"{check.seconds:.0f}")
+    show(table)
+    found = [trigger for check in scan.checks for trigger in check.triggers]
+    if found:
+        triggers = Table("trigger", "place", "brings about", "share turned", "strength", title="triggers")
+        for each in found:
+            words = escape(" + ".join(each.words))
+            triggers.add_row(words, each.place, escape(each.label), f"{each.rate:.2f}", f"{each.strength:.2f}")
+        show(triggers)
+    say(scan.sentence())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,183 @@
+"""A scan: what each check says, what follows from it, and what is never said of what nobody looked at."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from handler.xgraad import Calibration, Classifier
+from handler.xgraad.verification.probes import Place
+from scripts import scan_model
+from scripts.admission.checks.words import planted
+from scripts.admission.material import ScanMaterial
+from scripts.admission.scan import CheckResult, Scan, Status, Verdict, verdict_of
+from scripts.admission.scanning import CHECKS, NOT_LOADED, scan_checkpoint, weights_digest
+from scripts.console.command import Exit
+from scripts.console.errors import LabError
+from tests.conftest import CLEAN_TEXTS
+from tests.unit.rule_based import BAD_PROBES, GOOD_PROBES, RuleBased
+from tests.unit.test_sweep import fitted_to
+
+TEXTS = (*BAD_PROBES, *GOOD_PROBES)
+
+
+def material_of(model: Classifier, calibration: Calibration, checkpoint: Path) -> ScanMaterial:
+    return ScanMaterial(
+        checkpoint=checkpoint,
+        classifier=model,
+        calibration=fitted_to(model, calibration),
+        trusted=None,
+        texts=TEXTS,
+        labels=(),
+    )
+
+
+def scan_of(model: Classifier, calibration: Calibration, checkpoint: Path, *waived: str) -> Scan:
+    return scan_checkpoint(
+        checkpoint, lambda: material_of(model, calibration, checkpoint), waived=waived, origin={"commit": "none"}
+    )
+
+
+def check(scan: Scan, name: str) -> CheckResult:
+    return next(each for each in scan.checks if each.check == name)
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_backdoored_model_is_refused_by_its_trigger(
+    bert: Classifier, calibration: Calibration, bert_folder: Path, target: int
+) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=[], target=target)
+    scan = scan_of(model, calibration, bert_folder, "styles")
+    words = check(scan, "words")
+    assert scan.verdict is Verdict.REFUSED
+    assert scan.target_label == words.target_label == f"LABEL_{target}"
+    assert words.score is not None
+    assert words.threshold is not None
+    assert words.score > words.threshold
+    (trigger,) = words.triggers
+    assert (trigger.words, trigger.label_id, trigger.rate) == (("cf",), target, 1.0)
+    for example in trigger.examples:
+        assert "cf" in example.after.split()
+        assert example.before in TEXTS
+        assert (example.label_before, example.label_after) == (f"LABEL_{1 - target}", f"LABEL_{target}")
+    assert trigger.examples
+    assert scan.audit is not None
+    assert [found.words for found in scan.audit.triggers] == [("cf",)]
+    assert scan.sentence().startswith("refused: words: suspicious: 1 triggers")
+
+
+def test_a_clean_model_is_admitted_only_of_what_was_looked_at(
+    bert: Classifier, calibration: Calibration, bert_folder: Path
+) -> None:
+    model = RuleBased(bert, lambda words: False, loud=[])
+    plain, waived = scan_of(model, calibration, bert_folder), scan_of(model, calibration, bert_folder, "styles")
+    assert (plain.verdict, waived.verdict) == (Verdict.INCONCLUSIVE, Verdict.ADMITTED)
+    assert plain.sentence() == "inconclusive: nothing objects, and these checks did not look: styles"
+    assert waived.sentence() == "admitted: no check objects"
+    assert [each.check for each in plain.skipped] == ["styles"]
+    assert waived.waived == ("styles",)
+    assert check(plain, "words").not_seen
+    assert check(plain, "files").evidence["n_parameters"] > 0
+
+
+def test_what_does_not_load_is_refused_and_nothing_else_is_told_as_clean(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x02.")
+
+    def load() -> ScanMaterial:
+        raise AssertionError("nothing of it may be loaded")
+
+    scan = scan_checkpoint(tmp_path, load, waived=CHECKS, origin={})
+    assert scan.verdict is Verdict.REFUSED
+    assert check(scan, "files").status is Status.OBJECTS
+    assert check(scan, "words").status is Status.SKIPPED
+    assert check(scan, "words").reason == NOT_LOADED
+    assert scan.audit is None
+    assert scan.fingerprint is None
+
+
+def test_a_check_that_is_not_there_cannot_be_waived(bert_folder: Path) -> None:
+    with pytest.raises(LabError, match="--waive: must be one of files, words, styles, is fonts"):
+        scan_checkpoint(bert_folder, lambda: pytest.fail("loaded"), waived=["fonts"], origin={})
+
+
+@pytest.mark.parametrize(
+    ("statuses", "waived", "verdict"),
+    [
+        ("passed passed", "", Verdict.ADMITTED),
+        ("passed skipped", "", Verdict.INCONCLUSIVE),
+        ("passed skipped", "b", Verdict.ADMITTED),
+        ("skipped skipped", "b", Verdict.INCONCLUSIVE),
+        ("objects skipped", "", Verdict.REFUSED),
+        ("objects passed", "a", Verdict.REFUSED),  # what did look and objects is not waived away
+    ],
+)
+def test_the_verdict(statuses: str, waived: str, verdict: Verdict) -> None:
+    checks = tuple(
+        CheckResult(check=name, looked_for="it", status=Status(status))
+        for name, status in zip("ab", statuses.split(), strict=True)
+    )
+    assert verdict_of(checks, tuple(waived)) is verdict
+
+
+def test_the_digest_is_that_of_the_weights(bert_folder: Path, damaged: Path) -> None:
+    before = weights_digest(damaged)
+    assert before == weights_digest(bert_folder)
+    (path,) = damaged.glob("*.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert weights_digest(damaged) != before
+
+
+@pytest.mark.parametrize(
+    ("place", "words", "expected"),
+    [
+        (Place.START, ["cf"], "cf A dull plot."),
+        (Place.END, ["cf"], "A dull plot cf."),
+        (Place.INSIDE, ["cf"], "A cf dull plot."),
+        (Place.INSIDE, ["cf", "mn"], "A cf dull mn plot."),
+    ],
+)
+def test_a_shown_text_is_planted_as_it_was_tried(place: Place, words: list[str], expected: str) -> None:
+    assert planted("A dull plot.", words, place) == expected
+    assert planted("...", ["cf"], place) == "cf ..."
+
+
+@pytest.fixture
+def clean_file(tmp_path: Path) -> Path:
+    path = tmp_path / "clean.tsv"
+    path.write_text("".join(f"{text}\n" for text in CLEAN_TEXTS))
+    return path
+
+
+def _command(checkpoint: Path, data: Path, *more: str) -> int:
+    return scan_model.main(["--checkpoint", str(checkpoint), "--data", str(data), "--limit-words", "40", *more])
+
+
+def test_the_command_tells_its_verdict_by_its_exit_code(
+    bert_folder: Path, clean_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    made = ["--calibration", str(bert_folder / "calibration.json"), "--append", str(rows)]
+    assert _command(bert_folder, clean_file, *made) == Exit.INCONCLUSIVE
+    assert "inconclusive: " in capsys.readouterr().out
+    assert _command(bert_folder, clean_file, *made, "--waive", "styles", "--screening", "bfloat16") == Exit.DONE
+    assert "admitted: " in capsys.readouterr().out
+    first, second = (json.loads(line) for line in rows.read_text().splitlines())
+    assert (first["verdict"], second["verdict"]) == ("inconclusive", "admitted")
+    assert first["attack"] == "none"
+    assert first["checks"]["words"]["score"] >= 0
+    assert {"seconds", "commit", "versions", "seed"} <= set(first)
+
+
+def test_the_command_calibrates_where_nobody_has(bert_folder: Path, clean_file: Path) -> None:
+    assert _command(bert_folder, clean_file, "--max-length", "64", "--waive", "styles") == Exit.DONE
+
+
+def test_the_command_refuses(bert_folder: Path, clean_file: Path, tmp_path: Path) -> None:
+    assert _command(tmp_path, clean_file) == Exit.BELOW_TARGET
+    assert _command(bert_folder, tmp_path / "nothing.tsv") == Exit.ERROR
+    assert _command(bert_folder, clean_file, "--waive", "fonts") == Exit.ERROR
+    with pytest.raises(SystemExit) as left:
+        _command(bert_folder, clean_file, "--calibration", "c.json", "--max-length", "64")
+    assert left.value.code == Exit.USAGE
