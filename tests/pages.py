@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "rect"}
+VOID = {"circle", "meta", "path", "rect"}
 
 
 class ReadPage(HTMLParser):

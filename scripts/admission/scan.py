@@ -85,6 +85,11 @@ class CheckResult(Frozen):
     """Figures behind the score, ready for JSON."""
     seconds: float = 0.0
 
+    @property
+    def proven(self) -> tuple[FoundTrigger, ...]:
+        """The triggers above their threshold; a check may list candidates that are not."""
+        return tuple(trigger for trigger in self.triggers if trigger.strength > trigger.threshold)
+
 
 class Scan(Frozen):
     """One scan of one checkpoint."""
