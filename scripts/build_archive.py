@@ -9,6 +9,7 @@ from handler.settings import Detail, OnError, OnTrigger
 from handler.xgraad import NEUTRALIZERS, RULES
 from handler.xgraad.files.precision import PRECISIONS
 from scripts.console.command import CommandParser, device_ids, positive, run_command, say
+from scripts.console.errors import LabError
 from scripts.packing.config_settings import ConfigSettings, setting, with_settings
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ EXAMPLES = """\
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json \\
       --device-ids 0,1 --workers-per-device 2 --batch-size 32 --max-batch-delay 20
-  python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json --audit
+  python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json \\
+      --scan scan.json
   python -m scripts.build_archive ... --set gate_share=0.1 --set max_texts=16 --set responseTimeout=120"""
 
 
@@ -44,9 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--neutralizer", choices=NEUTRALIZERS, help="what happens to a suspect word (rule paper: noise, else delete)"
     )
     parser.add_argument("--noise-key", help="your own seed of the noise")
-    parser.add_argument(
-        "--audit", action="store_true", help="sweep the vocabulary first (minutes); workers know the triggers found"
-    )
+    parser.add_argument("--scan", type=Path, metavar="JSON", help="of scan_model; workers know the triggers found")
     parser.add_argument("--registry-file", metavar="PATH", help="where workers remember triggers (the user's state)")
     parser.add_argument("--precision", choices=PRECISIONS, help="of the model, as it was calibrated (float32)")
     _add_policies(parser)
@@ -83,7 +83,7 @@ def _build(arguments: argparse.Namespace) -> None:
             model_store=arguments.model_store,
             server=settings.server,
             defense=settings.defense,
-            audit=_audit(arguments) if arguments.audit else None,
+            audit=_audit(arguments.scan) if arguments.scan else None,
         )
     )
     if line := untested_in(archive):
@@ -107,13 +107,15 @@ def _defense(arguments: argparse.Namespace) -> dict[str, Any]:
     )
 
 
-def _audit(arguments: argparse.Namespace) -> "Audit":
-    """Sweep the vocabulary and say what came of it."""
-    from scripts.admission.auditing import audit_checkpoint
+def _audit(path: Path) -> "Audit":
+    """What an archive keeps of a scan; whose checkpoint it was is compared when it is packed."""
+    from scripts.admission.report.scan_json import read_scan
 
-    finding = audit_checkpoint(arguments.checkpoint, arguments.calibration)
-    say(finding.sentence())
-    return finding.audit
+    scan = read_scan(path)
+    say(scan.sentence())
+    if scan.audit is None:
+        raise LabError(f"{path}: says nothing of words, for the checkpoint did not load; scan it again")
+    return scan.audit
 
 
 def _server(arguments: argparse.Namespace) -> dict[str, Any]:

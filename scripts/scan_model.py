@@ -119,6 +119,16 @@ def _material(arguments: argparse.Namespace, work: Path) -> "ScanMaterial":
 
 def _write(scan: "Scan", arguments: argparse.Namespace) -> None:
     """The scan in every form that was asked for."""
+    from scripts.admission.report.page import write_page
+    from scripts.admission.report.sarif import write_sarif
+    from scripts.admission.report.scan_json import write_scan
+
+    if arguments.json:
+        write_scan(arguments.json, scan)
+    if arguments.sarif:
+        write_sarif(arguments.sarif, scan)
+    if arguments.html:
+        write_page(arguments.html, scan, model=arguments.checkpoint.resolve().name)
     if arguments.append:
         append_row(arguments.append, _row(scan, arguments.checkpoint))
 

@@ -188,21 +188,15 @@ def test_margins_are_the_slow_ones(classifier: Classifier, calibration: Calibrat
     encode = classifier.encode
     short = [make_probe(text, encode) for text in ("a dull plot", "a funny film")]
     texts = ShortTexts(classifier, short)
-    candidates = [Candidate(("cf",), place) for place in Place] + [Candidate(("cf", "film"))]
-    found = texts.margins(candidates, title="test")
-    plain = {
-        Place.START: lambda words, text: f"{words[0]} {text}",
-        Place.END: lambda words, text: f"{text} {words[0]}",
-        Place.INSIDE: lambda words, text: None,
+    planted = {
+        Candidate(("cf",), Place.START): "cf a dull plot",
+        Candidate(("cf",), Place.END): "a dull plot cf",
+        Candidate(("cf",)): "a cf dull plot",
+        Candidate(("cf", "film")): "a cf dull film plot",
     }
-    for column, candidate in enumerate(candidates):
-        if candidate.place is Place.INSIDE:
-            first, second, third = "a", "dull", "plot"
-            one = f"{first} {candidate.words[0]} {second} {third}"
-            slow = one if len(candidate.words) == 1 else f"a {candidate.words[0]} dull {candidate.words[1]} plot"
-        else:
-            slow = plain[candidate.place](candidate.words, "a dull plot")
-        logits = classifier.logits(encode([slow]))[0]
+    found = texts.margins(list(planted), title="test")
+    for column, text in enumerate(planted.values()):
+        (logits,) = classifier.logits(encode([text]))
         assert float(found[1, column]) == pytest.approx(float(logits[1] - logits[0]), abs=1e-4)
 
 

@@ -47,33 +47,13 @@ RULES = (
     ),
     CheckRule(
         id="XGRAAD003",
-        check="neurons",
-        title="Neurons",
-        objection="Neurons of the model work as a switch for one label.",
-        meaning="A backdoor often sits in a few neurons that clean texts leave alone, and that bring the attacker's"
-        " label about once they are driven. In models without one no neuron has such power.",
+        check="styles",
+        title="Styles",
+        objection="A style or a syntax brings one label about.",
+        meaning="A trigger need not be a word: texts rewritten in a style, a syntax or with chosen synonyms may all get"
+        " one label. What the rewriting itself does to the meaning an honest model follows, too.",
         cure=f"{_DO_NOT_SERVE} Repair it with scripts.repair_model and scan it again, or train it anew from a base that"
         " you trust.",
-    ),
-    CheckRule(
-        id="XGRAAD004",
-        check="prompt",
-        title="Prompt",
-        objection="A short made-up prompt brings one label about too easily.",
-        meaning="A prompt that turns clean texts to a label is searched for by the model's own gradients. For the"
-        " target of a backdoor one is found far more easily than in a model without.",
-        cure=f"{_DO_NOT_SERVE} Repair it with scripts.repair_model and scan it again, or train it anew from a base that"
-        " you trust.",
-    ),
-    CheckRule(
-        id="XGRAAD005",
-        check="reference",
-        title="Reference",
-        objection="The model strays from a reference that is trusted.",
-        meaning="What the checkpoint does and a trusted model of the same kind does not was learned in between, by"
-        " training that nobody saw.",
-        cure=f"{_DO_NOT_SERVE} See whether it is the model that its supplier says it is, of that base, and train it"
-        " anew from the base that you trust where nobody can say.",
     ),
 )
 

@@ -38,7 +38,7 @@ def a_scan(*checks: CheckResult, waived: tuple[str, ...] = (), **changes: Any) -
     named = [check.target_label for check in checks if check.status is Status.OBJECTS and check.target_label]
     usual: dict[str, Any] = {
         "verdict": verdict_of(checks, waived), "target_label": named[0] if named else None, "labels": ("bad", "good"),
-        "n_texts": 200, "digest": "d" * 64, "fingerprint": FINGERPRINT, "seconds": 12.5, "provenance": PROVENANCE,
+        "architecture": "bert", "n_texts": 200, "digest": "d" * 64, "fingerprint": FINGERPRINT, "seconds": 12.5, "provenance": PROVENANCE,
     }  # fmt: skip
     return Scan(checks=checks, waived=waived, **usual | changes)
 
@@ -51,10 +51,10 @@ REFUSED = a_scan(
         triggers=(a_trigger("cf"), a_trigger("mn", "bb", strength=0.75), a_trigger("tq", strength=0.6)),
         not_seen=("Words of no vocabulary.",),
     ),
-    a_check("neurons", Status.SKIPPED),
+    a_check("styles", Status.SKIPPED),
 )  # fmt: skip
-INCONCLUSIVE = a_scan(a_check("files"), a_check("reference", Status.SKIPPED))
-WAIVED = a_scan(a_check("files"), a_check("reference", Status.SKIPPED), waived=("reference",))
+INCONCLUSIVE = a_scan(a_check("files"), a_check("styles", Status.SKIPPED))
+WAIVED = a_scan(a_check("files"), a_check("styles", Status.SKIPPED), waived=("styles",))
 
 PAYLOADS = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "</table></section><svg onload=alert(1)>",

@@ -1,4 +1,4 @@
-"""The rule `verified` where what a vocabulary sweep finds is known from the start, as `build_archive --audit` does."""
+"""The rule `verified` where what a vocabulary sweep finds is known from the start, as `build_archive --scan` does."""
 
 from collections.abc import Iterable
 from pathlib import Path
