@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -421,6 +422,19 @@ def test_copies_are_served_that_nobody_changes(signed: Path, public: Path, tmp_p
         assert store.stat().st_mode & 0o077 == 0
         assert store.is_relative_to(tmp_path / "state")
     assert not list((tmp_path / "state").iterdir())
+
+
+def test_what_is_verified_is_the_copy(
+    signed: Path, public: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the file were exchanged while it is copied, and put back."""
+    monkeypatch.setattr(shutil, "copyfile", lambda _, target: target.write_bytes(b"exchanged"))
+    with (
+        pytest.raises(LabError, match=r"toy\.mar: was changed after signing"),
+        verified_copies(["toy.mar"], signed.parent, public, folder=tmp_path / "state"),
+    ):
+        pytest.fail("served")
+    require_signature(signed, public)
 
 
 @pytest.fixture
