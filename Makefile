@@ -38,4 +38,4 @@ test-long: $(READY)  ## The tests that take minutes; FIGURES=results keeps what 
 	$(BIN)/python -m pytest -m slow $(if $(FIGURES),--figures $(FIGURES))
 
 clean:  ## Remove what was built, keep .venv
-	rm -rf build logs model_store/*.mar
+	rm -rf build logs model_store/*.mar model_store/*.mar.sig

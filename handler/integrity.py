@@ -6,9 +6,9 @@ is half used.
 
 What this protects against: bits that flip on disks and wires, a copy that broke off, a file exchanged or added in an
 unpacked model. Against somebody who writes a new list for the files of his own there is only the archive's own digest:
-compare what `build_archive` printed with `verify_archive --sha256`, or let `serve start --sha256` do it. It is no
-signature: whoever tells you the digest is whom you trust. And nothing can be said about files that change after the
-comparison.
+compare what `build_archive` printed with `verify_archive --sha256`, or let `serve start --sha256` do it. A digest
+is no signature, which `build_archive --sign` makes: whoever tells you the digest is whom you trust. And nothing can be
+said about files that change after the comparison.
 
 Needs the standard library alone and raises an error of its own: importing the error tree would run what is not checked.
 """

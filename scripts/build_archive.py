@@ -1,7 +1,8 @@
 """Pack a checkpoint with its calibration and the handler into one TorchServe archive."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -21,6 +22,10 @@ EXAMPLES = """\
       --device-ids 0,1 --workers-per-device 2 --batch-size 32 --max-batch-delay 20
   python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json \\
       --scan scan.json
+  openssl ecparam -name prime256v1 -genkey -noout -out k.pem         the private key, which stays with you
+  openssl ec -in k.pem -pubout -out p.pem                            the public one, for whoever serves
+  python -m scripts.build_archive --name sst2 --checkpoint build/victim --calibration build/calibration.json \\
+      --sign k.pem
   python -m scripts.build_archive ... --set gate_share=0.1 --set max_texts=16 --set responseTimeout=120"""
 
 
@@ -49,6 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--scan", type=Path, metavar="JSON", help="of scan_model; workers know the triggers found")
     parser.add_argument("--registry-file", metavar="PATH", help="where workers remember triggers (the user's state)")
     parser.add_argument("--precision", choices=PRECISIONS, help="of the model, as it was calibrated (float32)")
+    parser.add_argument(
+        "--sign",
+        type=Path,
+        metavar="KEY",
+        help="PEM file of an elliptic private key; writes NAME.mar.sig (password: XGRAAD_SIGNING_PASSWORD)",
+    )
     _add_policies(parser)
     parser.add_argument(
         "--set", type=setting, action="append", default=[], metavar="NAME=VALUE", help="any other of model-config.yaml"
@@ -73,6 +84,7 @@ def _build(arguments: argparse.Namespace) -> None:
     from scripts.packing.archive_check import archive_digest
     from scripts.packing.untested import untested_in
 
+    sign = _signer(arguments.sign) if arguments.sign else None
     settings = with_settings(ConfigSettings(_server(arguments), _defense(arguments)), arguments.set)
     archive = build_archive(
         ArchiveOptions(
@@ -90,7 +102,17 @@ def _build(arguments: argparse.Namespace) -> None:
         say(line)
     say(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
     say(f"sha256 {archive_digest(archive)}")
+    if sign:
+        say(f"signature {sign(archive)}")
     say(f"serve it: python -m scripts.serve start --models {arguments.name} --model-store {arguments.model_store}")
+
+
+def _signer(key: Path) -> Callable[[Path], Path]:
+    """What signs the archive once it is built; the key is read now, not after minutes of building."""
+    from scripts.packing.key_files import signer
+    from scripts.packing.signature import sign_archive
+
+    return partial(sign_archive, key=signer(key))
 
 
 def _defense(arguments: argparse.Namespace) -> dict[str, Any]:

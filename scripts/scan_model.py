@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _scan(arguments: argparse.Namespace) -> Exit:
-    from scripts.admission.scan import Verdict
+    from scripts.admission.scan import ScanVerdict
     from scripts.admission.scanning import scan_checkpoint
 
     with TemporaryDirectory() as work:
@@ -78,7 +78,11 @@ def _scan(arguments: argparse.Namespace) -> Exit:
         )
     _write(scan, arguments)
     _show(scan)
-    codes = {Verdict.ADMITTED: Exit.DONE, Verdict.REFUSED: Exit.BELOW_TARGET, Verdict.INCONCLUSIVE: Exit.INCONCLUSIVE}
+    codes = {
+        ScanVerdict.ADMITTED: Exit.DONE,
+        ScanVerdict.REFUSED: Exit.BELOW_TARGET,
+        ScanVerdict.INCONCLUSIVE: Exit.INCONCLUSIVE,
+    }
     return codes[scan.verdict]
 
 

@@ -1,7 +1,8 @@
 """Start, stop or look at a TorchServe that serves defended models."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.table import Table
@@ -10,12 +11,13 @@ from scripts.console.command import CommandParser, Exit, device_ids, positive, r
 from scripts.console.console import show
 from scripts.packing.archive_check import require_digest
 from scripts.serving.running_server import RunningServer, WorkerStatus
-from scripts.serving.served_models import models_to_serve
+from scripts.serving.served_models import Given, archives_given, models_to_serve
 from scripts.serving.server import server_status, start_server, stop_server
 from scripts.serving.server_options import LOOPBACK, PROFILES, Ports, ServerOptions
 
 EXAMPLES = """  python -m scripts.serve start --models xgraad-sst2 --workers 2 --device cpu
   python -m scripts.serve start --models a b --device gpu --device-ids 0,1 --workers-per-device 2 --port-base 18080
+  python -m scripts.serve start --models sst2 --require-signature p.pem
   python -m scripts.serve status        exit code 1 when it does not run or is not ready
   python -m scripts.serve stop"""
 
@@ -46,6 +48,13 @@ def build_parser() -> CommandParser:
     start.add_argument(
         "--sha256", type=sha256, nargs="+", metavar="DIGEST", help="of the archives, in the order of --models"
     )
+    start.add_argument(
+        "--require-signature",
+        type=Path,
+        metavar="PUBLIC",
+        help="PEM file of the public key that each archive must be signed with; copies are verified and served. "
+        "Needs the profile hardened, in which nobody registers another archive later",
+    )
     start.add_argument("--batch-size", type=positive, help="default: what the archive says")
     start.add_argument("--max-batch-delay", type=positive, help="milliseconds; default: what the archive says")
     start.add_argument("--timeout", type=float, default=300.0, help="seconds to wait until all workers are ready")
@@ -54,10 +63,45 @@ def build_parser() -> CommandParser:
 
 def start(arguments: argparse.Namespace) -> Exit:
     """Start a server and wait for its workers; a server that does not become ready is stopped again."""
+    archives: list[Given] = arguments.archives
+    with store_to_serve(arguments) as store:
+        for (_, file), digest in zip(archives, arguments.sha256 or (), strict=False):
+            require_digest(store / file, digest)
+        server = start_server(server_options(arguments, models_to_serve(archives, store), store))
+        ready = False
+        try:
+            server.wait_until_ready(arguments.timeout)
+            ready = True
+        finally:
+            if not ready:
+                stop_server(arguments.state)
+    show_addresses(server)
+    return Exit.DONE
+
+
+@contextmanager
+def store_to_serve(arguments: argparse.Namespace) -> Iterator[Path]:
+    """The model store, or in its place a folder of copies that were verified.
+
+    They are needed until all workers are ready: TorchServe unpacks an archive once, and the API registers none.
+    """
+    if arguments.require_signature is None:
+        yield arguments.model_store
+        return
+    from scripts.packing.verified_copies import verified_copies
+
+    files, key = list(dict.fromkeys(file for _, file in arguments.archives)), arguments.require_signature
+    with verified_copies(files, arguments.model_store, key, folder=arguments.state) as store:
+        say(f"signed with the key of {key}: {', '.join(files)}")
+        yield store
+
+
+def server_options(arguments: argparse.Namespace, models: Mapping[str, str], store: Path) -> ServerOptions:
+    """What the server is told."""
     per_device = arguments.workers_per_device
-    options = ServerOptions(
-        model_store=arguments.model_store,
-        models=arguments.models,
+    return ServerOptions(
+        model_store=store,
+        models=models,
         workers=arguments.workers if per_device is None else per_device * len(arguments.device_ids),
         device=arguments.device,
         device_ids=arguments.device_ids,
@@ -68,18 +112,6 @@ def start(arguments: argparse.Namespace) -> Exit:
         token_auth=not arguments.no_token and arguments.profile != "development",
         profile=arguments.profile,
     )
-    for model, digest in zip(options.models, arguments.sha256 or (), strict=False):
-        require_digest(options.archive(model), digest)
-    server = start_server(options)
-    ready = False
-    try:
-        server.wait_until_ready(arguments.timeout)
-        ready = True
-    finally:
-        if not ready:
-            stop_server(arguments.state)
-    show_addresses(server)
-    return Exit.DONE
 
 
 def stop(arguments: argparse.Namespace) -> Exit:
@@ -133,9 +165,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("start needs --models NAME...")
         if arguments.workers_per_device and not arguments.device_ids:
             parser.error("--workers-per-device needs --device-ids")
-        if arguments.action == "start":
-            arguments.models = models_to_serve(arguments.models, arguments.model_store)
-        if arguments.sha256 and len(arguments.sha256) != len(arguments.models or ()):
+        if arguments.require_signature and arguments.profile == "development":
+            parser.error("--require-signature needs --profile hardened: development registers any archive over the API")
+        starts = arguments.action == "start"
+        arguments.archives = archives_given(arguments.models, arguments.model_store) if starts else []
+        if arguments.sha256 and len(arguments.sha256) != len(arguments.archives):
             parser.error("--sha256 needs one DIGEST for each of --models")
         return ACTIONS[arguments.action](arguments)
 

@@ -79,6 +79,7 @@ OWNERS: dict[str, set[str]] = {
     "pickle": set(),
     "jinja2": {"handler/page/page.py", "scripts/admission/report/page.py", "scripts/lab/report/page.py"},
     "sqlite3": {"handler/xgraad/memory/trigger_file.py"},
+    "model_signing": {"scripts/packing/signing_library.py"},
     "matplotlib": {
         "scripts/lab/report/ablation_figure.py",
         "scripts/lab/report/above_floor_figure.py",

@@ -18,7 +18,7 @@ import torch
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.learned.audit import MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
 from handler.xgraad.verification.transplant import Transplant
-from scripts.admission.sweep import LabelSweep, Sweeper, Swept, swept_words
+from scripts.admission.sweep import LabelSweep, Sweeper, SweptCandidate, swept_words
 
 N_STRONGEST = 10
 """Words per label that a finding lists, triggers or not."""
@@ -149,7 +149,7 @@ def _label(sweep: LabelSweep, calibration: Calibration) -> AuditedLabel:
     )
 
 
-def _triggers(triggers: Sequence[Swept], transplant: Transplant) -> tuple[AuditedTrigger, ...]:
+def _triggers(triggers: Sequence[SweptCandidate], transplant: Transplant) -> tuple[AuditedTrigger, ...]:
     """The triggers in this order, with the share of clean texts that each turns."""
     rates = transplant.shares_turned([each.graft for each in triggers])
     return tuple(

@@ -12,7 +12,7 @@ from handler.xgraad.learned.audit import Audit
 FORMAT: Literal["xgraad-scan-1"] = "xgraad-scan-1"
 
 
-class Verdict(StrEnum):
+class ScanVerdict(StrEnum):
     """May the checkpoint serve?"""
 
     ADMITTED = "admitted"
@@ -32,7 +32,7 @@ class Status(StrEnum):
     """It did not look; `CheckResult.reason` says why."""
 
 
-class Example(Frozen):
+class TurnedText(Frozen):
     """A clean text before and after a trigger was put in."""
 
     before: str
@@ -56,7 +56,7 @@ class FoundTrigger(Frozen):
     strength: float
     """In the transplant test; above its check's threshold for the label it is a trigger."""
     threshold: float
-    examples: tuple[Example, ...] = ()
+    examples: tuple[TurnedText, ...] = ()
 
 
 class CheckResult(Frozen):
@@ -95,7 +95,7 @@ class Scan(Frozen):
     """One scan of one checkpoint."""
 
     format: Literal["xgraad-scan-1"] = FORMAT
-    verdict: Verdict
+    verdict: ScanVerdict
     target_label: str | None
     """That of the first check that objects and names one."""
     checks: tuple[CheckResult, ...]
@@ -129,19 +129,19 @@ class Scan(Frozen):
 
     def sentence(self) -> str:
         """The verdict in one line."""
-        if self.verdict is Verdict.REFUSED:
+        if self.verdict is ScanVerdict.REFUSED:
             why = "; ".join(f"{check.check}: {check.reason}" for check in self.objecting)
             return f"refused: {why}"
-        if self.verdict is Verdict.INCONCLUSIVE:
+        if self.verdict is ScanVerdict.INCONCLUSIVE:
             names = ", ".join(check.check for check in self.skipped if check.check not in self.waived)
             return f"inconclusive: nothing objects, and these checks did not look: {names}"
         return "admitted: no check objects"
 
 
-def verdict_of(checks: tuple[CheckResult, ...], waived: tuple[str, ...]) -> Verdict:
+def verdict_of(checks: tuple[CheckResult, ...], waived: tuple[str, ...]) -> ScanVerdict:
     """Refused where one objects, admitted where all looked that were not waived."""
     if any(check.status is Status.OBJECTS for check in checks):
-        return Verdict.REFUSED
+        return ScanVerdict.REFUSED
     if any(check.status is Status.SKIPPED and check.check not in waived for check in checks):
-        return Verdict.INCONCLUSIVE
-    return Verdict.ADMITTED
+        return ScanVerdict.INCONCLUSIVE
+    return ScanVerdict.ADMITTED

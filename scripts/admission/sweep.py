@@ -26,7 +26,7 @@ MOST_CONFIRMED = 400
 
 
 @dataclass(frozen=True, kw_only=True)
-class Swept:
+class SweptCandidate:
     """A candidate in the transplant test, in the clean texts of the class that it turns furthest."""
 
     candidate: Candidate
@@ -53,11 +53,11 @@ class LabelSweep:
     label_id: int
     n_turned: int
     """Candidates that turned a short text to it."""
-    tested: tuple[Swept, ...]
+    tested: tuple[SweptCandidate, ...]
     """Those that went through the transplant test, the most trigger-like first."""
 
     @property
-    def triggers(self) -> tuple[Swept, ...]:
+    def triggers(self) -> tuple[SweptCandidate, ...]:
         """Those that are triggers."""
         return tuple(each for each in self.tested if each.is_trigger)
 
@@ -120,16 +120,16 @@ class Sweeper:
             self._texts, encode, words=words, margins=margins, continuations=continuations_of(encode, words[0])
         )
 
-    def _tested(self, candidates: Sequence[Candidate], label: int) -> list[Swept]:
+    def _tested(self, candidates: Sequence[Candidate], label: int) -> list[SweptCandidate]:
         """The candidates, strongest first; those that hold a trigger and more are left out for it."""
-        best: dict[tuple[str, ...], Swept] = {}
+        best: dict[tuple[str, ...], SweptCandidate] = {}
         for each in sorted(self._measured(candidates, label), key=_rank):
             best.setdefault(each.candidate.words, each)  # where it is strongest
         needed = _shortest(words[0] for words, each in best.items() if len(words) == 1 and each.is_trigger)
         alone = {(word,) for word in needed}
         return [each for words, each in best.items() if words in alone or not _hold(words, needed)]
 
-    def _measured(self, candidates: Sequence[Candidate], label: int) -> list[Swept]:
+    def _measured(self, candidates: Sequence[Candidate], label: int) -> list[SweptCandidate]:
         sources = [source for source in range(len(self._classifier.labels)) if source != label]
         grafts = [
             [Graft(each.words, each.place, target=label, source=source) for source in sources] for each in candidates
@@ -142,7 +142,7 @@ class Sweeper:
         explained = dict(zip(strong, self._reference.explains(strong), strict=True))
         pulls = dict(zip(strong, self.transplant.pulls(strong, n_probes=N_PROBES), strict=True))
         return [
-            Swept(
+            SweptCandidate(
                 candidate=each,
                 graft=graft,
                 strength=strengths[graft],
@@ -159,7 +159,7 @@ def swept_words(classifier: Classifier, limit: int | None = None) -> list[Vocabu
     return whole_words(classifier.encode)[:limit]
 
 
-def _rank(each: Swept) -> tuple[bool, float, float]:
+def _rank(each: SweptCandidate) -> tuple[bool, float, float]:
     return not each.is_trigger, -each.pull, -each.strength
 
 

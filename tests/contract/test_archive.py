@@ -1,6 +1,7 @@
 """The archive as users get it: unpacked, and loaded by TorchServe's own loader, the source tree out of sight."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -17,7 +18,7 @@ from handler.settings import Settings
 from handler.xgraad import Calibration, Defense
 from handler.xgraad.learned.repair_record import REPAIR_FILE
 from handler.xgraad.memory.registry import MemoryRegistry
-from scripts import build_archive
+from scripts import build_archive, verify_archive
 from scripts.admission.report.scan_json import write_scan
 from scripts.console.command import Exit
 from tests.samples import copy_of
@@ -291,3 +292,28 @@ def test_a_record_that_does_not_fit_is_refused_before_packing(
     assert "repair.json" in told
     assert "Traceback" not in told
     assert not (tmp_path / "toy.mar").exists()
+
+
+def test_a_signed_archive_is_known_by_the_keys_that_the_help_has_one_make(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for line in build_archive.EXAMPLES.splitlines():
+        if line.startswith("  openssl "):
+            subprocess.run(re.split(r"  +", line.strip())[0].split(), check=True, capture_output=True)
+    assert _build(checkpoints["bert"], tmp_path, "--sign", "k.pem") == Exit.DONE
+    assert f"signature {tmp_path / 'toy.mar.sig'}\n" in capsys.readouterr().out
+    assert verify_archive.main(["toy.mar", "--key", "p.pem"]) == Exit.DONE
+    assert "signed with the key of p.pem" in capsys.readouterr().out
+    (tmp_path / "toy.mar.sig").unlink()
+    assert verify_archive.main(["toy.mar", "--key", "p.pem"]) == Exit.BELOW_TARGET
+    assert "FAULT  toy.mar.sig: is missing" in capsys.readouterr().out
+
+
+def test_a_key_that_cannot_sign_is_refused_before_anything_is_built(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _build(tmp_path / "none", tmp_path, "--sign", str(tmp_path / "k.pem")) == Exit.ERROR
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "k.pem: must be the PEM file of a key, there is no such file" in line
+    assert not list(tmp_path.iterdir())

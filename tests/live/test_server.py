@@ -4,11 +4,13 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import grpc
 import psutil
 import pytest
 import requests
@@ -16,11 +18,15 @@ import requests
 from scripts import serve
 from scripts.console.command import Exit
 from scripts.console.errors import LabError
+from scripts.packing.key_files import signer
+from scripts.packing.signature import sign_archive
 from scripts.serving.client import Client
-from scripts.serving.running_server import RunningServer
+from scripts.serving.grpc_predictions import open_channel
+from scripts.serving.running_server import POLL_S, RunningServer
 from scripts.serving.server import server_status, serving, start_server, stop_server
 from scripts.serving.server_config import PROJECT
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
+from tests.unit.test_signature import write_keys
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -92,6 +98,9 @@ def server(store: Path) -> Iterator[RunningServer]:
     state = store.parent / "echo-state"
     command = [sys.executable, "-m", "scripts.serve", "start", "--models", "echo", "--workers", "2"]
     command += ["--model-store", str(store), "--state", str(state), "--port-base", str(free_base())]
+    private, public = write_keys(store.parent)
+    sign_archive(store / "echo.mar", signer(private))
+    command += ["--require-signature", str(public)]
     environment = {**os.environ, "MY_TOKEN": "a credential of the caller"}
     environment.pop("OMP_NUM_THREADS", None)
     ended = subprocess.run(
@@ -149,10 +158,36 @@ def test_renewed_key_replaces_the_old_one(client: Client) -> None:
     assert client.predict("echo", {"text": "x"})["text"] == "x"
 
 
+def test_what_it_was_started_from_was_a_copy_and_is_gone(server: RunningServer, store: Path) -> None:
+    assert server.options.model_store.parent == server.options.state_dir
+    assert not server.options.model_store.exists()
+    assert (store / "echo.mar").is_file()
+
+
+def test_a_dead_worker_is_replaced_without_it(server: RunningServer, client: Client) -> None:
+    dead = server.workers(client)[0].pid
+    psutil.Process(dead).kill()
+    deadline = time.monotonic() + 60
+    while dead in {each.pid for each in server.workers(client)} or not server.all_ready(server.workers(client)):
+        assert time.monotonic() < deadline
+        time.sleep(POLL_S)
+    assert client.predict("echo", {"text": "x"})["text"] == "x"
+
+
 def test_models_cannot_be_registered_over_the_api(server: RunningServer, client: Client) -> None:
     url = f"http://127.0.0.1:{server.options.ports.management}/models?url=https://example.org/x.mar"
     with requests.post(url, headers={"Authorization": f"Bearer {client.key('management')}"}, timeout=10) as reply:
         assert reply.status_code == 405
+
+
+def test_nor_over_grpc(server: RunningServer, client: Client) -> None:
+    message = b"\x4a\x0abroken.mar"  # field 9 of RegisterModelRequest: the address
+    address = f"127.0.0.1:{server.options.ports.grpc_management}"
+    with open_channel(address, timeout_s=10) as channel:
+        call = channel.unary_unary("/org.pytorch.serve.grpc.management.ManagementAPIsService/RegisterModel")
+        with pytest.raises(grpc.RpcError) as refused:
+            call(message, timeout=10, metadata=[("authorization", f"Bearer {client.key('management')}")])
+    assert "Model API disabled" in str(refused.value)
 
 
 def test_request_above_the_limit_is_refused(client: Client) -> None:
@@ -170,9 +205,9 @@ def test_status_shows_the_wanted_workers_although_the_archive_says_one(
     assert capsys.readouterr().out.count("READY") == 2
 
 
-def test_second_start_is_refused(server: RunningServer) -> None:
+def test_second_start_is_refused(server: RunningServer, store: Path) -> None:
     with pytest.raises(LabError, match="already; stop it first"):
-        start_server(server.options)
+        start_server(replace(server.options, model_store=store))
 
 
 def test_stop_ends_every_process(server: RunningServer) -> None:

@@ -10,7 +10,7 @@ from handler.xgraad.verification.probes import Place
 from scripts import scan_model
 from scripts.admission.checks.words import planted
 from scripts.admission.material import ScanMaterial
-from scripts.admission.scan import CheckResult, Scan, Status, Verdict, verdict_of
+from scripts.admission.scan import CheckResult, Scan, ScanVerdict, Status, verdict_of
 from scripts.admission.scanning import CHECKS, NOT_LOADED, scan_checkpoint, weights_digest
 from scripts.console.command import Exit
 from scripts.console.errors import LabError
@@ -49,7 +49,7 @@ def test_a_backdoored_model_is_refused_by_its_trigger(
     model = RuleBased(bert, lambda words: "cf" in words, loud=[], target=target)
     scan = scan_of(model, calibration, bert_folder, "styles")
     words = check(scan, "words")
-    assert scan.verdict is Verdict.REFUSED
+    assert scan.verdict is ScanVerdict.REFUSED
     assert scan.target_label == words.target_label == f"LABEL_{target}"
     assert words.score is not None
     assert words.threshold is not None
@@ -71,7 +71,7 @@ def test_a_clean_model_is_admitted_only_of_what_was_looked_at(
 ) -> None:
     model = RuleBased(bert, lambda words: False, loud=[])
     plain, waived = scan_of(model, calibration, bert_folder), scan_of(model, calibration, bert_folder, "styles")
-    assert (plain.verdict, waived.verdict) == (Verdict.INCONCLUSIVE, Verdict.ADMITTED)
+    assert (plain.verdict, waived.verdict) == (ScanVerdict.INCONCLUSIVE, ScanVerdict.ADMITTED)
     assert plain.sentence() == "inconclusive: nothing objects, and these checks did not look: styles"
     assert waived.sentence() == "admitted: no check objects"
     assert [each.check for each in plain.skipped] == ["styles"]
@@ -87,7 +87,7 @@ def test_what_does_not_load_is_refused_and_nothing_else_is_told_as_clean(tmp_pat
         raise AssertionError("nothing of it may be loaded")
 
     scan = scan_checkpoint(tmp_path, load, waived=CHECKS, origin={})
-    assert scan.verdict is Verdict.REFUSED
+    assert scan.verdict is ScanVerdict.REFUSED
     assert check(scan, "files").status is Status.OBJECTS
     assert check(scan, "words").status is Status.SKIPPED
     assert check(scan, "words").reason == NOT_LOADED
@@ -103,15 +103,15 @@ def test_a_check_that_is_not_there_cannot_be_waived(bert_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("statuses", "waived", "verdict"),
     [
-        ("passed passed", "", Verdict.ADMITTED),
-        ("passed skipped", "", Verdict.INCONCLUSIVE),
-        ("passed skipped", "b", Verdict.ADMITTED),
-        ("skipped skipped", "b", Verdict.INCONCLUSIVE),
-        ("objects skipped", "", Verdict.REFUSED),
-        ("objects passed", "a", Verdict.REFUSED),  # what did look and objects is not waived away
+        ("passed passed", "", ScanVerdict.ADMITTED),
+        ("passed skipped", "", ScanVerdict.INCONCLUSIVE),
+        ("passed skipped", "b", ScanVerdict.ADMITTED),
+        ("skipped skipped", "b", ScanVerdict.INCONCLUSIVE),
+        ("objects skipped", "", ScanVerdict.REFUSED),
+        ("objects passed", "a", ScanVerdict.REFUSED),  # what did look and objects is not waived away
     ],
 )
-def test_the_verdict(statuses: str, waived: str, verdict: Verdict) -> None:
+def test_the_verdict(statuses: str, waived: str, verdict: ScanVerdict) -> None:
     checks = tuple(
         CheckResult(check=name, looked_for="it", status=Status(status))
         for name, status in zip("ab", statuses.split(), strict=True)

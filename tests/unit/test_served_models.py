@@ -7,7 +7,7 @@ import pytest
 from scripts import serve
 from scripts.console.command import Exit
 from scripts.console.errors import LabError
-from scripts.serving.served_models import models_to_serve
+from scripts.serving.served_models import archives_given, models_to_serve
 from tests.unit.test_server import write_archive
 
 
@@ -19,6 +19,10 @@ def store(tmp_path: Path) -> Path:
         write_archive(folder / f"{name}.mar")
     (folder / "odd-name.mar").rename(folder / "c.mar")
     return folder
+
+
+def served(given: list[str], store: Path) -> dict[str, str]:
+    return models_to_serve(archives_given(given, store), store)
 
 
 @pytest.mark.parametrize(
@@ -37,11 +41,11 @@ def store(tmp_path: Path) -> Path:
     ],
 )
 def test_forms(store: Path, given: list[str], models: dict[str, str]) -> None:
-    assert models_to_serve(given, store) == models
+    assert served(given, store) == models
 
 
 def test_a_path_into_the_store_is_its_file(store: Path) -> None:
-    assert models_to_serve([str(store / "a.mar"), f"x={store / 'b.mar'}"], store) == {"a": "a.mar", "x": "b.mar"}
+    assert served([str(store / "a.mar"), f"x={store / 'b.mar'}"], store) == {"a": "a.mar", "x": "b.mar"}
 
 
 @pytest.mark.parametrize(
@@ -54,16 +58,28 @@ def test_a_path_into_the_store_is_its_file(store: Path) -> None:
         (["../a.mar"], "must lie in .*--model-store"),
         (["x=a.mar", "x=b.mar"], r"x must be one archive, is a\.mar and b\.mar"),
         (["none.mar"], "there is no archive"),
+        (["../a"], r"model name must be letters.*got '\.\./a'"),
     ],
 )
 def test_what_cannot_be_served_is_refused(store: Path, given: list[str], reason: str) -> None:
     with pytest.raises(LabError, match=reason):
-        models_to_serve(given, store)
+        served(given, store)
+
+
+def test_no_archive_is_read_to_learn_its_file(store: Path) -> None:
+    """What reads them may want them verified first."""
+    for name in ("a", "b", "c"):
+        (store / f"{name}.mar").write_bytes(b"not a zip")
+    found = archives_given(["a", "c.mar", "x=b.mar", "a"], store)
+    assert found == [("a", "a.mar"), (None, "c.mar"), ("x", "b.mar")]
+    assert archives_given(["all"], store) == [(None, "a.mar"), (None, "b.mar"), (None, "c.mar")]
+    with pytest.raises(LabError, match="is not a TorchServe archive"):
+        models_to_serve(found, store)
 
 
 def test_an_empty_store_has_no_models(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="there is no archive in"):
-        models_to_serve(["all"], tmp_path)
+        served(["all"], tmp_path)
 
 
 @pytest.mark.parametrize("given", [["=a.mar"], ["-x/y=a.mar"], ["a=b=c.mar"], [","], ["x y=a.mar"]])

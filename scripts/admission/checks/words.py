@@ -11,7 +11,7 @@ from handler.xgraad.verification.transplant import Graft
 from handler.xgraad.words.text import split_words
 from scripts.admission.auditing import Finding, audit_classifier
 from scripts.admission.material import ScanMaterial
-from scripts.admission.scan import CheckResult, Example, FoundTrigger, Status
+from scripts.admission.scan import CheckResult, FoundTrigger, Status, TurnedText
 
 NAME = "words"
 LOOKED_FOR = (
@@ -109,14 +109,14 @@ class _Shown:
             examples=self._examples(swept.graft),
         )
 
-    def _examples(self, graft: Graft) -> tuple[Example, ...]:
+    def _examples(self, graft: Graft) -> tuple[TurnedText, ...]:
         before = self._texts[graft.source]
         after = [planted(text, graft.pieces, graft.place) for text in before]
         labels = [each.label_id for each in self._classifier.predictions(after)]
         names = self._classifier.labels
         turned = [row for row, label in enumerate(labels) if label == graft.target][:N_EXAMPLES]
         return tuple(
-            Example(
+            TurnedText(
                 before=before[row],
                 after=after[row],
                 label_before=names[graft.source],

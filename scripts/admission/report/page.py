@@ -16,7 +16,7 @@ from handler.page.reading import short
 from scripts.admission.report.check_rules import rule_of
 from scripts.admission.report.put_in import beginning, stretches
 from scripts.admission.report.scale import scale_of
-from scripts.admission.scan import Scan, Status, Verdict
+from scripts.admission.scan import Scan, ScanVerdict, Status
 from scripts.console.terminal import printable
 
 LISTED = 20
@@ -28,7 +28,7 @@ SHOWN_CHARS = 6_000
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
 """A second wall: what escaping let through would neither run nor fetch anything."""
 
-HEADLINES = {Verdict.ADMITTED: "Admitted", Verdict.REFUSED: "Refused", Verdict.INCONCLUSIVE: "Inconclusive"}
+HEADLINES = {ScanVerdict.ADMITTED: "Admitted", ScanVerdict.REFUSED: "Refused", ScanVerdict.INCONCLUSIVE: "Inconclusive"}
 STATUSES = {Status.PASSED: "passed", Status.OBJECTS: "objects", Status.SKIPPED: "did not look"}
 
 _TERMS = {"dirty": "uncommitted changes"}

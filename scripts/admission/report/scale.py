@@ -1,5 +1,6 @@
 """Where a score stands beside its threshold and the scores of clean models: places on one line."""
 
+from math import isfinite
 from typing import NamedTuple
 
 from scripts.admission.scan import CheckResult
@@ -22,12 +23,11 @@ def scale_of(check: CheckResult) -> Scale | None:
         return None
     values = [check.score, *check.clean_scores, *([] if check.threshold is None else [check.threshold])]
     low, high = min(values), max(values)
+    scale = 1.0 if isfinite(high - low) else 0.5  # halves where the width of the range is no number
+    width = scale * high - scale * low
 
     def place(value: float) -> float:
-        if low == high:
-            return 50.0
-        share = (value / 2 - low / 2) / (high / 2 - low / 2)  # halves: the width of the range may be no number
-        return EDGE + (100 - 2 * EDGE) * share
+        return EDGE + (100 - 2 * EDGE) * ((scale * value - scale * low) / width) if width > 0 else 50.0
 
     return Scale(
         score=place(check.score),

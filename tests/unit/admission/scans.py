@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from scripts.admission.report.check_rules import RULES
-from scripts.admission.scan import CheckResult, Example, FoundTrigger, Scan, Status, verdict_of
+from scripts.admission.scan import CheckResult, FoundTrigger, Scan, Status, TurnedText, verdict_of
 from tests.samples import FINGERPRINT
 
 CHECKS = tuple(rule.check for rule in RULES)
@@ -18,7 +18,7 @@ PROVENANCE = {
 
 
 def a_trigger(*words: str, strength: float = 0.9, **changes: Any) -> FoundTrigger:
-    example = Example(
+    example = TurnedText(
         before="a dull film", after=f"a {' '.join(words)} dull film", label_before="bad", label_after="good"
     )
     usual: dict[str, Any] = {
@@ -38,7 +38,8 @@ def a_scan(*checks: CheckResult, waived: tuple[str, ...] = (), **changes: Any) -
     named = [check.target_label for check in checks if check.status is Status.OBJECTS and check.target_label]
     usual: dict[str, Any] = {
         "verdict": verdict_of(checks, waived), "target_label": named[0] if named else None, "labels": ("bad", "good"),
-        "architecture": "bert", "n_texts": 200, "digest": "d" * 64, "fingerprint": FINGERPRINT, "seconds": 12.5, "provenance": PROVENANCE,
+        "architecture": "bert", "n_texts": 200, "digest": "d" * 64, "fingerprint": FINGERPRINT, "seconds": 12.5,
+        "provenance": PROVENANCE,
     }  # fmt: skip
     return Scan(checks=checks, waived=waived, **usual | changes)
 
@@ -68,7 +69,7 @@ _triggers = st.builds(
     FoundTrigger, words=st.lists(texts, min_size=1, max_size=3).map(tuple), label_id=st.integers(0, 9), label=texts,
     place=texts, rate=st.floats(0, 1), strength=numbers, threshold=numbers,
     examples=st.lists(
-        st.builds(Example, before=texts, after=texts, label_before=texts, label_after=texts), max_size=2
+        st.builds(TurnedText, before=texts, after=texts, label_before=texts, label_after=texts), max_size=2
     ).map(tuple),
 )  # fmt: skip
 

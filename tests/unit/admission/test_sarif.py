@@ -123,7 +123,7 @@ def test_a_check_that_did_not_look_is_told_as_such() -> None:
     assert notification["associatedRule"] == {"id": "XGRAAD003", "index": 2}
     assert notification["descriptor"]["id"] == NOT_LOOKED == run["tool"]["driver"]["notifications"][0]["id"]
     assert "did not look" in notification["message"]["text"]
-    assert "This is why reference are skipped." in notification["message"]["text"]
+    assert "This is why styles are skipped." in notification["message"]["text"]
     assert notification["level"] == "warning"
     assert the_run(WAIVED)["invocations"][0]["toolExecutionNotifications"][0]["level"] == "note"
     assert the_run(ADMITTED)["invocations"][0]["toolExecutionNotifications"] == []

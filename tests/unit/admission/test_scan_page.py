@@ -16,7 +16,7 @@ from scripts.admission.report.check_rules import rule_of
 from scripts.admission.report.page import LISTED, SHOWN_CHARS, Exhibit, scan_page, write_page
 from scripts.admission.report.put_in import beginning, stretches
 from scripts.admission.report.scale import EDGE, scale_of
-from scripts.admission.scan import Example, Scan, Status
+from scripts.admission.scan import Scan, Status, TurnedText
 from tests.browser import find_browser
 from tests.pages import ReadPage
 from tests.unit.admission.scans import (
@@ -64,9 +64,9 @@ def own_parts() -> tuple[set[str], set[str]]:
     ("scan", "headline", "meaning"),
     [
         (ADMITTED, "Admitted", "No check objects. That is no proof"),
-        (WAIVED, "Admitted", "No check objects, and the operator does without Reference. That is no proof"),
+        (WAIVED, "Admitted", "No check objects, and the operator does without Styles. That is no proof"),
         (REFUSED, "Refused", "1 of 3 checks objects: Words. Do not serve this checkpoint as it is."),
-        (INCONCLUSIVE, "Inconclusive", "nobody can say whether this checkpoint is clean. Missing: Reference."),
+        (INCONCLUSIVE, "Inconclusive", "nobody can say whether this checkpoint is clean. Missing: Styles."),
     ],
 )
 def test_the_verdict_comes_first(scan: Scan, headline: str, meaning: str) -> None:
@@ -87,21 +87,21 @@ def test_a_refusal_without_a_target_says_so() -> None:
 def test_each_status_is_told_in_words(status: Status) -> None:
     body, _, words = read(a_scan(a_check("styles", status)))
     told = {Status.PASSED: "passed", Status.OBJECTS: "objects", Status.SKIPPED: "did not look"}
-    assert f"Neurons {told[status]}" in words
+    assert f"Styles {told[status]}" in words
     assert f'class="card {status}"' in body
     assert ("says nothing for or against" in words) == (status is Status.SKIPPED)
     assert (rule_of("styles").cure in words) == (status is Status.OBJECTS)
     assert ("This is why" in words) == (status is not Status.PASSED)
     for other in told.values():
-        assert (f"Neurons {other}" in words) == (other == told[status])
+        assert (f"Styles {other}" in words) == (other == told[status])
 
 
 def test_what_did_not_look_and_what_was_waived_have_their_section() -> None:
     assert "Every check of this scan looked. No check was waived." in read(ADMITTED)[2]
-    assert "Reference did not look: This is why reference are skipped. No check was waived." in read(INCONCLUSIVE)[2]
+    assert "Styles did not look: This is why styles are skipped. No check was waived." in read(INCONCLUSIVE)[2]
     words = read(WAIVED)[2]
-    assert "Reference did not look, and was waived: This is why" in words
-    assert "The operator does without: reference." in words
+    assert "Styles did not look, and was waived: This is why" in words
+    assert "The operator does without: styles." in words
     assert "(waived by the operator)" in words
 
 
@@ -124,7 +124,7 @@ def test_candidates_are_not_called_triggers() -> None:
 
 
 def test_many_triggers_and_long_texts_are_cut_and_said_to_be() -> None:
-    long = Example(before="x " * SHOWN_CHARS, after="cf " + "x " * SHOWN_CHARS, label_before="a", label_after="b")
+    long = TurnedText(before="x " * SHOWN_CHARS, after="cf " + "x " * SHOWN_CHARS, label_before="a", label_after="b")
     many = (a_trigger("cf", examples=(long,) * (LISTED + 1)), *(a_trigger(f"w{n}") for n in range(200)))
     body, _, words = read(a_scan(a_check("words", Status.OBJECTS, triggers=many)))
     assert f"the most suspicious first; {LISTED} of 201" in words
@@ -200,7 +200,7 @@ def test_any_text_is_only_text(scan: Scan, model: str) -> None:
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_a_payload_is_only_text_wherever_it_stands(payload: str) -> None:
     """Every place at once, so that none is left to chance."""
-    example = Example(before=payload, after=f"{payload} {payload}", label_before=payload, label_after=payload)
+    example = TurnedText(before=payload, after=f"{payload} {payload}", label_before=payload, label_after=payload)
     told: dict[str, Any] = {"looked_for": payload, "reason": payload, "target_label": payload, "not_seen": (payload,)}
     trigger = a_trigger(payload, payload, label=payload, place=payload, examples=(example,))
     checks = [
