@@ -34,6 +34,8 @@ class Architecture:
     and probabilities, which a hook reads. None where they do."""
     last_layer: LastLayer | None
     """None where layers share their modules, so that none of them can be told to be the last."""
+    head_outputs: str = "attention.output.dense"
+    """In a layer: the linear layer that the outputs of its heads, side by side, leave the attention through."""
     vocabulary: tuple[str, ...]
     """The files that a tokenizer is made of where there is no tokenizer.json."""
 
@@ -46,11 +48,12 @@ _LIKE_BERT = LastLayer(layers="encoder.layer", attention="attention.self", after
 _PAIRS = ("vocab.json", "merges.txt")
 
 ARCHITECTURES = {
-    "albert": Architecture(last_layer=None, vocabulary=("spiece.model",)),
+    "albert": Architecture(last_layer=None, head_outputs="attention.dense", vocabulary=("spiece.model",)),
     "bert": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
     "deberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PAIRS, own_attention="DisentangledSelfAttention"),
     "distilbert": Architecture(
         last_layer=LastLayer(layers="transformer.layer", attention="attention", after="sa_layer_norm"),
+        head_outputs="attention.out_lin",
         vocabulary=("vocab.txt",),
         has_token_types=False,
     ),

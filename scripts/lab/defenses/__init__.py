@@ -61,6 +61,7 @@ DEFENSES: dict[str, Combination] = {
     "fine_mixing": Combination(repair="repairs.fine_mixing:FineMixing"),
     "ban": Combination(repair="repairs.ban:NeuronNoise"),
     "ban_published": Combination(repair="repairs.ban:NeuronNoisePublished"),
+    "bkdattr": Combination(repair="repairs.bkdattr:HeadAblation"),
     "augmentation": Combination(repair="repairs.augmentation:Augmentation"),
     "unlearn": Combination(repair="repairs.unlearn:Unlearning"),
     "thorough": Combination(repair="repairs.thorough:Thorough"),

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-OUTPUTS = ("attention.output.dense", "attention.out_lin", "attention.dense")
-"""How the names of attentions' last linear layers end: of BERT, RoBERTa and DeBERTa, of DistilBERT, of ALBERT."""
+from handler.xgraad.files.architectures import architecture_of
 
 
 class Head(NamedTuple):
@@ -26,10 +25,11 @@ class Head(NamedTuple):
 def heads_of_layers(model: Any) -> list[list[Head]]:
     """The heads of each layer in the order of `attentions`; layers with shared modules have the same ones."""
     called: list[str] = []
+    ending = architecture_of(model.config).head_outputs
     hooks = [
         module.register_forward_hook(lambda *_, name=name: called.append(name))
         for name, module in model.named_modules()
-        if name.endswith(OUTPUTS)
+        if name.endswith(f".{ending}")
     ]
     try:
         with torch.no_grad():
