@@ -35,6 +35,10 @@ EXAMPLES = """\
 verdicts: exit code 0 admitted, 1 refused, 3 inconclusive"""
 
 
+WHERE = {"ablation", "vector", "probe"}
+"""Of an attribution, what a row keeps."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="scan_model", description=__doc__, examples=EXAMPLES)
@@ -126,13 +130,15 @@ def _write(scan: "Scan", arguments: argparse.Namespace) -> None:
     from scripts.admission.report.page import write_page
     from scripts.admission.report.sarif import write_sarif
     from scripts.admission.report.scan_json import write_scan
+    from scripts.admission.report.where import exhibit_of
 
     if arguments.json:
         write_scan(arguments.json, scan)
     if arguments.sarif:
         write_sarif(arguments.sarif, scan)
     if arguments.html:
-        write_page(arguments.html, scan, model=arguments.checkpoint.resolve().name)
+        where = exhibit_of(scan.where) if scan.where else None
+        write_page(arguments.html, scan, model=arguments.checkpoint.resolve().name, exhibit=where)
     if arguments.append:
         append_row(arguments.append, _row(scan, arguments.checkpoint))
 
@@ -154,6 +160,7 @@ def _row(scan: "Scan", checkpoint: Path) -> dict[str, Any]:
             check.check: {"status": check.status.value, "score": check.score, "seconds": check.seconds}
             for check in scan.checks
         },
+        "where": scan.where.model_dump(mode="json", include=WHERE) if scan.where else None,
         "seconds": scan.seconds,
         "seed": origin.get("seed"),
         **scan.provenance,
@@ -174,6 +181,8 @@ def _show(scan: "Scan") -> None:
             words = escape(" + ".join(each.words))
             triggers.add_row(words, each.place, escape(each.label), f"{each.rate:.2f}", f"{each.strength:.2f}")
         show(triggers)
+    if scan.where:
+        say(f"where it lives: {scan.where.sentence()}")
     say(scan.sentence())
 
 

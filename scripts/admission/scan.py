@@ -8,6 +8,7 @@ from pydantic import Field
 from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.frozen import Frozen
 from handler.xgraad.learned.audit import Audit
+from scripts.admission.attribution.record import Attribution
 
 FORMAT: Literal["xgraad-scan-1"] = "xgraad-scan-1"
 
@@ -113,6 +114,8 @@ class Scan(Frozen):
     """Of the checkpoint in its window and precision; None where it could not be loaded."""
     audit: Audit | None = None
     """What an archive keeps of it: the triggers, for workers to know; None where the words were not looked at."""
+    where: Attribution | None = None
+    """Where the backdoor lives; None where none was found, or there are too few texts to tell."""
     seconds: float
     provenance: dict[str, Any]
     """Commit, versions, time."""

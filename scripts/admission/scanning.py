@@ -8,16 +8,23 @@ from typing import Any
 
 from handler.xgraad.files.weight_files import weight_files
 from handler.xgraad.learned.audit import Audit
+from handler.xgraad.verification.probes import Place
+from scripts.admission.attribution.attribution import attribute
+from scripts.admission.attribution.pairs import Backdoor
+from scripts.admission.attribution.record import Attribution
 from scripts.admission.checks import files, words
 from scripts.admission.checks.styles import STYLES_NOT_LOOKED_FOR
 from scripts.admission.material import ScanMaterial
 from scripts.admission.scan import CheckResult, Scan, Status, verdict_of
+from scripts.console.command_line import note
 from scripts.console.errors import LabError
 
 CHECKS = (files.NAME, words.NAME, STYLES_NOT_LOOKED_FOR.check)
 """The names of all checks, in the order in which they are told."""
 NOT_LOADED = "the checkpoint does not load"
 BLOCK = 1 << 20
+N_ATTRIBUTED = 5
+"""Triggers whose way through the model is looked at."""
 
 
 def scan_checkpoint(
@@ -60,6 +67,7 @@ def scan_checkpoint(
         digest=weights_digest(checkpoint),
         fingerprint=material.calibration.fingerprint if material else None,
         audit=audit,
+        where=_where(material, others) if material else None,
         seconds=round(time.perf_counter() - start, 1),
         provenance=origin,
     )
@@ -85,6 +93,20 @@ def _look(material: ScanMaterial) -> tuple[Sequence[CheckResult], Audit]:
     start = time.perf_counter()
     result, audit = words.check_words(material)
     return [result.model_copy(update={"seconds": round(time.perf_counter() - start, 1)})], audit
+
+
+def _where(material: ScanMaterial, checks: Sequence[CheckResult]) -> Attribution | None:
+    """Where what the strongest triggers of one label open lives; None without any, or where the texts are too few."""
+    triggers = [each for check in checks for each in check.triggers]
+    same = [each for each in triggers if (each.label_id, each.place) == (triggers[0].label_id, triggers[0].place)]
+    if not same:
+        return None
+    backdoor = Backdoor([each.words for each in same[:N_ATTRIBUTED]], same[0].label_id, Place(same[0].place))
+    try:
+        return attribute(material.classifier, backdoor, material.texts, material.labels or None)
+    except LabError as error:
+        note(f"where the backdoor lives: {error}")
+        return None
 
 
 def _not_loaded(name: str, looked_for: str) -> CheckResult:

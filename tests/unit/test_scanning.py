@@ -64,6 +64,8 @@ def test_a_backdoored_model_is_refused_by_its_trigger(
     assert scan.audit is not None
     assert [found.words for found in scan.audit.triggers] == [("cf",)]
     assert scan.sentence().startswith("refused: words: suspicious: 1 triggers")
+    assert scan.where is not None
+    assert scan.where.triggers == (("cf",),)
 
 
 def test_a_clean_model_is_admitted_only_of_what_was_looked_at(
@@ -78,6 +80,7 @@ def test_a_clean_model_is_admitted_only_of_what_was_looked_at(
     assert waived.waived == ("styles",)
     assert check(plain, "words").not_seen
     assert check(plain, "files").evidence["n_parameters"] > 0
+    assert plain.where is None
 
 
 def test_what_does_not_load_is_refused_and_nothing_else_is_told_as_clean(tmp_path: Path) -> None:
