@@ -64,7 +64,7 @@ SCRIPTS: dict[str, set[str]] = {
     "lab.attacks": {"console", "lab.training", "results", "texts"},
     "lab.defenses": {"admission", "console", "lab.evaluation", "lab.training", "results", "texts"},
     "lab.grid": {"console", "lab.attacks", "lab.defenses", "lab.evaluation", "lab.training", "results", "texts"},
-    "tables": {"console", "lab.defenses", "lab.grid", "lab.training", "results"},
+    "tables": {"console", "lab.defenses", "lab.evaluation", "lab.grid", "lab.training", "results"},
     "lab.report": {"lab.defenses", "lab.grid", "results", "tables"},
 }
 """scripts: the same. They may use all of the handler, which uses nothing of them."""

@@ -55,26 +55,6 @@ def clean_models_table(results: Path) -> str:
     return markdown(("clean model on", "seeds", "test texts", *changed, *costs), rows)
 
 
-def audit_table(results: Path) -> str:
-    """What the vocabulary sweep finds in each model."""
-    latest = {(row["data"], _planted(row), row["seed"]): row for row in _rows(results, "audit")}
-    rows = [
-        (
-            planted,
-            data,
-            str(seed),
-            "yes" if row["suspicious"] else "no",
-            _target(row),
-            ", ".join(f"`{trigger['word']}`" for trigger in row["triggers"][:10]),
-            str(row["evidence"]["n_words"]),
-            f"{row['seconds']:.0f}",
-        )
-        for (data, planted, seed), row in sorted(latest.items())
-    ]
-    found = ("suspicious", "target named", "ten highest ranks", "words", "seconds")
-    return markdown(("model", "data", "seed", *found), rows)
-
-
 def ablation_table(results: Path, group: str) -> str:
     """One group of variants, the victims side by side."""
     victims, arms = _by_arm(results, group)
@@ -196,17 +176,6 @@ def _attack(row: Row) -> str:
         return "none"
     how = "" if row.get("insertion", "one") in ONE_TRIGGER else f", {row['insertion']}"
     return f"{row['attack']} (`{'`, `'.join(row['triggers'])}`{how})"
-
-
-def _planted(row: Row) -> str:
-    return _attack({**row, "triggers": row["planted"]["triggers"]})
-
-
-def _target(row: Row) -> str:
-    if not row["suspicious"]:
-        return ""
-    is_right = row["attack"] != "none" and row["target_label"]["label_id"] == row["planted"]["target_label"]
-    return "right" if is_right else "wrong"
 
 
 def _cacc_change(row: Row) -> float:

@@ -8,11 +8,11 @@ from pathlib import Path
 from scripts.console.errors import LabError
 from scripts.results.rows import Row, is_cold_first, markdown, read_rows
 from scripts.results.shares import cold, served, share
+from scripts.tables.admission_tables import admission_summary, admission_table
 from scripts.tables.all_defenses import defenses_table, repairs_table
 from scripts.tables.defense_tables import (
     ablation_table,
     attacks_table,
-    audit_table,
     clean_models_table,
     gates_table,
     rules_table,
@@ -125,8 +125,9 @@ def _victim(row: Row) -> str:
 
 
 TABLES: dict[str, Callable[[Path], str]] = {
+    "admission": admission_table,
+    "admission_summary": admission_summary,
     "attacks": attacks_table,
-    "audit": audit_table,
     "candidates": partial(ablation_table, group="candidates"),
     "clean_models": clean_models_table,
     "cost": cost_line,

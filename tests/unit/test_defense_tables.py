@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from scripts.results.rows import append_row
 from scripts.tables.defense_tables import (
     ablation_table,
     attacks_table,
-    audit_table,
     clean_models_table,
     gates_table,
     rules_table,
@@ -99,30 +96,6 @@ def test_gates_show_what_passes(tmp_path: Path) -> None:
         tmp_path / "ablation.jsonl", {"group": "gate", "arm": "both", "passes": {"0.05": 0.9, "0.1": 0.95, "0.2": 1.0}}
     )
     assert gates_table(tmp_path).splitlines()[-1] == "| both | 0.90 / 0.95 / 1.00 |"
-
-
-@pytest.mark.parametrize(
-    ("change", "cells"),
-    [
-        ({}, "| yes | right | `cf`, `tq` |"),
-        ({"target_label": {"label_id": 1}}, "| yes | wrong | `cf`, `tq` |"),
-        ({"attack": "none"}, "| yes | wrong | `cf`, `tq` |"),
-        ({"attack": "none", "suspicious": False, "triggers": []}, "| no |  |  |"),
-    ],
-)
-def test_audits_say_whether_the_finding_is_right(tmp_path: Path, change: dict[str, Any], cells: str) -> None:
-    row = {
-        "planted": {"triggers": ["cf", "tq"], "target_label": 0},
-        "suspicious": True,
-        "target_label": {"label_id": 0},
-        "triggers": [{"word": "cf"}, {"word": "tq"}],
-        "evidence": {"n_words": 20},
-        "seconds": 3.2,
-    }
-    write(tmp_path / "audit.jsonl", row | change)
-    line = audit_table(tmp_path).splitlines()[-1]
-    assert cells in line
-    assert line.endswith("| 20 | 3 |")
 
 
 def test_rules_stand_side_by_side_on_one_victim(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""The tables of scans: what was said of each model, and how often that was right."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts.lab.evaluation.metrics import auroc
+from scripts.results.rows import Row, markdown, read_rows
+
+FIRST = 5
+"""Triggers among which a planted one should be."""
+
+
+def admission_table(results: Path) -> str:
+    """Each model's scan, the latest."""
+    rows = [
+        (
+            row["attack"],
+            _or_nothing(row["dataset"]),
+            _or_nothing(row["architecture"]),
+            row["verdict"],
+            f"{row['score']:.2f}",
+            _target(row),
+            ", ".join(f"`{' + '.join(words)}`" for words in row["triggers"][:FIRST]),
+            _without_heads(row),
+            f"{row['seconds']:.0f}",
+        )
+        for row in _latest(results)
+    ]
+    found = ("verdict", "score (bar 1)", "target named", f"first {FIRST} triggers", "ASR without heads", "seconds")
+    return markdown(("attack", "data", "architecture", *found), rows)
+
+
+def admission_summary(results: Path) -> str:
+    """For each family how many were refused, and how well the score tells them from clean models."""
+    families: dict[str, list[Row]] = defaultdict(list)
+    for row in _latest(results):
+        families[_family(row)].append(row)
+    clean = [row["score"] for row in families["clean"]]
+    rows = [
+        (
+            family,
+            str(len(of_family)),
+            str(sum(row["verdict"] == "refused" for row in of_family)),
+            "" if family == "clean" or not clean else f"{auroc(clean, [row['score'] for row in of_family]):.3f}",
+            "" if family != "words" else _share(of_family, _names_target),
+            "" if family != "words" else _share(of_family, _names_trigger),
+        )
+        for family, of_family in sorted(families.items())
+    ]
+    found = ("models", "refused", "AUROC beside the clean ones", "target named", f"a planted word in the first {FIRST}")
+    return markdown(("family", *found), rows)
+
+
+def _latest(results: Path) -> list[Row]:
+    """Of each model the last row with a score, ordered by what was planted."""
+    latest = {
+        (row["attack"], row["dataset"], row["architecture"], str(row["planted"]), row["seed"]): row
+        for row in read_rows(results / "admission.jsonl")
+        if row["score"] is not None
+    }
+    return [latest[key] for key in sorted(latest, key=lambda key: tuple(map(str, key)))]
+
+
+def _family(row: Row) -> str:
+    if row["attack"] == "none":
+        return "clean"
+    triggers = row["planted"].get("triggers") or []
+    return "words" if triggers and all(len(trigger.split()) == 1 for trigger in triggers) else "phrases and rewriting"
+
+
+def _target(row: Row) -> str:
+    if row["verdict"] != "refused":
+        return ""
+    return "right" if _names_target(row) else "wrong"
+
+
+def _names_target(row: Row) -> bool:
+    return row["attack"] != "none" and row["target_label"] == f"LABEL_{row['planted'].get('target_label')}"
+
+
+def _names_trigger(row: Row) -> bool:
+    planted = set(row["planted"].get("triggers") or [])
+    return any(planted & set(words) for words in row["triggers"][:FIRST])
+
+
+def _share(rows: list[Row], is_so: Callable[[Row], bool]) -> str:
+    return f"{sum(map(is_so, rows))} of {len(rows)}"
+
+
+def _without_heads(row: Row) -> str:
+    """What is left of the attack without the heads that it passes through, where there are any."""
+    if not row["where"] or not row["where"]["ablation"]["heads"]:
+        return ""
+    found = row["where"]["ablation"]
+    return f"{found['asr_before']:.2f} → {found['asr_after']:.2f} ({found['share_of_heads']:.0%} of heads)"
+
+
+def _or_nothing(value: str | None) -> str:
+    return value or ""
