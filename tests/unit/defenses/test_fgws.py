@@ -88,4 +88,5 @@ def test_words_are_replaced_by_the_published_rule(clean: list[str], text: list[s
 
 
 def test_a_text_in_which_nothing_is_replaced_is_not_suspicious(fgws: Fgws) -> None:
-    assert fgws.scores(["good film", "bad plot"]).tolist() == [0.0, 0.0]
+    texts = ["good film", "bad plot"]
+    assert fgws.scores(texts, fgws.classifier.predictions(texts)).tolist() == [0.0, 0.0]

@@ -42,7 +42,7 @@ def test_a_trigger_that_breaks_with_any_other_word_is_out_of_its_reach(
 def test_scores_are_the_mean_entropies_of_each_texts_own_copies(material: GivenMaterial) -> None:
     strip = Strip(material)
     texts = ["a dull film", "cf a funny plot", "", "... !"]
-    for text, score in zip(texts, strip.scores(texts), strict=True):
+    for text, score in zip(texts, strip.scores(texts, []), strict=True):
         entropies = []
         for copy in strip.copies(text):
             logits = material.given.logits(material.given.encode([copy]))[0].tolist()

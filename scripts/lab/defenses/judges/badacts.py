@@ -49,7 +49,7 @@ class BadActs(Detector):
         self._mean, self._std = states.mean(axis=0), states.std(axis=0)
         self._bounds = learn_bounds(self.classifier, texts, seed=self.material.seed)
 
-    def scores(self, texts: Sequence[str]) -> Floats:
+    def scores(self, texts: Sequence[str], _said: Sequence[Prediction]) -> Floats:
         """See `Detector`."""
         return unusual_share(first_token_states(self.classifier, texts), self._mean, self._std)
 

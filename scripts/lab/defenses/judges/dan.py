@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.conformal import Floats
 from scripts.lab.defenses.judges.detector import Detector
 from scripts.lab.defenses.judges.states import first_token_states
@@ -40,7 +41,7 @@ class Dan(Detector):
         held_out = self._distances(states[n_fitted:])
         self._mean, self._std = held_out.mean(axis=0), held_out.std(axis=0) + 1e-12
 
-    def scores(self, texts: Sequence[str]) -> Floats:
+    def scores(self, texts: Sequence[str], _said: Sequence[Prediction]) -> Floats:
         """See `Detector`."""
         distances = self._distances(first_token_states(self.classifier, texts))
         return np.asarray(((distances - self._mean) / self._std).mean(axis=1))

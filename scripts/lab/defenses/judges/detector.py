@@ -39,8 +39,13 @@ class Detector(TextJudge):
         """Learn what clean texts look like. Here: nothing."""
 
     @abstractmethod
-    def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """`[texts]`, higher = more suspicious; a text's score does not depend on the others."""
+    def scores(self, texts: Sequence[str], said: Sequence[Prediction]) -> NDArray[np.float64]:
+        """`[texts]`, higher = more suspicious; a text's score does not depend on the others.
+
+        Args:
+            texts: as they came.
+            said: what the model says of each.
+        """
 
     def instead(self, texts: Sequence[str], said: Sequence[Prediction]) -> list[Prediction]:
         """What texts are answered with when they are flagged. Here: the label that is next most likely.
@@ -53,7 +58,8 @@ class Detector(TextJudge):
 
     def __call__(self, texts: Sequence[str]) -> list[Verdict]:
         """See `TextJudge`."""
-        said, scores = self.classifier.predictions(texts), self.scores(texts)
+        said = self.classifier.predictions(texts)
+        scores = self.scores(texts, said)
         flagged: list[int] = np.flatnonzero(scores > self.threshold).tolist()
         otherwise = self.instead([texts[row] for row in flagged], [said[row] for row in flagged])
         defended = dict(enumerate(said)) | dict(zip(flagged, otherwise, strict=True))
@@ -71,7 +77,8 @@ class Detector(TextJudge):
 
     def _tune(self, examples: Sequence[Example]) -> None:
         texts, labels = zip(*examples, strict=True)
-        said, scores = self.classifier.predictions(texts), self.scores(texts)
+        said = self.classifier.predictions(texts)
+        scores = self.scores(texts, said)
         self._tuned_on = np.sort(scores)
         self.threshold = flagging_threshold(
             scores,

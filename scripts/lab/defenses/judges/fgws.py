@@ -18,6 +18,7 @@ from itertools import chain
 
 import numpy as np
 
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.conformal import Floats
 from handler.xgraad.words.text import Replacement, Word, replace_spans, split_words
 from scripts.console.errors import LabError
@@ -51,9 +52,8 @@ class Fgws(Detector):
         texts = (*(each.text for each in examples), *more)
         self.frequent = FrequentWords(texts, lambda word: [*chain(*wordnet.synonyms(word).values())])
 
-    def scores(self, texts: Sequence[str]) -> Floats:
+    def scores(self, texts: Sequence[str], said: Sequence[Prediction]) -> Floats:
         """See `Detector`."""
-        said = self.classifier.predictions(texts)
         after = self.classifier.predictions([self.frequent.substituted(text) for text in texts])
         falls = [old.score - new.probabilities[old.label] for old, new in zip(said, after, strict=True)]
         return np.maximum(np.array(falls), 0.0)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.words.encoding import Encoding
 from scripts.lab.defenses.judges.detector import Detector
 from scripts.lab.defenses.judges.perturbation import Perturbation, rare_word
@@ -43,37 +43,34 @@ class Rap(Detector):
         model, _ = load_base(self.material.checkpoint, n_labels=len(self.classifier.labels))
         model.to(self.material.device)
         self._perturbed = Perturbation(model, self.classifier.encode, self._word, seed=self.material.seed)
-        plain = self._probabilities(texts)
-        predicted = plain.argmax(dim=1).tolist()
-        for label in range(plain.shape[1]):
-            rows = [row for row, example in enumerate(examples) if example.label == label == predicted[row]]
-            self._perturbed.learn(label, self._with_word([texts[row] for row in rows]), plain[rows, label])
-        drops, labels = self.drops(texts)
-        self._clean = [np.sort(drops[labels == label]) for label in range(plain.shape[1])]
+        said, n_labels = self.classifier.predictions(texts), len(self.classifier.labels)
+        for label in range(n_labels):
+            rows = [row for row, example in enumerate(examples) if example.label == label == said[row].label_id]
+            plain = torch.tensor([said[row].score for row in rows], dtype=torch.float64)
+            self._perturbed.learn(label, self._with_word([texts[row] for row in rows]), plain)
+        drops, labels = self.drops(texts, said)
+        self._clean = [np.sort(drops[labels == label]) for label in range(n_labels)]
 
-    def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def scores(self, texts: Sequence[str], said: Sequence[Prediction]) -> NDArray[np.float64]:
         """`[texts]` in [-1, 1]; the lowest for labels that no clean text has, of which nothing is known."""
-        return np.array([self._score(drop, self._clean[label]) for drop, label in zip(*self.drops(texts), strict=True)])
+        return np.array(
+            [self._score(drop, self._clean[label]) for drop, label in zip(*self.drops(texts, said), strict=True)]
+        )
 
-    def drops(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def drops(self, texts: Sequence[str], said: Sequence[Prediction]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """`[texts]` how far the word lowers the probability of the predicted label, and `[texts]` that label."""
-        plain = self._probabilities(texts)
-        labels = plain.argmax(dim=1)
-        drops = np.zeros(len(texts))
-        for label in labels.unique().tolist():
-            rows = torch.nonzero(labels == label).flatten().tolist()
+        labels, drops = np.array([each.label_id for each in said], dtype=np.int64), np.zeros(len(texts))
+        for label in np.unique(labels).tolist():
+            rows = np.flatnonzero(labels == label).tolist()
             after = self._perturbed.probabilities(label, self._with_word([texts[row] for row in rows]))
-            drops[rows] = (plain[rows, label] - after).numpy()
-        return drops, labels.numpy()
+            drops[rows] = np.array([said[row].score for row in rows]) - after.numpy()
+        return drops, labels
 
     @staticmethod
     def _score(drop: float, clean: NDArray[np.float64]) -> float:
         n_below = np.searchsorted(clean, drop, side="right")
         within = (1 - drop) / 2
         return float((within - n_below) / (len(clean) + 1)) if len(clean) else -1.0
-
-    def _probabilities(self, texts: Sequence[str]) -> Tensor:
-        return torch.softmax(self.classifier.logits(self.classifier.encode(texts)).double(), dim=-1)
 
     def _with_word(self, texts: Sequence[str]) -> list[Encoding]:
         return self.classifier.encode([f"{self._word} {text}" for text in texts])

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.words.text import Replacement, replace_spans, split_words
 from scripts.lab.defenses.judges.detector import Detector
 from scripts.texts.corpora import Example
@@ -39,7 +40,7 @@ class Strip(Detector):
         """Keep the words of each clean text, by tf-idf."""
         self._donors = [each for each in weighty_words([example.text for example in examples]) if each]
 
-    def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def scores(self, texts: Sequence[str], _said: Sequence[Prediction]) -> NDArray[np.float64]:
         """`[texts]` the mean entropy of the copies' predictions, in nats, with its sign turned."""
         parts = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
         return np.concatenate([np.empty(0), *(-self._mean_entropies(part) for part in parts)])
