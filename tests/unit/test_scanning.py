@@ -10,6 +10,7 @@ from handler.xgraad.verification.probes import Place
 from scripts import scan_model
 from scripts.admission.checks.words import planted
 from scripts.admission.material import ScanMaterial
+from scripts.admission.report.check_rules import RULES
 from scripts.admission.scan import CheckResult, Scan, ScanVerdict, Status, verdict_of
 from scripts.admission.scanning import CHECKS, NOT_LOADED, scan_checkpoint, weights_digest
 from scripts.console.command import Exit
@@ -96,6 +97,10 @@ def test_what_does_not_load_is_refused_and_nothing_else_is_told_as_clean(tmp_pat
     assert check(scan, "words").reason == NOT_LOADED
     assert scan.audit is None
     assert scan.fingerprint is None
+
+
+def test_every_check_has_its_rule() -> None:
+    assert tuple(rule.check for rule in RULES) == CHECKS
 
 
 def test_a_check_that_is_not_there_cannot_be_waived(bert_folder: Path) -> None:
