@@ -88,6 +88,8 @@ MISSING = object()
         ("short", MISSING, "short"),
         ("short", [[1, 2], None], "short.0"),
         ("short", [None, {"words": [[7]], "opening": [7]}], "short.1.closing"),
+        ("inert", {"bits": "A"}, "inert.bits"),
+        ("inert", None, "inert"),
         ("labels", MISSING, "labels"),
         ("labels.words", "plot", "labels.words"),
         ("labels.surprise", 1, "labels.surprise"),
@@ -125,6 +127,7 @@ WORD: dict[str, Any] = {"words": [[7]], "opening": [7], "closing": []}
         ("probes", [[], [WORD | {"words": [[99]]}]], "probes: tokens must be below 99, .*, one is 99"),
         ("probes", [[WORD | {"opening": [100]}], []], "probes: tokens must be below 99, .*, one is 100"),
         ("short", [WORD | {"closing": [99]}, None], "short: tokens must be below 99, .*, one is 99"),
+        ("inert", {"bits": "AAAA" * 5}, "inert must be at most 13 bytes, a bit for each token, is 15"),
     ],
 )
 def test_what_does_not_fit_the_model_is_named(calibration: Calibration, path: str, value: Any, rule: str) -> None:

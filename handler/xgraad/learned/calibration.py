@@ -17,6 +17,7 @@ from handler.xgraad.learned.calibration_check import (
     require_entries,
     require_layers,
     require_testable,
+    require_token_set,
     require_tokens,
 )
 from handler.xgraad.learned.strict_json import first_fault
@@ -115,6 +116,7 @@ class Calibration(Frozen):
         require_layers(gate.layers, shape)
         require_tokens("probes", chain(*self.probes), shape.n_tokens)
         require_tokens("short", filter(None, self.short), shape.n_tokens)
+        require_token_set("inert", self.inert, shape.n_tokens)
         require_testable(self.probes, self.untested)
 
     def to_json(self) -> str:

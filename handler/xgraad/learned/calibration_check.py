@@ -12,6 +12,7 @@ from handler.xgraad.learned.carrying import untestable
 from handler.xgraad.model.classifier import N_LOOK_LAYERS, Classifier
 from handler.xgraad.scoring.layer_scatter import LayerScatter
 from handler.xgraad.verification.probes import Probe
+from handler.xgraad.words.token_set import TokenSet
 
 
 class ModelShape(NamedTuple):
@@ -53,6 +54,17 @@ def require_tokens(name: str, probes: Iterable[Probe], n_tokens: int) -> None:
     highest = max((token for probe in probes for token in probe.all_tokens()), default=0)
     if highest >= n_tokens:
         raise _misfit(f"{name}: tokens must be below {n_tokens}, the size of the vocabulary, one is {highest}")
+
+
+def require_token_set(name: str, tokens: TokenSet, n_tokens: int) -> None:
+    """Refuse a set that is larger than the vocabulary of so many: unpacked it may be larger than the memory.
+
+    Raises:
+        CalibrationError: names both sizes.
+    """
+    most = (n_tokens + 7) // 8
+    if tokens.n_bytes > most:
+        raise _misfit(f"{name} must be at most {most} bytes, a bit for each token, is {tokens.n_bytes}")
 
 
 def require_layers(layers: Sequence[LayerScatter], shape: ModelShape) -> None:

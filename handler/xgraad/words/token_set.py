@@ -31,6 +31,11 @@ class TokenSet(Frozen):
             raise ValueError("must be base64") from error
         return value
 
+    @property
+    def n_bytes(self) -> int:
+        """Of the bits: an eighth of the highest id and one more, at the most."""
+        return len(base64.b64decode(self.bits))
+
     def ids(self) -> frozenset[int]:
         """The ids; unpacked once, for as often as they are asked for."""
         packed = np.frombuffer(base64.b64decode(self.bits), dtype=np.uint8)
