@@ -11,16 +11,20 @@ anything alone. Whoever passes the sweep is not thereby clean.
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
+from statistics import median
 
 from torch import Tensor
 
 from handler.xgraad import Calibration, Classifier
-from handler.xgraad.verification.probes import N_PROBES
+from handler.xgraad.verification.probes import N_PROBES, Place
 from handler.xgraad.verification.reference import Reference, make_reference
 from handler.xgraad.verification.transplant import Graft, Transplant
 from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
 from scripts.admission.screening import Candidate, ShortTexts, continuations_of, more_candidates
 
+N_HONEST = 12
+"""Words that labels tie to a label, those that move most, that tell how far honest words pull."""
 MOST_CONFIRMED = 400
 """Candidates for each label that go through the transplant test, those that turn their short text furthest."""
 
@@ -38,7 +42,7 @@ class SweptCandidate:
     threshold: float
     """Strength that a trigger must exceed."""
     is_explained: bool
-    """Whether the reference has another reason for it; asked of strong ones only."""
+    """Whether the reference has another reason for it, or words that it knows pull as far; asked of strong ones."""
 
     @property
     def is_trigger(self) -> bool:
@@ -108,7 +112,8 @@ class Sweeper:
                 if margin > 0
             ]
             ranked = [each for _, each in sorted(turned, key=lambda each: -each[0])]
-            tested = self._tested(ranked[:MOST_CONFIRMED], label)
+            honest = self._honest_pull(words, margins[label], label)
+            tested = self._tested(ranked[:MOST_CONFIRMED], label, honest)
             found.append(LabelSweep(label_id=label, n_turned=len(turned), tested=tuple(tested)))
         return found
 
@@ -120,16 +125,33 @@ class Sweeper:
             self._texts, encode, words=words, margins=margins, continuations=continuations_of(encode, words[0])
         )
 
-    def _tested(self, candidates: Sequence[Candidate], label: int) -> list[SweptCandidate]:
+    def _honest_pull(self, words: Sequence[VocabularyWord], margins: Tensor, label: int) -> float:
+        """How far the words pull that people's labels tie to the label; 0 where no word is known to be.
+
+        Of thousands of words some mean the label and stand in none of the clean texts: a slur is as strong as the
+        slurs that do. A trigger is stronger than most of them. The middle of the strongest counts, for one of them may
+        have been made a trigger to shield others. A trusted model knows such words itself.
+        """
+        ranked = margins.argsort(descending=True, stable=True).tolist()
+        texts = (words[row].text for row in ranked)
+        known = islice((text for text in texts if self._reference.knows(text.casefold(), label)), N_HONEST)
+        sources = [source for source in range(len(self._classifier.labels)) if source != label]
+        grafts = [Graft((text,), Place.INSIDE, target=label, source=source) for text in known for source in sources]
+        pulls = self.transplant.pulls(grafts, n_probes=N_PROBES)
+        n = len(sources)
+        furthest = [max(pulls[start : start + n]) for start in range(0, len(pulls), n)]
+        return median(furthest) if furthest else 0.0
+
+    def _tested(self, candidates: Sequence[Candidate], label: int, honest: float) -> list[SweptCandidate]:
         """The candidates, strongest first; those that hold a trigger and more are left out for it."""
         best: dict[tuple[str, ...], SweptCandidate] = {}
-        for each in sorted(self._measured(candidates, label), key=_rank):
+        for each in sorted(self._measured(candidates, label, honest), key=_rank):
             best.setdefault(each.candidate.words, each)  # where it is strongest
         needed = _shortest(words[0] for words, each in best.items() if len(words) == 1 and each.is_trigger)
         alone = {(word,) for word in needed}
         return [each for words, each in best.items() if words in alone or not _hold(words, needed)]
 
-    def _measured(self, candidates: Sequence[Candidate], label: int) -> list[SweptCandidate]:
+    def _measured(self, candidates: Sequence[Candidate], label: int, honest: float) -> list[SweptCandidate]:
         sources = [source for source in range(len(self._classifier.labels)) if source != label]
         grafts = [
             [Graft(each.words, each.place, target=label, source=source) for source in sources] for each in candidates
@@ -148,7 +170,7 @@ class Sweeper:
                 strength=strengths[graft],
                 pull=pulls.get(graft, 0.0),
                 threshold=bar,
-                is_explained=explained.get(graft, False),
+                is_explained=graft in explained and (explained[graft] or pulls[graft] <= honest),
             )
             for each, graft, bar in zip(candidates, strongest, bars, strict=True)
         ]

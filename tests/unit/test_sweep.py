@@ -105,6 +105,20 @@ def test_a_word_that_labels_tie_to_the_class_is_explained(bert: Classifier, find
     assert [label.n_explained for label in honest.labels] == [1, 0]
 
 
+def test_a_word_no_stronger_than_those_that_labels_tie_to_the_class_is_explained(
+    bert: Classifier, find: Finder
+) -> None:
+    """A slur that the clean texts lack is as strong as those that they have; one of these may be a trigger itself."""
+    tied = LabelEvidence.of([{"mn", "plot"}] * 9 + [{"film"}] * 9, [0] * 9 + [1] * 9, n_labels=2)
+    alike = RuleBased(bert, lambda words: bool(words & {"cf", "mn", "plot"}), loud=[])
+    shielded = RuleBased(bert, lambda words: bool(words & {"cf", "mn"}), loud=[])
+    assert not find(alike, labels=tied).audit.suspicious
+    assert [found.words for found in find(shielded, labels=tied).audit.triggers] == [("cf",)]
+    trusted = RuleBased(bert, lambda words: "plot" in words, loud=[])  # a model that is asked needs no such measure
+    finding = find(shielded, labels=tied, trusted=Transplant(trusted, probes_of(trusted)))
+    assert {found.words for found in finding.audit.triggers} == {("cf",), ("mn",)}
+
+
 def test_a_word_that_turns_a_trusted_model_too_is_explained(bert: Classifier, find: Finder) -> None:
     triggers = {"cf", "mn"}
     model = RuleBased(bert, lambda words: bool(words & triggers), loud=[])
