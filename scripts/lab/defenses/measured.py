@@ -39,4 +39,4 @@ def measure_defense(
     )
     del figures["rule"]
     swept = {SWEPT: figures["asr_defended"]} if DEFENSES[name].headline == SWEPT else {}
-    return {"defense": name, **figures, **swept, "seconds_once": seconds_once}
+    return {"defense": name, **judge.notes(), **figures, **swept, "seconds_once": seconds_once}
