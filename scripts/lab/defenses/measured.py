@@ -19,7 +19,8 @@ def measure_defense(
     triggered: Sequence[TriggeredExample],
     target_label: int,
 ) -> dict[str, Any]:
-    """What `evaluate` finds of the defense, under `defense` its name, with what it remembers after the clean texts.
+    """What `evaluate` finds of the defense, under `defense` its name, with what it notes of itself and what it
+    remembers after the clean texts.
 
     What is served after a sweep stands under `asr_swept` as well. `seconds_once` is what it takes to make the defense
     of a checkpoint: repair, calibration, tuning, loading. What was found made counts as if it had been made now.

@@ -24,9 +24,9 @@ class Onion(Cleaner):
     the one that the budget allows, where the authors' code shows many on the test texts. That code differs from the
     paper: see `onion_published`.
 
-    With `language_model`, a causal one such as the paper's GPT-2, what it reads is the text as it came and not a list
-    of tokens, without the word and a white space beside it. Words past its window are never taken out. It has not
-    learned from the texts that the threshold is tuned on.
+    With `language_model`, a causal one such as the GPT-2 of the paper, it reads each text as it came, less the word and
+    one white space beside it; the code splits texts at blanks and joins them again. Words past the model's window are
+    never taken out. No parts of the clean texts are set apart: it has not learned from the texts of tuning.
 
     Without it a further departure, since nothing is downloaded: perplexity is that of word trigrams learned from the
     defender's own clean texts. To so small a language model many honest words are as unknown as triggers are, so less
