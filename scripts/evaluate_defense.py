@@ -32,6 +32,10 @@ EXAMPLES = """\
   python -m scripts.evaluate_defense ... --insert three     # three triggers in every text, instead of --triggered
   python -m scripts.evaluate_defense ... --max-asr 0.05     # exit code 1 when the ASR of a first text is higher"""
 
+LANGUAGE_MODEL_HELP = (
+    "causal language model for defenses that read with one: folder or NAME@REVISION (trigrams of the clean texts)"
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
@@ -60,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="clean texts with labels, for defenses that learn from them")
     parser.add_argument("--texts", type=Path, help="further texts of the task, read without labels, for such defenses")
     parser.add_argument("--trusted-base", metavar="BASE", help="encoder whose publisher you trust, for such defenses")
+    parser.add_argument("--language-model", metavar="NAME", help=LANGUAGE_MODEL_HELP)
     parser.add_argument(
         "--work", type=Path, help="folder for what defenses make: checkpoints, sweeps (a temporary one)"
     )
@@ -154,6 +159,7 @@ def _material(arguments: argparse.Namespace, calibration: "Calibration", work: P
         clean=arguments.data,
         reading=reading,
         trusted_base=arguments.trusted_base,
+        language_model=arguments.language_model,
         more=arguments.texts,
         max_length=calibration.fingerprint.max_length,
         served_precision=calibration.fingerprint.precision,

@@ -40,6 +40,10 @@ DEFENSES_HELP = (
     "(paper verified); swept is verified where what a vocabulary sweep finds is known from the start, "
     "referred verified with a reference made of the victim's base"
 )
+LANGUAGE_MODEL_HELP = (
+    "causal language model for defenses that read with one: folder or NAME@REVISION (trigrams of the clean texts); "
+    "tables show the last row of a cell, so rows of another belong in another file"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--data", type=Path, required=True, help="folder with the data sets")
     add("--work", type=Path, default=Path("build/grid"), help="folder for checkpoints and calibrations (build/grid)")
     add("--append", type=Path, default=Path("results/grid.jsonl"), help="JSON lines file (results/grid.jsonl)")
+    add("--language-model", metavar="NAME", help=LANGUAGE_MODEL_HELP)
     add("--max-clean", type=positive, help="use only the first N test texts")
     add("--max-triggered", type=positive, help="use only the first N attacked texts of these")
     add("--max-calibration", type=positive, help="use only the first N texts of dev")
@@ -88,6 +93,7 @@ def _run_grid(arguments: argparse.Namespace) -> Exit:
         rows=arguments.append,
         device=_device(arguments.device),
         precision=arguments.precision,
+        language_model=arguments.language_model,
         n_clean=arguments.max_clean,
         n_triggered=arguments.max_triggered,
         n_calibration=arguments.max_calibration,

@@ -35,6 +35,9 @@ class Dictionary(TextJudge):
         calibration = Calibration.read(material.calibrated())
         self.classifier = calibration.load_classifier(material.checkpoint, device=material.device)
 
+    def notes(self):
+        return {"language_model": self.material.language_model}
+
     def __call__(self, texts):
         left = [" ".join(word for word in text.split() if word in self.known) for text in texts]
         before, after = (self.predict(each) for each in (texts, left))
@@ -101,8 +104,10 @@ def test_a_judge_and_a_repair_are_one_file_and_one_row_each(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = [JUDGE, REPAIR, BOTH, NEITHER]
-    assert run_grid.main([*options, "--attacks", "none", "badnets", "--defenses", *names]) == Exit.DONE
+    typed = [*options, "--attacks", "none", "badnets", "--language-model", "small", "--defenses", *names]
+    assert run_grid.main(typed) == Exit.DONE
     rows = {row["defense"]: row for row in read_rows(tmp_path / "rows.jsonl") if row["attack"] == "badnets"}
+    assert {name: row["language_model"] for name, row in rows.items() if "language_model" in row} == {JUDGE: "small"}
     assert list(rows) == names
     floor = rows[REPAIR]["asr_floor"]
     suspect = rows[NEITHER]
@@ -123,9 +128,10 @@ def test_a_judge_and_a_repair_are_one_file_and_one_row_each(
     dev, base = ("--data", tmp_path / "data/sst2/dev.tsv.gz"), ("--trusted-base", tmp_path / "bases/bert")
     figures = ("defense", "asr_cold", "asr_defended", "asr_undefended", "cacc_defended", "n_scored")
     for name in (JUDGE, BOTH):
-        one = evaluated(tmp_path, name, *dev, *base)
+        one = evaluated(tmp_path, name, *dev, *base, "--language-model", "large")
         assert {each: one[each] for each in figures} == {each: rows[name][each] for each in figures}
         assert "asr_floor" not in one
+        assert one.get("language_model") == ("large" if name == JUDGE else None)
     with_floor = evaluated(tmp_path, NEITHER, *dev, "--floor", tmp_path / "work/victims/bert-sst2-none-0")
     for each in ("asr_floor", "n_floor", "asr_floor_interval"):
         assert with_floor[each] == rows[NEITHER][each]

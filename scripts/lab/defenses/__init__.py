@@ -21,6 +21,8 @@ class Combination:
     """Judges texts; none where the repaired model's answers are taken as they are."""
     refers: bool = False
     """Whether its calibration has a reference that is made of a trusted base."""
+    reads: bool = False
+    """Whether it reads with a language model, one that may be named."""
     remembers: bool = False
     """Whether what one text shows helps with others, so that what is served is not what a first text meets."""
     headline: str = COLD
@@ -46,8 +48,8 @@ DEFENSES: dict[str, Combination] = {
     "referred": Combination(judge="rules.referred:Referred", refers=True, remembers=True),
     "swept": Combination(judge="rules.swept:Swept", remembers=True, headline=SWEPT),
     "second_opinion": Combination(judge="rules.second_opinion:Overruled", refers=True, remembers=True),
-    "onion": Combination(judge="judges.onion:Onion"),
-    "onion_published": Combination(judge="judges.onion_published:OnionPublished"),
+    "onion": Combination(judge="judges.onion:Onion", reads=True),
+    "onion_published": Combination(judge="judges.onion_published:OnionPublished", reads=True),
     "rap": Combination(judge="judges.rap:Rap"),
     "strip": Combination(judge="judges.strip:Strip"),
     "imbert": Combination(judge="judges.imbert:Imbert"),

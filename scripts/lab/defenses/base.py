@@ -51,6 +51,9 @@ class Material:
     """Further texts of the task, whatever their labels: read without them."""
     trusted_base: str | None = None
     """Encoder whose publisher is trusted."""
+    language_model: str | None = None
+    """Causal one for defenses that read with one: a local folder, never looked up elsewhere, or NAME@REVISION on the
+    hub; None for a small one that is learned from the clean texts."""
     device: str = "cpu"
     precision: str = "float32"
     """Of sweeps and trainings."""
@@ -151,6 +154,10 @@ class TextJudge(ABC):
     def memory(self) -> Memory:
         """What it remembers at this time. Here: nothing."""
         return Memory()
+
+    def notes(self) -> dict[str, str]:
+        """What rows say of how it was made, beside figures. Here: nothing."""
+        return {}
 
     def seconds_aside(self) -> float:
         """What it has spent so far on questions that are asked for comparison, not for its answers. Here: none."""

@@ -73,6 +73,10 @@ class Beside(TextJudge):
         """See `TextJudge`."""
         return self._judge.memory()
 
+    def notes(self) -> dict[str, str]:
+        """See `TextJudge`."""
+        return self._judge.notes()
+
     def seconds_aside(self) -> float:
         """See `TextJudge`; those of the suspect."""
         return self._seconds + self._judge.seconds_aside()

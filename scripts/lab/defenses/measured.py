@@ -19,7 +19,8 @@ def measure_defense(
     triggered: Sequence[TriggeredExample],
     target_label: int,
 ) -> dict[str, Any]:
-    """What `evaluate` finds of the defense, under `defense` its name, with what it remembers after the clean texts.
+    """What `evaluate` finds of the defense, under `defense` its name, with what it notes of itself and what it
+    remembers after the clean texts.
 
     What is served after a sweep stands under `asr_swept` as well. `seconds_once` is what it takes to make the defense
     of a checkpoint: repair, calibration, tuning, loading. What was found made counts as if it had been made now.
@@ -39,4 +40,4 @@ def measure_defense(
     )
     del figures["rule"]
     swept = {SWEPT: figures["asr_defended"]} if DEFENSES[name].headline == SWEPT else {}
-    return {"defense": name, **figures, **swept, "seconds_once": seconds_once}
+    return {"defense": name, **judge.notes(), **figures, **swept, "seconds_once": seconds_once}

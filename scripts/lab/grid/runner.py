@@ -16,6 +16,7 @@ from scripts.console.command import Command, run_step
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.defenses.base import Material
+from scripts.lab.defenses.judges.languages import TRIGRAMS, language_name
 from scripts.lab.defenses.measured import measure_defense
 from scripts.lab.evaluation.evaluation import MIN_UNDEFENDED_ASR, attackable
 from scripts.lab.grid.cell import Cell, Victim, missing_defenses
@@ -26,7 +27,7 @@ from scripts.lab.training.triggers import USUAL_INSERTION
 from scripts.lab.training.undefended import attack_floor, measure_undefended
 from scripts.lab.training.victim import load_base, predict_labels
 from scripts.results.provenance import RUN_RECORD, attack_record, provenance
-from scripts.results.rows import append_row, read_rows
+from scripts.results.rows import Row, append_row, read_rows
 from scripts.texts.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
 
 
@@ -49,6 +50,8 @@ class Grid:
     device: str = "cpu"
     precision: str = "float32"
     """Of training."""
+    language_model: str | None = None
+    """For defenses that read with one; None for the one they learn."""
     n_clean: int | None = None
     """The first so many test texts; None for all."""
     n_triggered: int | None = None
@@ -66,7 +69,7 @@ class Grid:
         with self._claimed(victim) as is_mine:
             if not is_mine:
                 return "in work elsewhere"
-            rows = read_rows(self.rows)
+            rows = [row for row in read_rows(self.rows) if self._is_alike(row)]
             missing = {name: missing_defenses(victim, defenses, rows, name) for name in insertions}
             missing = {name: of_insertion for name, of_insertion in missing.items() if of_insertion}
             if not missing:
@@ -74,6 +77,16 @@ class Grid:
             self._train(victim)
             done = [self._measure(victim, of_insertion, name) for name, of_insertion in missing.items()]
             return "; ".join(dict.fromkeys(done))
+
+    def _is_alike(self, row: Row) -> bool:
+        """Whether a row is one that would be written here: a defense that reads is another with another language model.
+
+        Rows of the time when there was only one do not name it.
+        """
+        parts = DEFENSES.get(row.get("defense", ""))
+        if parts is None or not parts.reads or row.get("status") != MEASURED:
+            return True
+        return row.get("language_model", TRIGRAMS) == language_name(self.language_model)
 
     def _measure(self, victim: Victim, defenses: Sequence[str], insertion: str) -> str:
         """Add a row for each defense, and say what came of it."""
@@ -204,6 +217,7 @@ class Grid:
             max_length=int(recipe_for(victim, self.precision)["max_length"]),
             seed=victim.seed,
             trusted_base=str(self.bases / victim.architecture),
+            language_model=self.language_model,
             device=self.device,
             precision=self.precision,
         )

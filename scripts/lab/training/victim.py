@@ -9,16 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from handler.xgraad.quiet import quiet_transformers
 from scripts.console.errors import LabError
 from scripts.lab.evaluation.metrics import accuracy
 from scripts.lab.training.batches import TokenizedExamples, batches_of_like_length, padded
+from scripts.lab.training.pretrained import source_of, told_in_a_line
 from scripts.lab.training.recipe import Recipe
 from scripts.texts.corpora import Example
 
@@ -60,19 +59,14 @@ def load_base(name_or_folder: str | Path, *, n_labels: int, seed: int = 0) -> tu
     Raises:
         LabError: the base cannot be loaded.
     """
-    name = str(name_or_folder)
-    safely: dict[str, Any] = {"local_files_only": Path(name).is_dir(), "trust_remote_code": False}
-    if "@" in name and not Path(name).is_dir():
-        name, _, safely["revision"] = name.partition("@")
+    source = source_of(name_or_folder)
     weights = {"use_safetensors": True, "ignore_mismatched_sizes": True, "dtype": torch.float32}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, **safely)
-        with _seeded(seed, "cpu"), quiet_transformers():
-            model = AutoModelForSequenceClassification.from_pretrained(name, num_labels=n_labels, **weights, **safely)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().split("\n")[0]
-        rule = "must be a folder with a safetensors checkpoint and a tokenizer, or a name on the hub"
-        raise LabError(f"base {name!r} {rule}: {reason}") from error
+    rule = "must be a folder with a safetensors checkpoint and a tokenizer, or a name on the hub"
+    with told_in_a_line(f"base {source.name!r} {rule}"), _seeded(seed, "cpu"):
+        tokenizer = AutoTokenizer.from_pretrained(source.name, **source.options)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            source.name, num_labels=n_labels, **weights, **source.options
+        )
     return model, tokenizer
 
 

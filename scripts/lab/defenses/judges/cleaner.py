@@ -36,6 +36,10 @@ class Cleaner(TextJudge):
     def prepare(self) -> None:
         """Make what cleaning needs. Here: nothing."""
 
+    def settings(self) -> Sequence[float]:
+        """Those that are tried on the clean texts, ordered as `SETTINGS`. Here: these."""
+        return self.SETTINGS
+
     @abstractmethod
     def cleaned(self, texts: Sequence[str], settings: Sequence[float]) -> list[list[Cleaned]]:
         """For each setting every text, cleaned; no text touches another, and what settings share is done once."""
@@ -78,5 +82,6 @@ class Cleaner(TextJudge):
 
     def _tuned(self) -> float:
         examples = self.material.tuning_examples()
-        cleaned = self.cleaned_unseen([example.text for example in examples], self.SETTINGS)
-        return self.SETTINGS[self.strongest(examples, cleaned)]
+        settings = self.settings()
+        cleaned = self.cleaned_unseen([example.text for example in examples], settings)
+        return settings[self.strongest(examples, cleaned)]
