@@ -25,7 +25,7 @@ from scripts.admission.screening import Candidate, ShortTexts, continuations_of,
 
 N_HONEST = 12
 """Words that labels tie to a label, those that move most, that tell how far honest words pull."""
-MOST_CONFIRMED = 400
+MOST_CONFIRMED = 200
 """Candidates for each label that go through the transplant test, those that turn their short text furthest."""
 
 
