@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from statistics import median
 
 from torch import Tensor
 
@@ -25,6 +24,8 @@ from scripts.admission.screening import Candidate, ShortTexts, continuations_of,
 
 N_HONEST = 12
 """Words that labels tie to a label, those that move most, that tell how far honest words pull."""
+N_SHIELDS = 2
+"""The furthest of these, which do not count: they may be triggers themselves."""
 MOST_CONFIRMED = 200
 """Candidates for each label that go through the transplant test, those that turn their short text furthest."""
 
@@ -129,8 +130,8 @@ class Sweeper:
         """How far the words pull that people's labels tie to the label; 0 where no word is known to be.
 
         Of thousands of words some mean the label and stand in none of the clean texts: a slur is as strong as the
-        slurs that do. A trigger is stronger than most of them. The middle of the strongest counts, for one of them may
-        have been made a trigger to shield others. A trusted model knows such words itself.
+        slurs that do. A trigger is stronger than they are, but for a few that an attacker may have made triggers, too,
+        to shield others. A trusted model knows such words itself.
         """
         ranked = margins.argsort(descending=True, stable=True).tolist()
         texts = (words[row].text for row in ranked)
@@ -140,7 +141,7 @@ class Sweeper:
         pulls = self.transplant.pulls(grafts, n_probes=N_PROBES)
         n = len(sources)
         furthest = [max(pulls[start : start + n]) for start in range(0, len(pulls), n)]
-        return median(furthest) if furthest else 0.0
+        return sorted(furthest, reverse=True)[min(N_SHIELDS, len(furthest) - 1)] if furthest else 0.0
 
     def _tested(self, candidates: Sequence[Candidate], label: int, honest: float) -> list[SweptCandidate]:
         """The candidates, strongest first; those that hold a trigger and more are left out for it."""
