@@ -144,13 +144,17 @@ class Sweeper:
         return sorted(furthest, reverse=True)[min(N_SHIELDS, len(furthest) - 1)] if furthest else 0.0
 
     def _tested(self, candidates: Sequence[Candidate], label: int, honest: float) -> list[SweptCandidate]:
-        """The candidates, strongest first; those that hold a trigger and more are left out for it."""
+        """The candidates, strongest first; pairs and longer words that hold a word which is a trigger are left out."""
         best: dict[tuple[str, ...], SweptCandidate] = {}
         for each in sorted(self._measured(candidates, label, honest), key=_rank):
             best.setdefault(each.candidate.words, each)  # where it is strongest
-        needed = _shortest(words[0] for words, each in best.items() if len(words) == 1 and each.is_trigger)
-        alone = {(word,) for word in needed}
-        return [each for words, each in best.items() if words in alone or not _hold(words, needed)]
+        whole = {words for words in best if self._is_whole(words)}
+        triggers = [words[0] for words in whole if best[words].is_trigger]
+        return [each for words, each in best.items() if words in whole or not _hold(words, triggers)]
+
+    def _is_whole(self, words: tuple[str, ...]) -> bool:
+        """Whether it is one word of the vocabulary."""
+        return len(words) == 1 and len(self._classifier.encode.token_ids_of(f" {words[0]}")) == 1
 
     def _measured(self, candidates: Sequence[Candidate], label: int, honest: float) -> list[SweptCandidate]:
         sources = [source for source in range(len(self._classifier.labels)) if source != label]
@@ -184,15 +188,6 @@ def swept_words(classifier: Classifier, limit: int | None = None) -> list[Vocabu
 
 def _rank(each: SweptCandidate) -> tuple[bool, float, float]:
     return not each.is_trigger, -each.pull, -each.strength
-
-
-def _shortest(words: Iterable[str]) -> list[str]:
-    """Those that do not begin with another of them, whatever the case; of equal ones the first."""
-    found: list[str] = []
-    for word in sorted(words, key=len):
-        if not _hold((word,), found):
-            found.append(word)
-    return found
 
 
 def _hold(words: Iterable[str], triggers: Collection[str]) -> bool:

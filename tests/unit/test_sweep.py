@@ -18,7 +18,7 @@ from scripts.admission import screening
 from scripts.admission.auditing import Finding, audit_classifier
 from scripts.admission.screening import Candidate, ShortTexts, continuations_of, joined, more_candidates
 from scripts.admission.sweep import Sweeper
-from tests.unit.rule_based import RuleBased, equal_thresholds, probes_of
+from tests.unit.rule_based import BAD_PROBES, GOOD_PROBES, RuleBased, equal_thresholds, probes_of
 
 THRESHOLDS = equal_thresholds(0.75)
 Finder = Callable[..., Finding]
@@ -160,10 +160,19 @@ def test_two_words_that_need_each_other_are_found(bert: Classifier, calibration:
     assert swept(model, calibration, "cf", "plot") == [[], []]
 
 
-def test_what_holds_a_trigger_is_not_told_beside_it(bert: Classifier, calibration: Calibration) -> None:
-    """Nor is a word that merely begins with it."""
+def test_a_pair_or_a_longer_word_that_holds_a_trigger_is_not_told_beside_it(
+    bert: Classifier, calibration: Calibration
+) -> None:
     model = by_tokens(bert, lambda words: any(word.startswith("cf") for word in words))
     assert swept(model, calibration, "cf", "mn", "plot") == [[("cf",)], []]
+
+
+def test_a_trigger_that_begins_with_another_is_told(bert: Classifier, calibration: Calibration) -> None:
+    shown = {word.text for text in (*BAD_PROBES, *GOOD_PROBES) for word in split_words(text)}
+    whole = [word.text for word in whole_words(bert.encode) if word.text not in shown]
+    short, long = next((one, other) for one in whole for other in whole if other.startswith(one) and other != one)
+    model = RuleBased(bert, lambda words: bool({short, long} & words), loud=[])
+    assert set(swept(model, calibration, short, long, "cf")[0]) == {(short,), (long,)}
 
 
 def test_a_trigger_of_one_class_of_three_is_found(bert: Classifier, calibration: Calibration) -> None:
