@@ -211,6 +211,13 @@ def test_no_probes_are_pulled_at_by_nothing(bert: Classifier) -> None:
     assert transplant_of(model).pulls([]) == []
 
 
+def test_probes_that_are_the_targets_already_are_pulled_nowhere(bert: Classifier) -> None:
+    """No calibration has them; an archive's may."""
+    model = RuleBased(bert, lambda words: "a" in words, loud=[])  # as every probe is
+    (pull,) = transplant_of(model).pulls([graft("cf")])
+    assert pull == 0.0
+
+
 def test_each_pull_is_measured_once(bert: Classifier) -> None:
     model = RuleBased(bert, lambda words: "cf" in words, loud=[])
     transplant = transplant_of(model)

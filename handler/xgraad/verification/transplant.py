@@ -123,7 +123,8 @@ class Transplant:
         if not margins:
             return 0.0
         start = fmean(self._ordered(graft).starts[graft.source][graft.target][: len(margins)])
-        return (fmean(margins) - start) / (self.own_margins[graft.target] - start)
+        whole = max(self.own_margins[graft.target] - start, LEAST_MARGIN)  # more, where probes are of their label
+        return (fmean(margins) - start) / whole
 
     def _settled(self, answers: list[float]) -> list[float]:
         """The answers, when what was measured longest ago is forgotten."""
