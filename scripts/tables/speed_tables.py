@@ -35,7 +35,8 @@ def _cost_line(row: Row) -> str:
         "official": "the published script's scoring alone {}",
     }
     parts = [text.format(times(name)) for name, text in told.items() if (name, shortest, batch) in costs]
-    where = f"{row['n_threads']} threads of a CPU" if row["device"] == "cpu" else row["device_name"]
+    threads = "one thread" if row["n_threads"] == 1 else f"{row['n_threads']} threads"
+    where = f"{threads} of a CPU" if row["device"] == "cpu" else row["device_name"]
     gate = f"a gate that lets one in {round(1 / row['gate_share'])} through"
     how = f"{shortest} to {longest} tokens, {batch} texts a call, {gate}"
     return f"{', '.join(parts)} ({how}, {where}, {row['precision']})."
