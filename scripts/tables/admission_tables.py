@@ -43,8 +43,8 @@ def admission_summary(results: Path) -> str:
             str(len(of_family)),
             str(sum(row["verdict"] == "refused" for row in of_family)),
             "" if family == "clean" or not clean else f"{auroc(clean, [row['score'] for row in of_family]):.3f}",
-            "" if family != "words" else _share(of_family, _names_target),
-            "" if family != "words" else _share(of_family, _names_trigger),
+            "" if family == "clean" else _share(of_family, _names_target),
+            "" if family == "clean" else _share(of_family, _names_trigger),
         )
         for family, of_family in sorted(families.items())
     ]
@@ -63,10 +63,10 @@ def _latest(results: Path) -> list[Row]:
 
 
 def _family(row: Row) -> str:
-    if row["attack"] == "none":
-        return "clean"
+    """The attack; with words of which each is a trigger, or with phrases."""
     triggers = row["planted"].get("triggers") or []
-    return "words" if triggers and all(len(trigger.split()) == 1 for trigger in triggers) else "phrases and rewriting"
+    is_phrase = any(len(trigger.split()) > 1 for trigger in triggers)
+    return "clean" if row["attack"] == "none" else f"{row['attack']}, phrase" if is_phrase else str(row["attack"])
 
 
 def _target(row: Row) -> str:

@@ -59,7 +59,7 @@ def test_of_a_model_the_last_row_counts_and_one_that_was_not_scored_does_not(tmp
 def test_families_are_counted_beside_the_clean_ones(tmp_path: Path) -> None:
     missed = ATTACKED | {"seed": 1, "score": 0.25, "verdict": "inconclusive", "target_label": None, "triggers": []}
     write(tmp_path, ATTACKED, missed, CLEAN, PHRASE | {"verdict": "inconclusive", "score": 0.75})
-    clean, phrases, words = admission_summary(tmp_path).splitlines()[2:]
+    words, clean, phrases = admission_summary(tmp_path).splitlines()[2:]
     assert clean == "| clean | 1 | 0 |  |  |  |"
-    assert phrases == "| phrases and rewriting | 1 | 0 | 1.000 |  |  |"
-    assert words == "| words | 2 | 1 | 0.500 | 1 of 2 | 1 of 2 |"
+    assert phrases == "| sentence, phrase | 1 | 0 | 1.000 | 0 of 1 | 0 of 1 |"
+    assert words == "| badnets | 2 | 1 | 0.500 | 1 of 2 | 1 of 2 |"
