@@ -77,7 +77,12 @@ MOST_MODULES = 18
 OWNERS: dict[str, set[str]] = {
     "ts": set(),
     "pickle": set(),
-    "jinja2": {"handler/page/page.py", "scripts/admission/report/page.py", "scripts/lab/report/page.py"},
+    "jinja2": {
+        "handler/page/environment.py",
+        "handler/page/page.py",
+        "scripts/admission/report/page.py",
+        "scripts/lab/report/page.py",
+    },
     "sqlite3": {"handler/xgraad/memory/trigger_file.py"},
     "model_signing": {"scripts/packing/signing_library.py"},
     "matplotlib": {

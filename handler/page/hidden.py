@@ -82,3 +82,8 @@ def runs(text: str, *, keep: str = "") -> list[Run]:
         return character if is_hidden(character) and character not in keep else ""
 
     return [Run("".join(group), hidden=bool(character)) for character, group in groupby(text, key)]
+
+
+def text_runs(text: str) -> list[Run]:
+    """The same of a text of lines: line breaks stay line breaks."""
+    return runs(text, keep="\n")

@@ -9,11 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from handler.answers.document import MAX_SUSPECTS
-from handler.page.hidden import Run, runs
+from handler.page.environment import page_environment
+from handler.page.hidden import text_runs
 from handler.page.measure import Document
 from handler.page.reading import reading_of, short
 from handler.page.shading import LEVELS, pieces
@@ -93,20 +94,9 @@ def _likeliest(probabilities: Document | None) -> list[tuple[str, float]]:
     return sorted((probabilities or {}).items(), key=lambda pair: -pair[1])[:LISTED]
 
 
-def _runs(text: str) -> list[Run]:
-    """Line breaks stay line breaks."""
-    return runs(text, keep="\n")
-
-
 def _environment() -> Environment:
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=FileSystemLoader(FOLDER),
-    )
-    environment.filters |= {"runs": _runs, "short": short}
+    environment = page_environment(FileSystemLoader(FOLDER))
+    environment.filters |= {"runs": text_runs, "short": short}
     environment.globals |= {
         "style": Markup(STYLE),  # noqa: S704 - our own file
         "levels": LEVELS,

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from handler.page.hidden import Run, runs
+from handler.page.environment import page_environment
+from handler.page.hidden import runs, text_runs
 from handler.page.reading import short
 from scripts.admission.report.check_rules import rule_of
 from scripts.admission.report.put_in import beginning, stretches
@@ -89,26 +90,15 @@ def _in_words(value: Any) -> str:
     return str(value)
 
 
-def _text_runs(text: str) -> list[Run]:
-    """Line breaks stay line breaks."""
-    return runs(text, keep="\n")
-
-
 def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=PackageLoader(__package__),
-    )
+    environment = page_environment(PackageLoader(__package__))
     environment.filters |= {
         "runs": runs,
-        "text_runs": _text_runs,
+        "text_runs": text_runs,
         "short": short,
         "printable": printable,
         "number": _number,

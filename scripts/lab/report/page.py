@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import PackageLoader
 from markupsafe import Markup
 
+from handler.page.environment import page_environment
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED
 from scripts.lab.report.all_defenses import costs_beside_the_paper, defenses_compared
 from scripts.lab.report.style import inline
@@ -71,10 +72,7 @@ def render_page(cells: Sequence[Row], in_table: Sequence[Row], pictures: Picture
         pictures: its figures.
         origin: commit, versions and time of the drawing.
     """
-    environment = Environment(
-        loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
+    environment = page_environment(PackageLoader(__package__))
     compared = [beside_the_paper(number, cells) for number in (1, 2, 3)]
     own: dict[str, Table] = {
         "defenses": defenses_compared(in_table),
