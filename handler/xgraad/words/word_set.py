@@ -1,6 +1,5 @@
 """A set of words that can be asked but not read: a calibration must not tell what its texts say."""
 
-import base64
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
@@ -8,6 +7,7 @@ import numpy as np
 from pydantic import field_validator
 
 from handler.xgraad.frozen import Frozen
+from handler.xgraad.words.base64_text import Base64Text, base64_text, bytes_of
 
 HASH_BYTES = 4
 """One word in four billion divided by the size of the set is taken for a member."""
@@ -16,28 +16,25 @@ HASH_BYTES = 4
 class WordSet(Frozen):
     """Frozen; the words' hashes, ascending, little-endian, in base64."""
 
-    hashes: str
+    hashes: Base64Text
 
     @classmethod
     def of(cls, keys: Iterable[str]) -> "WordSet":
         """The set of these `Word.key`."""
         found = sorted({word_hash(key) for key in keys})
-        return cls(hashes=base64.b64encode(np.array(found, dtype="<u4").tobytes()).decode())
+        return cls(hashes=base64_text(np.array(found, dtype="<u4").tobytes()))
 
     @field_validator("hashes")
     @classmethod
     def _is_whole(cls, value: str) -> str:
-        try:
-            size = len(base64.b64decode(value, validate=True))
-        except ValueError as error:
-            raise ValueError("must be base64") from error
+        size = len(bytes_of(value))
         if size % HASH_BYTES:
             raise ValueError(f"must hold {HASH_BYTES} bytes for each word, holds {size}")
         return value
 
     def lacking(self) -> Callable[[str], bool]:
         """Tells of a `Word.key` whether it is not in the set; unpacked once, for as often as it is asked."""
-        hashes = frozenset(np.frombuffer(base64.b64decode(self.hashes), dtype="<u4").tolist())
+        hashes = frozenset(np.frombuffer(bytes_of(self.hashes), dtype="<u4").tolist())
         return lambda key: word_hash(key) not in hashes
 
 
