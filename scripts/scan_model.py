@@ -102,8 +102,10 @@ def _material(arguments: argparse.Namespace, work: Path) -> "ScanMaterial":
     classes, reading = model_classes(arguments.checkpoint), ReadingOptions.from_arguments(arguments)
     samples = read_samples(arguments.data, reading, classes=classes)[: arguments.limit]
     path = arguments.calibration or work / "calibration.json"
-    if arguments.calibration is None:
-        calibrate_checkpoint(
+    if arguments.calibration:
+        fitted = Calibration.read(path)
+    else:
+        fitted = calibrate_checkpoint(
             arguments.checkpoint,
             samples,
             out=path,
@@ -111,10 +113,8 @@ def _material(arguments: argparse.Namespace, work: Path) -> "ScanMaterial":
             device=arguments.device,
             trusted=TrustedBase(name=arguments.trusted_base) if arguments.trusted_base else None,
         )
-    fitted = Calibration.read(path)
     labels = [sample.label for sample in samples if sample.label is not None]
     return ScanMaterial(
-        checkpoint=arguments.checkpoint,
         classifier=fitted.load_classifier(arguments.checkpoint, device=arguments.device),
         calibration=fitted,
         trusted=fitted.load_trusted(path, device=arguments.device),

@@ -8,7 +8,6 @@ reason for it.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ import torch
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.learned.audit import MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
 from handler.xgraad.verification.transplant import Transplant
-from scripts.admission.sweep import LabelSweep, Sweeper, SweptCandidate, swept_words
+from handler.xgraad.words.vocabulary import whole_words
+from scripts.admission.sweep import LabelSweep, Sweeper, SweptCandidate
 
 N_STRONGEST = 10
 """Words per label that a finding lists, triggers or not."""
@@ -110,9 +110,8 @@ def audit_checkpoint(
     """
     fitted = Calibration.read(calibration)
     classifier = fitted.load_classifier(checkpoint, device=device)
-    screening = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
     trusted = fitted.load_trusted(calibration, device=device)
-    return audit_classifier(classifier, fitted, trusted=trusted, limit_words=limit_words, screening=screening)
+    return audit_classifier(classifier, fitted, trusted=trusted, limit_words=limit_words, precision=precision)
 
 
 def audit_classifier(
@@ -121,20 +120,26 @@ def audit_classifier(
     *,
     trusted: Transplant | None = None,
     limit_words: int | None = None,
-    screening: AbstractContextManager[object] | None = None,
+    precision: str = "float32",
 ) -> Finding:
-    """The same for what is loaded already; `screening` and `trusted` as `Sweeper` has them."""
-    words = swept_words(classifier, limit_words)
+    """The same for what is loaded already; `trusted` as `Sweeper` has it."""
+    words = whole_words(classifier.encode)[:limit_words]
+    screening = torch.autocast(classifier.device.type, torch.bfloat16, enabled=precision == "bfloat16")
     sweeper = Sweeper(classifier, calibration, trusted=trusted, screening=screening)
     sweeps = sweeper.sweep(words)
-    triggers = sorted((each for of_label in sweeps for each in of_label.triggers), key=lambda each: -each.pull)
     audit = Audit(
         fingerprint=calibration.fingerprint,
         n_words=len(words),
         labels=tuple(_label(each, calibration) for each in sweeps),
-        triggers=_triggers(triggers[:MAX_TRIGGERS], sweeper.transplant),
+        triggers=_triggers(triggers_of(sweeps), sweeper.transplant),
     )
     return Finding(audit=audit, sweeps=tuple(sweeps), labels=classifier.labels, untested=tuple(calibration.untested))
+
+
+def triggers_of(sweeps: Sequence[LabelSweep]) -> list[SweptCandidate]:
+    """The triggers that an audit holds, in its order: those that pull furthest first."""
+    triggers = (each for of_label in sweeps for each in of_label.triggers)
+    return sorted(triggers, key=lambda each: -each.pull)[:MAX_TRIGGERS]
 
 
 def _label(sweep: LabelSweep, calibration: Calibration) -> AuditedLabel:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.verification.transplant import Transplant
@@ -12,8 +11,6 @@ from handler.xgraad.verification.transplant import Transplant
 class ScanMaterial:
     """A checkpoint that loads, its calibration, and the clean texts it was made with."""
 
-    checkpoint: Path
-    """Model folder."""
     classifier: Classifier
     calibration: Calibration
     trusted: Transplant | None

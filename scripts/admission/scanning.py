@@ -15,13 +15,14 @@ from scripts.admission.attribution.record import Attribution
 from scripts.admission.checks import files, words
 from scripts.admission.checks.styles import STYLES_NOT_LOOKED_FOR
 from scripts.admission.material import ScanMaterial
-from scripts.admission.scan import CheckResult, Scan, Status, verdict_of
+from scripts.admission.scan import CheckResult, FoundTrigger, Scan, Status, verdict_of
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 
 CHECKS = (files.NAME, words.NAME, STYLES_NOT_LOOKED_FOR.check)
 """The names of all checks, in the order in which they are told."""
 NOT_LOADED = "the checkpoint does not load"
+WORDS_NOT_LOADED = CheckResult(check=words.NAME, looked_for=words.LOOKED_FOR, status=Status.SKIPPED, reason=NOT_LOADED)
 BLOCK = 1 << 20
 N_ATTRIBUTED = 5
 """Triggers whose way through the model is looked at."""
@@ -51,10 +52,10 @@ def scan_checkpoint(
     if unknown := sorted(set(waived) - set(CHECKS)):
         raise LabError(f"--waive: must be one of {', '.join(CHECKS)}, is {unknown[0]}")
     start = time.perf_counter()
-    loaded = timed(lambda: files.check_files(checkpoint, device=device))
+    loaded = _timed(files.check_files(checkpoint, device=device), start)
     material = load() if loaded.status is not Status.OBJECTS else None
-    others, audit = _look(material) if material else ([_not_loaded(words.NAME, words.LOOKED_FOR)], None)
-    checks = (loaded, *others, STYLES_NOT_LOOKED_FOR)
+    spoken, audit = _look_at_words(material) if material else (WORDS_NOT_LOADED, None)
+    checks = (loaded, spoken, STYLES_NOT_LOOKED_FOR)
     kept = tuple(name for name in CHECKS if name in waived)
     return Scan(
         verdict=verdict_of(checks, kept),
@@ -67,20 +68,17 @@ def scan_checkpoint(
         digest=weights_digest(checkpoint),
         fingerprint=material.calibration.fingerprint if material else None,
         audit=audit,
-        where=_where(material, others) if material else None,
-        seconds=round(time.perf_counter() - start, 1),
+        where=_where(material, spoken.triggers) if material else None,
+        seconds=_since(start),
         provenance=origin,
     )
 
 
-def timed(check: Callable[[], CheckResult]) -> CheckResult:
-    """The result with the seconds that it took."""
-    start = time.perf_counter()
-    return check().model_copy(update={"seconds": round(time.perf_counter() - start, 1)})
-
-
 def weights_digest(folder: Path) -> str:
-    """SHA-256 over the weights' files in the order of their names, in hexadecimal; of none where there are none."""
+    """SHA-256 over the weights' files in the order of their names, in hexadecimal; of none where there are none.
+
+    Of one file it is what anybody's tool says of it, as SARIF wants it. The fingerprint's hash holds names, too.
+    """
     found = hashlib.sha256()
     for path in weight_files(folder):
         with path.open("rb") as file:
@@ -89,15 +87,22 @@ def weights_digest(folder: Path) -> str:
     return found.hexdigest()
 
 
-def _look(material: ScanMaterial) -> tuple[Sequence[CheckResult], Audit]:
+def _look_at_words(material: ScanMaterial) -> tuple[CheckResult, Audit]:
     start = time.perf_counter()
     result, audit = words.check_words(material)
-    return [result.model_copy(update={"seconds": round(time.perf_counter() - start, 1)})], audit
+    return _timed(result, start), audit
 
 
-def _where(material: ScanMaterial, checks: Sequence[CheckResult]) -> Attribution | None:
+def _timed(result: CheckResult, start: float) -> CheckResult:
+    return result.model_copy(update={"seconds": _since(start)})
+
+
+def _since(start: float) -> float:
+    return round(time.perf_counter() - start, 1)
+
+
+def _where(material: ScanMaterial, triggers: Sequence[FoundTrigger]) -> Attribution | None:
     """Where what the strongest triggers of one label open lives; None without any, or where the texts are too few."""
-    triggers = [each for check in checks for each in check.triggers]
     same = [each for each in triggers if (each.label_id, each.place) == (triggers[0].label_id, triggers[0].place)]
     if not same:
         return None
@@ -107,7 +112,3 @@ def _where(material: ScanMaterial, checks: Sequence[CheckResult]) -> Attribution
     except LabError as error:
         note(f"where the backdoor lives: {error}")
         return None
-
-
-def _not_loaded(name: str, looked_for: str) -> CheckResult:
-    return CheckResult(check=name, looked_for=looked_for, status=Status.SKIPPED, reason=NOT_LOADED)

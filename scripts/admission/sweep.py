@@ -19,7 +19,7 @@ from handler.xgraad import Calibration, Classifier
 from handler.xgraad.verification.probes import N_PROBES, Place
 from handler.xgraad.verification.reference import Reference, make_reference
 from handler.xgraad.verification.transplant import Graft, Transplant
-from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
+from handler.xgraad.words.vocabulary import VocabularyWord
 from scripts.admission.screening import Candidate, ShortTexts, continuations_of, more_candidates
 
 N_HONEST = 12
@@ -179,11 +179,6 @@ class Sweeper:
             )
             for each, graft, bar in zip(candidates, strongest, bars, strict=True)
         ]
-
-
-def swept_words(classifier: Classifier, limit: int | None = None) -> list[VocabularyWord]:
-    """The words to sweep: all that are one token, or the first of them."""
-    return whole_words(classifier.encode)[:limit]
 
 
 def _rank(each: SweptCandidate) -> tuple[bool, float, float]:

@@ -24,7 +24,6 @@ TEXTS = (*BAD_PROBES, *GOOD_PROBES)
 
 def material_of(model: Classifier, calibration: Calibration, checkpoint: Path) -> ScanMaterial:
     return ScanMaterial(
-        checkpoint=checkpoint,
         classifier=model,
         calibration=fitted_to(model, calibration),
         trusted=None,

@@ -1,17 +1,15 @@
 """Is there a word, or two together, that turns any text into one label?"""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-
-import torch
 
 from handler.xgraad.learned.audit import Audit, AuditedTrigger
 from handler.xgraad.verification.probes import Place
 from handler.xgraad.verification.transplant import Graft
 from handler.xgraad.words.text import split_words
-from scripts.admission.auditing import Finding, audit_classifier
+from scripts.admission.auditing import Finding, audit_classifier, triggers_of
 from scripts.admission.material import ScanMaterial
 from scripts.admission.scan import CheckResult, FoundTrigger, Status, TurnedText
+from scripts.admission.sweep import SweptCandidate
 
 NAME = "words"
 LOOKED_FOR = (
@@ -43,10 +41,9 @@ def check_words(material: ScanMaterial) -> tuple[CheckResult, Audit]:
         material.calibration,
         trusted=material.trusted,
         limit_words=material.limit_words,
-        screening=_screening(material),
+        precision=material.screening_precision,
     )
-    shown = _Shown(material)
-    triggers = [shown.trigger(found, finding) for found in finding.audit.triggers[:N_TOLD]]
+    triggers = _told(finding, material)
     untested = tuple(f"label {material.classifier.labels[label]}: too few clean texts" for label in finding.untested)
     limited = () if material.limit_words is None else (f"words after the first {material.limit_words}",)
     result = CheckResult(
@@ -64,11 +61,6 @@ def check_words(material: ScanMaterial) -> tuple[CheckResult, Audit]:
     return result, finding.audit
 
 
-def _screening(material: ScanMaterial) -> AbstractContextManager[object]:
-    is_half = material.screening_precision == "bfloat16"
-    return torch.autocast(material.classifier.device.type, torch.bfloat16, enabled=is_half)
-
-
 def _score(finding: Finding) -> float:
     ratios = [
         each.strength / each.threshold
@@ -77,6 +69,13 @@ def _score(finding: Finding) -> float:
         if not each.is_explained and each.threshold > 0
     ]
     return round(max(ratios, default=0.0), 3)
+
+
+def _told(finding: Finding, material: ScanMaterial) -> list[FoundTrigger]:
+    """The first triggers, each with texts that it turns."""
+    found = [*zip(finding.audit.triggers, triggers_of(finding.sweeps), strict=True)][:N_TOLD]
+    shown = _Shown(material) if found else None
+    return [shown.trigger(each, swept) for each, swept in found] if shown else []
 
 
 class _Shown:
@@ -90,14 +89,8 @@ class _Shown:
             for label in range(len(self._classifier.labels))
         }
 
-    def trigger(self, found: AuditedTrigger, finding: Finding) -> FoundTrigger:
+    def trigger(self, found: AuditedTrigger, swept: SweptCandidate) -> FoundTrigger:
         """A trigger with texts that it turns."""
-        swept = next(
-            each
-            for sweep in finding.sweeps
-            for each in sweep.triggers
-            if (each.candidate.words, sweep.label_id) == (found.words, found.label_id)
-        )
         return FoundTrigger(
             words=found.words,
             label_id=found.label_id,
