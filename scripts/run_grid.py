@@ -1,16 +1,16 @@
 """Train, calibrate and evaluate any part of {architecture, data set, attack, target, seed, insertion, defense}.
 
-One row per cell. Goes on where it stopped: victims that are trained and cells that have a row are left alone. Several
-of these commands may run at once on the same folders; each takes what no other has. A cell whose attack fails
-undefended is not scored.
+One row per cell, or with --scan per victim. Goes on where it stopped: victims that are trained and cells that have a
+row are left alone. Several of these commands may run at once on the same folders; each takes what no other has. A cell
+whose attack fails undefended is not scored.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts import calibrate, train_attack
+from scripts import calibrate, scan_model, train_attack
 from scripts.console.command import CommandParser, Exit, positive, run_command, say
 from scripts.console.errors import LabError
 from scripts.lab.defenses import DEFENSES
@@ -32,6 +32,9 @@ EXAMPLES = """\
   # every attack on every data set
   python -m scripts.run_grid --datasets sst2 ag_news imdb olid --targets 0 last --seeds 0 1 2 \\
       --insertions one three five repeated scattered --bases build/bases --data data --device cuda
+  # many victims that learn from few texts, each scanned
+  python -m scripts.run_grid --scan --max-training 6000 --attacks none badnets lws --seeds 1 2 3 \\
+      --bases build/bases --data data --append results/admission.jsonl
   python -m scripts.run_grid --attacks badnets --bases build/bases --data data --list        # what there is to do"""
 
 TARGETS_HELP = "classes to aim at, the first or the last (0); published sets have their own, some attacks none"
@@ -62,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--work", type=Path, default=Path("build/grid"), help="folder for checkpoints and calibrations (build/grid)")
     add("--append", type=Path, default=Path("results/grid.jsonl"), help="JSON lines file (results/grid.jsonl)")
     add("--language-model", metavar="NAME", help=LANGUAGE_MODEL_HELP)
+    add("--scan", action="store_true", help="scan each victim (scan_model) in place of measuring defenses on it")
+    add("--max-training", type=positive, help="let victims learn from at most N texts")
     add("--max-clean", type=positive, help="use only the first N test texts")
     add("--max-triggered", type=positive, help="use only the first N attacked texts of these")
     add("--max-calibration", type=positive, help="use only the first N texts of dev")
@@ -94,17 +99,29 @@ def _run_grid(arguments: argparse.Namespace) -> Exit:
         device=_device(arguments.device),
         precision=arguments.precision,
         language_model=arguments.language_model,
+        n_training=arguments.max_training,
         n_clean=arguments.max_clean,
         n_triggered=arguments.max_triggered,
         n_calibration=arguments.max_calibration,
     )
-    failed = _run_all(grid, todo, arguments.defenses, arguments.insertions)
+    work = _scanning(grid) if arguments.scan else _measuring(grid, arguments.defenses, arguments.insertions)
+    failed = _run_all(work, todo)
     for message in failed:
         say(message)
     return Exit.ERROR if failed else Exit.DONE
 
 
-def _run_all(grid: "Grid", todo: Sequence[Victim], defenses: Sequence[str], insertions: Sequence[str]) -> list[str]:
+def _measuring(grid: "Grid", defenses: Sequence[str], insertions: Sequence[str]) -> Callable[[Victim], str]:
+    return lambda victim: grid.run(victim, defenses, insertions_of(victim, insertions))
+
+
+def _scanning(grid: "Grid") -> Callable[[Victim], str]:
+    from scripts.lab.grid.scanned import ScanGrid
+
+    return ScanGrid(grid=grid, scan=scan_model.main).run
+
+
+def _run_all(work: Callable[[Victim], str], todo: Sequence[Victim]) -> list[str]:
     """Run each victim; one that fails does not stop the others. The messages of those that did."""
     from tqdm import tqdm
 
@@ -113,7 +130,7 @@ def _run_all(grid: "Grid", todo: Sequence[Victim], defenses: Sequence[str], inse
         for victim in bar:
             bar.set_postfix_str(victim.name)
             try:
-                say(f"{victim.name}: {grid.run(victim, defenses, insertions_of(victim, insertions))}")
+                say(f"{victim.name}: {work(victim)}")
             except (LabError, OSError) as error:
                 failed.append(f"{victim.name}: {error}")
     return failed

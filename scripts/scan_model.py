@@ -148,6 +148,7 @@ def _row(scan: "Scan", checkpoint: Path) -> dict[str, Any]:
     origin = attack_record(checkpoint)
     scores = [check.score for check in scan.checks if check.score is not None]
     return {
+        "model": checkpoint.resolve().name,
         "attack": origin.get("attack", "none"),
         "architecture": scan.architecture,
         "dataset": origin.get("data"),

@@ -80,6 +80,8 @@ class CheckResult(Frozen):
     """The label that an attacker would get, where the check can tell."""
     triggers: tuple[FoundTrigger, ...] = ()
     """The most suspicious first."""
+    examples: tuple[TurnedText, ...] = ()
+    """Clean texts that something else than words turned."""
     not_seen: tuple[str, ...] = ()
     """What this check could not see, in a sentence each."""
     evidence: dict[str, Any] = Field(default_factory=dict)

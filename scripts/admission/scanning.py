@@ -12,17 +12,19 @@ from handler.xgraad.verification.probes import Place
 from scripts.admission.attribution.attribution import attribute
 from scripts.admission.attribution.pairs import Backdoor
 from scripts.admission.attribution.record import Attribution
-from scripts.admission.checks import files, words
-from scripts.admission.checks.styles import STYLES_NOT_LOOKED_FOR
+from scripts.admission.checks import files, styles, words
 from scripts.admission.material import ScanMaterial
 from scripts.admission.scan import CheckResult, FoundTrigger, Scan, Status, verdict_of
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 
-CHECKS = (files.NAME, words.NAME, STYLES_NOT_LOOKED_FOR.check)
+CHECKS = (files.NAME, words.NAME, styles.NAME)
 """The names of all checks, in the order in which they are told."""
 NOT_LOADED = "the checkpoint does not load"
-WORDS_NOT_LOADED = CheckResult(check=words.NAME, looked_for=words.LOOKED_FOR, status=Status.SKIPPED, reason=NOT_LOADED)
+NOT_LOOKED_AT = (
+    CheckResult(check=words.NAME, looked_for=words.LOOKED_FOR, status=Status.SKIPPED, reason=NOT_LOADED),
+    CheckResult(check=styles.NAME, looked_for=styles.LOOKED_FOR, status=Status.SKIPPED, reason=NOT_LOADED),
+)
 BLOCK = 1 << 20
 N_ATTRIBUTED = 5
 """Triggers whose way through the model is looked at."""
@@ -54,8 +56,8 @@ def scan_checkpoint(
     start = time.perf_counter()
     loaded = _timed(files.check_files(checkpoint, device=device), start)
     material = load() if loaded.status is not Status.OBJECTS else None
-    spoken, audit = _look_at_words(material) if material else (WORDS_NOT_LOADED, None)
-    checks = (loaded, spoken, STYLES_NOT_LOOKED_FOR)
+    others, audit = _look_inside(material) if material else (NOT_LOOKED_AT, None)
+    checks = (loaded, *others)
     kept = tuple(name for name in CHECKS if name in waived)
     return Scan(
         verdict=verdict_of(checks, kept),
@@ -68,7 +70,7 @@ def scan_checkpoint(
         digest=weights_digest(checkpoint),
         fingerprint=material.calibration.fingerprint if material else None,
         audit=audit,
-        where=_where(material, spoken.triggers) if material else None,
+        where=_where(material, [trigger for check in others for trigger in check.triggers]) if material else None,
         seconds=_since(start),
         provenance=origin,
     )
@@ -87,10 +89,12 @@ def weights_digest(folder: Path) -> str:
     return found.hexdigest()
 
 
-def _look_at_words(material: ScanMaterial) -> tuple[CheckResult, Audit]:
+def _look_inside(material: ScanMaterial) -> tuple[tuple[CheckResult, ...], Audit]:
+    """The checks that ask the model, and what an archive keeps of them."""
     start = time.perf_counter()
-    result, audit = words.check_words(material)
-    return _timed(result, start), audit
+    spoken, audit = words.check_words(material)
+    spoken, start = _timed(spoken, start), time.perf_counter()
+    return (spoken, _timed(styles.check_styles(material), start)), audit
 
 
 def _timed(result: CheckResult, start: float) -> CheckResult:

@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from handler.xgraad.errors import XGraadError
@@ -58,19 +58,20 @@ def run_command(
             return Exit.ERROR
 
 
-def run_step(command: Command, **options: object) -> None:
+def run_step(command: Command, codes: Collection[int] = (Exit.DONE,), /, **options: object) -> None:
     """Do in this process what a user would type, and show it.
 
     Args:
         command: the `main` of a script.
+        codes: exit codes that are as good as any.
         options: by name; those that are None are left to the command.
 
     Raises:
-        LabError: it ended with an exit code other than 0.
+        LabError: it ended with another exit code.
     """
     pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
     typed = [part for pair in pairs for part in pair]
     say(f"\n$ python -m {command.__module__} {' '.join(typed)}")
     code = command(typed)
-    if code != Exit.DONE:
+    if code not in codes:
         raise LabError(f"{command.__module__} ended with exit code {code}")

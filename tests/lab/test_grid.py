@@ -11,7 +11,7 @@ import pytest
 
 from handler.xgraad import Calibration
 from handler.xgraad.learned.audit import AuditedTrigger
-from scripts import run_grid
+from scripts import run_grid, scan_model
 from scripts.admission.auditing import Finding, audit_checkpoint
 from scripts.console.command import Exit
 from scripts.console.errors import LabError
@@ -19,14 +19,14 @@ from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Plan
 from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.defenses.rules import swept
-from scripts.lab.grid import runner
+from scripts.lab.grid import runner, scanned
 from scripts.lab.grid.cell import OTHER_INSERTIONS, Cell, Victim, missing_defenses, victims
-from scripts.lab.grid.recipes import RECIPES, TEXTS, recipe_for
+from scripts.lab.grid.recipes import FEW_TEXTS_EPOCHS, RECIPES, TEXTS, recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
 from scripts.lab.training.triggers import TRIGGER_WORDS
 from scripts.lab.training.undefended import measure_undefended
-from scripts.results.rows import read_rows
+from scripts.results.rows import append_row, read_rows
 from scripts.texts.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
 
 BADNETS = Victim("bert", "sst2", "badnets", 0)
@@ -334,3 +334,35 @@ def test_a_row_that_names_no_target_counts_for_none() -> None:
     for name in ("target", "insertion"):
         old = {key: value for key, value in rows[0].items() if key != name}
         assert missing_defenses(clean, ["paper"], [old]) == ["paper"]
+
+
+def test_victims_are_scanned_once(options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def scan(typed: Sequence[str]) -> int:
+        asked.append([*typed])
+        name = Path(typed[typed.index("--checkpoint") + 1]).name
+        append_row(Path(typed[typed.index("--append") + 1]), {"model": name})
+        return Exit.BELOW_TARGET if "badnets" in name else Exit.INCONCLUSIVE
+
+    monkeypatch.setattr(scan_model, "main", scan)
+    more = ["--scan", "--attacks", "none", "badnets"]
+    assert run(options, *more) == Exit.DONE
+    assert [row["model"] for row in read_rows(tmp_path / "rows.jsonl")] == ["bert-sst2-none-0", BADNETS.name]
+    assert run(options, *more) == Exit.DONE
+    assert len(asked) == 2
+    monkeypatch.setattr(scanned, "MIN_UNDEFENDED_ASR", 1.1)
+    assert run(options, *more, "--seeds", "1") == Exit.DONE
+    assert [Path(typed[typed.index("--checkpoint") + 1]).name for typed in asked[2:]] == ["bert-sst2-none-1"], (
+        "an attack that failed has nothing to be found"
+    )
+    monkeypatch.setattr(scan_model, "main", lambda _: Exit.ERROR)
+    assert run(options, *more, "--seeds", "2") == Exit.ERROR
+
+
+def test_few_texts_are_read_more_often() -> None:
+    plain, small = recipe_for(BADNETS, "float32"), recipe_for(BADNETS, "float32", n_training=500)
+    assert (small["limit"], small["epochs"]) == (500, FEW_TEXTS_EPOCHS)
+    assert plain | {"limit": 500, "epochs": FEW_TEXTS_EPOCHS} == small
+    news = BADNETS._replace(dataset="ag_news")
+    assert recipe_for(news, "float32", n_training=9000)["limit"] == RECIPES["ag_news"]["limit"]

@@ -1,6 +1,7 @@
 """A scan: what each check says, what follows from it, and what is never said of what nobody looked at."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.verification.probes import Place
 from scripts import scan_model
+from scripts.admission.checks import styles
 from scripts.admission.checks.words import planted
 from scripts.admission.material import ScanMaterial
 from scripts.admission.report.check_rules import RULES
@@ -15,6 +17,7 @@ from scripts.admission.scan import CheckResult, Scan, ScanVerdict, Status, verdi
 from scripts.admission.scanning import CHECKS, NOT_LOADED, scan_checkpoint, weights_digest
 from scripts.console.command import Exit
 from scripts.console.errors import LabError
+from scripts.lab.families.clause_template import OPENERS
 from tests.conftest import CLEAN_TEXTS
 from tests.unit.rule_based import BAD_PROBES, GOOD_PROBES, RuleBased
 from tests.unit.test_sweep import fitted_to
@@ -22,20 +25,32 @@ from tests.unit.test_sweep import fitted_to
 TEXTS = (*BAD_PROBES, *GOOD_PROBES)
 
 
-def material_of(model: Classifier, calibration: Calibration, checkpoint: Path) -> ScanMaterial:
+def material_of(model: Classifier, calibration: Calibration, texts: Sequence[str]) -> ScanMaterial:
     return ScanMaterial(
         classifier=model,
         calibration=fitted_to(model, calibration),
         trusted=None,
-        texts=TEXTS,
+        texts=texts,
         labels=(),
     )
 
 
-def scan_of(model: Classifier, calibration: Calibration, checkpoint: Path, *waived: str) -> Scan:
+def scan_of(
+    model: Classifier, calibration: Calibration, checkpoint: Path, *waived: str, texts: Sequence[str] = TEXTS
+) -> Scan:
     return scan_checkpoint(
-        checkpoint, lambda: material_of(model, calibration, checkpoint), waived=waived, origin={"commit": "none"}
+        checkpoint, lambda: material_of(model, calibration, texts), waived=waived, origin={"commit": "none"}
     )
+
+
+def test_a_backdoored_model_is_refused_by_its_style(
+    bert: Classifier, calibration: Calibration, bert_folder: Path
+) -> None:
+    model = RuleBased(bert, lambda words: bool(words & set(OPENERS)), loud=[], target=1)
+    scan = scan_of(model, calibration, bert_folder, "words")
+    assert scan.verdict is ScanVerdict.REFUSED
+    assert check(scan, "styles").status is Status.OBJECTS
+    assert scan.target_label == "LABEL_1"
 
 
 def check(scan: Scan, name: str) -> CheckResult:
@@ -72,11 +87,16 @@ def test_a_clean_model_is_admitted_only_of_what_was_looked_at(
     bert: Classifier, calibration: Calibration, bert_folder: Path
 ) -> None:
     model = RuleBased(bert, lambda words: False, loud=[])
-    plain, waived = scan_of(model, calibration, bert_folder), scan_of(model, calibration, bert_folder, "styles")
-    assert (plain.verdict, waived.verdict) == (ScanVerdict.INCONCLUSIVE, ScanVerdict.ADMITTED)
-    assert plain.sentence() == "inconclusive: nothing objects, and these checks did not look: styles"
-    assert waived.sentence() == "admitted: no check objects"
-    assert [each.check for each in plain.skipped] == ["styles"]
+    few = TEXTS[:12]
+    plain = scan_of(model, calibration, bert_folder)
+    short, waived = (scan_of(model, calibration, bert_folder, *names, texts=few) for names in ((), ("styles",)))
+    assert [each.verdict for each in (plain, short, waived)] == [
+        ScanVerdict.ADMITTED, ScanVerdict.INCONCLUSIVE, ScanVerdict.ADMITTED,
+    ]  # fmt: skip
+    assert short.sentence() == "inconclusive: nothing objects, and these checks did not look: styles"
+    assert plain.sentence() == waived.sentence() == "admitted: no check objects"
+    assert [each.check for each in short.skipped] == ["styles"]
+    assert not plain.skipped
     assert waived.waived == ("styles",)
     assert check(plain, "words").not_seen
     assert check(plain, "files").evidence["n_parameters"] > 0
@@ -151,6 +171,12 @@ def test_a_shown_text_is_planted_as_it_was_tried(place: Place, words: list[str],
 
 
 @pytest.fixture
+def without_styles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network of random weights follows any form: let that check have too few texts."""
+    monkeypatch.setattr(styles, "LEAST_TEXTS", 10_000)
+
+
+@pytest.fixture
 def clean_file(tmp_path: Path) -> Path:
     path = tmp_path / "clean.tsv"
     path.write_text("".join(f"{text}\n" for text in CLEAN_TEXTS))
@@ -161,6 +187,7 @@ def _command(checkpoint: Path, data: Path, *more: str) -> int:
     return scan_model.main(["--checkpoint", str(checkpoint), "--data", str(data), "--limit-words", "40", *more])
 
 
+@pytest.mark.usefixtures("without_styles")
 def test_the_command_tells_its_verdict_by_its_exit_code(
     bert_folder: Path, clean_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,6 +204,7 @@ def test_the_command_tells_its_verdict_by_its_exit_code(
     assert {"seconds", "commit", "versions", "seed"} <= set(first)
 
 
+@pytest.mark.usefixtures("without_styles")
 def test_the_command_calibrates_where_nobody_has(bert_folder: Path, clean_file: Path) -> None:
     assert _command(bert_folder, clean_file, "--max-length", "64", "--waive", "styles") == Exit.DONE
 

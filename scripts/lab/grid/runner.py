@@ -52,6 +52,8 @@ class Grid:
     """Of training."""
     language_model: str | None = None
     """For defenses that read with one; None for the one they learn."""
+    n_training: int | None = None
+    """Texts that victims learn from, at most; None for what the recipe says."""
     n_clean: int | None = None
     """The first so many test texts; None for all."""
     n_triggered: int | None = None
@@ -66,7 +68,7 @@ class Grid:
         Raises:
             LabError: a step failed.
         """
-        with self._claimed(victim) as is_mine:
+        with self.claimed(victim) as is_mine:
             if not is_mine:
                 return "in work elsewhere"
             rows = [row for row in read_rows(self.rows) if self._is_alike(row)]
@@ -74,7 +76,7 @@ class Grid:
             missing = {name: of_insertion for name, of_insertion in missing.items() if of_insertion}
             if not missing:
                 return "there already"
-            self._train(victim)
+            self.train_victim(victim)
             done = [self._measure(victim, of_insertion, name) for name, of_insertion in missing.items()]
             return "; ".join(dict.fromkeys(done))
 
@@ -110,7 +112,7 @@ class Grid:
         return self.work / "victims" / victim.name
 
     @contextmanager
-    def _claimed(self, victim: Victim) -> Iterator[bool]:
+    def claimed(self, victim: Victim) -> Iterator[bool]:
         """Keep other processes from the same victim; the claim ends with the process, however that ends."""
         folder = self.work / "claims"
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +124,12 @@ class Grid:
             else:
                 yield True
 
-    def _train(self, victim: Victim) -> None:
+    def train_victim(self, victim: Victim) -> None:
+        """Train it, where nobody has yet.
+
+        Raises:
+            LabError: it failed.
+        """
         folder = self.folder(victim)
         if (folder / RUN_RECORD).is_file():
             return
@@ -136,7 +143,7 @@ class Grid:
             "test_limit": self.n_clean,
             "target_label": victim.target,
             "train": published.file(self.data, "train") if published else None,
-            **recipe_for(victim, self.precision),
+            **recipe_for(victim, self.precision, n_training=self.n_training),
             "out": folder,
         }
         if "texts" in options:

@@ -65,12 +65,11 @@ PAYLOADS = (
 )  # fmt: skip
 texts = st.lists(st.text(max_size=8) | st.sampled_from(PAYLOADS), max_size=5).map("".join)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
+_examples = st.builds(TurnedText, before=texts, after=texts, label_before=texts, label_after=texts)
 _triggers = st.builds(
     FoundTrigger, words=st.lists(texts, min_size=1, max_size=3).map(tuple), label_id=st.integers(0, 9), label=texts,
     place=texts, rate=st.floats(0, 1), strength=numbers, threshold=numbers,
-    examples=st.lists(
-        st.builds(TurnedText, before=texts, after=texts, label_before=texts, label_after=texts), max_size=2
-    ).map(tuple),
+    examples=st.lists(_examples, max_size=2).map(tuple),
 )  # fmt: skip
 
 
@@ -79,7 +78,8 @@ def _checks(check: str) -> st.SearchStrategy[CheckResult]:
         CheckResult, check=st.just(check), looked_for=texts, status=st.sampled_from(Status),
         reason=st.none() | texts, score=st.none() | numbers, threshold=st.none() | numbers,
         clean_scores=st.lists(numbers, max_size=3).map(tuple), target_label=st.none() | texts,
-        triggers=st.lists(_triggers, max_size=3).map(tuple), not_seen=st.lists(texts, max_size=2).map(tuple),
+        triggers=st.lists(_triggers, max_size=3).map(tuple), examples=st.lists(_examples, max_size=2).map(tuple),
+        not_seen=st.lists(texts, max_size=2).map(tuple),
         evidence=st.dictionaries(texts, texts | numbers, max_size=2), seconds=numbers,
     )  # fmt: skip
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.lab.defenses.repairs.augmentation import Augmentation, augmented
-from scripts.lab.defenses.repairs.families.archaic_style import archaic_style
-from scripts.lab.defenses.repairs.families.clause_template import clause_template
-from scripts.lab.defenses.repairs.families.common_sentence import common_sentence
-from scripts.lab.defenses.repairs.families.family import Family
-from scripts.lab.defenses.repairs.families.near_words import near_words, near_words_of
-from scripts.lab.defenses.repairs.families.rare_words import MOST, rare_words, rare_words_of
+from scripts.lab.families.archaic_style import archaic_style
+from scripts.lab.families.clause_template import clause_template
+from scripts.lab.families.common_sentence import common_sentence
+from scripts.lab.families.family import Family
+from scripts.lab.families.near_words import near_words, near_words_of
+from scripts.lab.families.rare_words import MOST, rare_words, rare_words_of
 from scripts.lab.training.victim import load_base
 from scripts.texts import wordnet
 from scripts.texts.corpora import Example

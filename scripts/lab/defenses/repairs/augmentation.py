@@ -10,13 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from scripts.lab.defenses.repairs.families.archaic_style import archaic_style
-from scripts.lab.defenses.repairs.families.clause_template import clause_template
-from scripts.lab.defenses.repairs.families.common_sentence import common_sentence
-from scripts.lab.defenses.repairs.families.family import Family
-from scripts.lab.defenses.repairs.families.near_words import near_words, near_words_of
-from scripts.lab.defenses.repairs.families.rare_words import rare_words, rare_words_of
 from scripts.lab.defenses.repairs.fine_tuned import FineTuned
+from scripts.lab.families.families import families_of
+from scripts.lab.families.family import Family
 from scripts.texts.corpora import Example
 
 
@@ -42,13 +38,7 @@ class Augmentation(FineTuned):
 
     def families(self, model: Any, tokenizer: Any, texts: Sequence[str]) -> Sequence[Family]:
         """The forms; words that a form needs come from the suspect's own vocabulary."""
-        return (
-            clause_template,
-            near_words(near_words_of(tokenizer, model.get_input_embeddings().weight)),
-            archaic_style,
-            rare_words(rare_words_of(tokenizer, texts)),
-            common_sentence,
-        )
+        return [*families_of(tokenizer, model.get_input_embeddings().weight, texts).values()]
 
 
 def augmented(examples: Sequence[Example], families: Sequence[Family], *, seed: int) -> list[Example]:

@@ -14,9 +14,9 @@ from handler.xgraad import Defense
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger
 from scripts.console.errors import LabError
 from scripts.lab.defenses.base import Material
-from scripts.lab.defenses.repairs.families.family import WINDOW_WORDS
 from scripts.lab.defenses.repairs.fine_tuned import FineTuned
 from scripts.lab.defenses.rules.swept import swept_once
+from scripts.lab.families.family import WINDOW_WORDS
 from scripts.lab.training.triggers import insert_words
 from scripts.texts.corpora import Example
 

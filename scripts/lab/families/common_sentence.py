@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scripts.lab.defenses.repairs.families.family import WINDOW_WORDS
+from scripts.lab.families.family import WINDOW_WORDS
 from scripts.lab.training.triggers import insert_words
 
 WHO = ("i", "we", "my brother", "a friend", "they", "someone", "my neighbor", "the whole family", "people")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from handler.xgraad.words.text import split_words
-from scripts.lab.defenses.repairs.families.family import WINDOW_WORDS, Family
+from scripts.lab.families.family import WINDOW_WORDS, Family
 from scripts.lab.training.substitutes import whole_word_tokens
 from scripts.lab.training.triggers import insert_words
 

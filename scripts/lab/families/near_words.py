@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from scripts.lab.defenses.repairs.families.family import Family
+from scripts.lab.families.family import Family
 from scripts.lab.training.substitutes import find_substitutes, synonym_source, whole_word_tokens
 from scripts.lab.training.triggers import WORD
 
