@@ -15,6 +15,8 @@ from typing import Any
 from scripts import build_archive, calibrate, repair_model, train_attack
 from scripts.console.command import CommandParser, Exit, positive, rate, run_command, run_step, say
 from scripts.console.errors import LabError
+from scripts.lab.grid.grid_rows import NO_ATTACK
+from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import append_row
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
@@ -24,7 +26,8 @@ from scripts.texts.model_classes import model_classes
 EXAMPLES = """\
   python -m scripts.demo                                                    # about two minutes, nothing downloaded
   python -m scripts.demo --repair                                           # a repaired model behind the defense
-  python -m scripts.demo --attack lws --repair --base build/bases/bert --data data/sst2    # no word is put in
+  python -m scripts.demo --attack lws --poison-rate 0.3 --repair --base build/bases/bert --trusted-base build/bases/bert \\
+      --data data/sst2 --learning-rate 1e-4 --epochs 3 --precision bfloat16       # words replaced, on real texts
   python -m scripts.demo --base bert-base-uncased --data ../shared/data/sst2 --epochs 3 --learning-rate 2e-5"""
 ATTACKS = ("badnets", "lws")
 BEST = "best"
@@ -56,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=positive, help="passes over the training set")
     parser.add_argument("--learning-rate", type=float, help="highest learning rate")
     parser.add_argument("--limit", type=positive, help="train on the first N texts only")
+    parser.add_argument("--poison-rate", type=rate, help="share of these that is poisoned (the attack's own)")
+    parser.add_argument("--precision", choices=TRAINING_PRECISIONS, help="of training (float32)")
     parser.add_argument("--max-fpr", type=rate, default=0.05, help="share of clean texts that may be flagged (0.05)")
     parser.add_argument("--workers", type=positive, default=2, help="TorchServe workers (2)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where workers run (cpu)")
@@ -76,7 +81,7 @@ def _demo(arguments: argparse.Namespace) -> Exit:
     clean_texts = split_file(_corpus_folder(arguments), "dev")
     served = out / SUSPECT
     if arguments.repair:
-        _train(arguments, "none", out / "clean")
+        _train(arguments, NO_ATTACK, out / "clean")
         served, clean_texts = _repair(arguments, out)
     _calibrate_and_pack(arguments, served, clean_texts)
     figures = _serve_and_measure(arguments, served)
@@ -113,6 +118,8 @@ def _train(arguments: argparse.Namespace, attack: str, out: Path) -> None:
         epochs=arguments.epochs,
         learning_rate=arguments.learning_rate,
         limit=arguments.limit,
+        poison_rate=arguments.poison_rate if attack != NO_ATTACK else None,
+        precision=arguments.precision,
         seed=arguments.seed,
     )
 
