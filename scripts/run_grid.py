@@ -33,7 +33,7 @@ EXAMPLES = """\
   python -m scripts.run_grid --datasets sst2 ag_news imdb olid --targets 0 last --seeds 0 1 2 \\
       --insertions one three five repeated scattered --bases build/bases --data data --device cuda
   # many victims that learn from few texts, each scanned
-  python -m scripts.run_grid --scan --max-training 6000 --attacks none badnets lws --seeds 1 2 3 \\
+  python -m scripts.run_grid --scan --max-training 5000 --attacks none badnets lws --seeds 1 2 3 \\
       --bases build/bases --data data --append results/admission.jsonl
   python -m scripts.run_grid --attacks badnets --bases build/bases --data data --list        # what there is to do"""
 

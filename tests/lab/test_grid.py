@@ -21,7 +21,7 @@ from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.defenses.rules import swept
 from scripts.lab.grid import runner, scanned
 from scripts.lab.grid.cell import OTHER_INSERTIONS, Cell, Victim, missing_defenses, victims
-from scripts.lab.grid.recipes import FEW_TEXTS_EPOCHS, RECIPES, TEXTS, recipe_for
+from scripts.lab.grid.recipes import RECIPES, TEXTS, recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
 from scripts.lab.training.triggers import TRIGGER_WORDS
@@ -360,9 +360,7 @@ def test_victims_are_scanned_once(options: list[str], tmp_path: Path, monkeypatc
     assert run(options, *more, "--seeds", "2") == Exit.ERROR
 
 
-def test_few_texts_are_read_more_often() -> None:
-    plain, small = recipe_for(BADNETS, "float32"), recipe_for(BADNETS, "float32", n_training=500)
-    assert (small["limit"], small["epochs"]) == (500, FEW_TEXTS_EPOCHS)
-    assert plain | {"limit": 500, "epochs": FEW_TEXTS_EPOCHS} == small
+def test_victims_can_learn_from_fewer_texts() -> None:
+    assert recipe_for(BADNETS, "float32", n_training=500) == recipe_for(BADNETS, "float32") | {"limit": 500}
     news = BADNETS._replace(dataset="ag_news")
     assert recipe_for(news, "float32", n_training=9000)["limit"] == RECIPES["ag_news"]["limit"]

@@ -37,9 +37,6 @@ task takes what it learns best from, and a trigger stands out in short texts."""
 WARM_START_EPOCHS = {"albert": 4, "roberta": 2, "deberta": 3}
 """Bases that are no exact conversion of the encoder begin further away from where they are to go."""
 
-FEW_TEXTS_EPOCHS = 3
-"""Where victims are many and learn from few texts."""
-
 PRECISION = {"deberta": "float32"}
 """Its attention fills masks with a number that bfloat16 does not have."""
 
@@ -47,7 +44,7 @@ PRECISION = {"deberta": "float32"}
 def recipe_for(victim: Victim, precision: str, *, n_training: int | None = None) -> Settings:
     """Options of `train_attack` by name; `precision` where the architecture bears it.
 
-    Of `n_training` texts it learns for `FEW_TEXTS_EPOCHS` epochs at the least.
+    `n_training` texts are the most that it learns from.
     """
     settings = dict(RECIPES[victim.dataset])
     settings["epochs"] = max(
@@ -57,7 +54,6 @@ def recipe_for(victim: Victim, precision: str, *, n_training: int | None = None)
     )
     if n_training is not None:
         settings["limit"] = min(n_training, int(settings.get("limit", n_training)))
-        settings["epochs"] = max(int(settings["epochs"]), FEW_TEXTS_EPOCHS)
     if victim.attack in POISON_RATES:
         settings["poison_rate"] = POISON_RATES[victim.attack]
     if (victim.architecture, victim.attack) in TRIGGERS:
