@@ -27,7 +27,7 @@ EXAMPLES = """\
   python -m scripts.demo                                                    # about two minutes, nothing downloaded
   python -m scripts.demo --repair                                           # a repaired model behind the defense
   python -m scripts.demo --attack lws --poison-rate 0.3 --repair --base build/bases/bert \\
-      --trusted-base build/bases/bert --data data/sst2 --learning-rate 1e-4 --epochs 3     # words replaced, on real texts
+      --trusted-base build/bases/bert --data data/sst2 --learning-rate 1e-4 --epochs 3   # words replaced, real texts
   python -m scripts.demo --base bert-base-uncased --data ../shared/data/sst2 --epochs 3 --learning-rate 2e-5"""
 ATTACKS = ("badnets", "lws")
 BEST = "best"
