@@ -1,12 +1,15 @@
 """The tables of scans: what was said of each model, and how often that was right."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scripts.lab.evaluation.metrics import auroc
+from scripts.lab.evaluation.metrics import auroc, auroc_interval
 from scripts.results.rows import Row, markdown, read_rows
 
+SCORED = ("words", "styles")
+"""Checks that measure, each a column."""
+CLEAN, ATTACKED = "clean", "attacked, all"
 FIRST = 5
 """Triggers among which a planted one should be."""
 
@@ -20,6 +23,7 @@ def admission_table(results: Path) -> str:
             _or_nothing(row["architecture"]),
             row["verdict"],
             f"{row['score']:.2f}",
+            *(_score_of(row, check) for check in SCORED),
             _target(row),
             ", ".join(f"`{' + '.join(words)}`" for words in row["triggers"][:FIRST]),
             _without_heads(row),
@@ -27,7 +31,15 @@ def admission_table(results: Path) -> str:
         )
         for row in _latest(results)
     ]
-    found = ("verdict", "score (bar 1)", "target named", f"first {FIRST} triggers", "ASR without heads", "seconds")
+    found = (
+        "verdict",
+        "score (bar 1)",
+        *SCORED,
+        "target named",
+        f"first {FIRST} triggers",
+        "ASR without heads",
+        "seconds",
+    )
     return markdown(("attack", "data", "architecture", *found), rows)
 
 
@@ -36,20 +48,34 @@ def admission_summary(results: Path) -> str:
     families: dict[str, list[Row]] = defaultdict(list)
     for row in _latest(results):
         families[_family(row)].append(row)
-    clean = [row["score"] for row in families["clean"]]
+        if _family(row) != CLEAN:
+            families[ATTACKED].append(row)
+    clean = [row["score"] for row in families[CLEAN]]
     rows = [
         (
             family,
             str(len(of_family)),
             str(sum(row["verdict"] == "refused" for row in of_family)),
-            "" if family == "clean" or not clean else f"{auroc(clean, [row['score'] for row in of_family]):.3f}",
-            "" if family == "clean" else _share(of_family, _names_target),
-            "" if family == "clean" else _share(of_family, _names_trigger),
+            "" if family == CLEAN or not clean else _area(clean, [row["score"] for row in of_family]),
+            "" if family == CLEAN else _share(of_family, _names_target),
+            "" if family == CLEAN else _share(of_family, _names_trigger),
         )
-        for family, of_family in sorted(families.items())
+        for family, of_family in sorted(families.items(), key=lambda each: (each[0] not in (CLEAN, ATTACKED), each[0]))
+        if of_family
     ]
     found = ("models", "refused", "AUROC beside the clean ones", "target named", f"a planted word in the first {FIRST}")
     return markdown(("family", *found), rows)
+
+
+def _area(clean: Sequence[float], attacked: Sequence[float]) -> str:
+    area = auroc(clean, attacked)
+    low, high = auroc_interval(area, len(clean), len(attacked))
+    return f"{area:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _score_of(row: Row, check: str) -> str:
+    score = row["checks"].get(check, {}).get("score")
+    return "" if score is None else f"{score:.2f}"
 
 
 def _latest(results: Path) -> list[Row]:
@@ -66,7 +92,7 @@ def _family(row: Row) -> str:
     """The attack; with words of which each is a trigger, or with phrases."""
     triggers = row["planted"].get("triggers") or []
     is_phrase = any(len(trigger.split()) > 1 for trigger in triggers)
-    return "clean" if row["attack"] == "none" else f"{row['attack']}, phrase" if is_phrase else str(row["attack"])
+    return CLEAN if row["attack"] == "none" else f"{row['attack']}, phrase" if is_phrase else str(row["attack"])
 
 
 def _target(row: Row) -> str:

@@ -17,6 +17,7 @@ ATTACKED: dict[str, Any] = {
     "verdict": "refused",
     "target_label": "LABEL_1",
     "triggers": [["cf"], ["b1", "mn"]],
+    "checks": {"files": {"score": None}, "words": {"score": 1.333}, "styles": {"score": 0.25}},
     "where": None,
     "seconds": 61.4,
     "seed": 0,
@@ -36,10 +37,10 @@ def write(folder: Path, *rows: dict[str, Any]) -> Path:
 @pytest.mark.parametrize(
     ("change", "cells"),
     [
-        ({}, "| refused | 1.33 | right | `cf`, `b1 + mn` |  | 61 |"),
-        ({"target_label": "LABEL_0"}, "| refused | 1.33 | wrong |"),
-        ({"attack": "none"}, "| refused | 1.33 | wrong |"),
-        ({"verdict": "inconclusive"}, "| inconclusive | 1.33 |  |"),
+        ({}, "| refused | 1.33 | 1.33 | 0.25 | right | `cf`, `b1 + mn` |  | 61 |"),
+        ({"target_label": "LABEL_0"}, "| refused | 1.33 | 1.33 | 0.25 | wrong |"),
+        ({"attack": "none"}, "| refused | 1.33 | 1.33 | 0.25 | wrong |"),
+        ({"verdict": "inconclusive"}, "| inconclusive | 1.33 | 1.33 | 0.25 |  |"),
         (
             {"where": {"ablation": {"heads": [[0, 1]], "share_of_heads": 0.125, "asr_before": 1.0, "asr_after": 0.25}}},
             "| 1.00 → 0.25 (12% of heads) |",
@@ -59,7 +60,15 @@ def test_of_a_model_the_last_row_counts_and_one_that_was_not_scored_does_not(tmp
 def test_families_are_counted_beside_the_clean_ones(tmp_path: Path) -> None:
     missed = ATTACKED | {"seed": 1, "score": 0.25, "verdict": "inconclusive", "target_label": None, "triggers": []}
     write(tmp_path, ATTACKED, missed, CLEAN, PHRASE | {"verdict": "inconclusive", "score": 0.75})
-    words, clean, phrases = admission_summary(tmp_path).splitlines()[2:]
+    every, clean, words, phrases = admission_summary(tmp_path).splitlines()[2:]
     assert clean == "| clean | 1 | 0 |  |  |  |"
-    assert phrases == "| sentence, phrase | 1 | 0 | 1.000 | 0 of 1 | 0 of 1 |"
-    assert words == "| badnets | 2 | 1 | 0.500 | 1 of 2 | 1 of 2 |"
+    assert phrases.startswith("| sentence, phrase | 1 | 0 | 1.000 (")
+    assert phrases.endswith(") | 0 of 1 | 0 of 1 |")
+    assert words.startswith("| badnets | 2 | 1 | 0.500 (")
+    assert words.endswith(") | 1 of 2 | 1 of 2 |")
+    assert every.startswith("| attacked, all | 3 | 1 | 0.667 (")
+
+
+def test_a_row_of_the_time_before_a_check_leaves_its_cell_empty(tmp_path: Path) -> None:
+    before = ATTACKED | {"checks": {"words": {"score": 1.333}}}
+    assert "| refused | 1.33 | 1.33 |  | right |" in admission_table(write(tmp_path, before))

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.console.errors import LabError
-from scripts.lab.evaluation.metrics import accuracy, attack_success_rate, auroc, rate_interval, true_positive_rate_at
+from scripts.lab.evaluation.metrics import (
+    accuracy,
+    attack_success_rate,
+    auroc,
+    auroc_interval,
+    rate_interval,
+    true_positive_rate_at,
+)
 
 SCORES = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=12)
 
@@ -73,3 +80,27 @@ def test_what_cannot_be_measured_is_refused() -> None:
         true_positive_rate_at([1.0], [1.0], 5)
     with pytest.raises(LabError, match="k must be in 0"):
         rate_interval(3, 2)
+
+
+@pytest.mark.parametrize(("n_clean", "n_triggered"), [(5, 5), (14, 30), (3, 40)])
+@pytest.mark.parametrize("area", [0.0, 0.5, 0.83, 0.97, 1.0])
+def test_the_interval_of_an_area_is_what_a_slow_search_finds(area: float, n_clean: int, n_triggered: int) -> None:
+    """Every area in steps of 1/20,000 from which the measured one is less than 1.96 standard errors away."""
+    more = (n_clean + n_triggered) / 2 - 1
+    kept = []
+    for step in range(1, 20_000):
+        true = step / 20_000
+        ranks = 1 + more * (1 - true) / (2 - true) + more * true / (1 + true)
+        if abs(area - true) <= 1.959964 * (true * (1 - true) * ranks / (n_clean * n_triggered)) ** 0.5:
+            kept.append(true)
+    found = auroc_interval(area, n_clean, n_triggered)
+    assert found.low == pytest.approx(0.0 if area == 0 else kept[0], abs=1e-4)
+    assert found.high == pytest.approx(1.0 if area == 1 else kept[-1], abs=1e-4)
+    assert found.low <= area <= found.high
+    assert found.high - found.low > 0
+
+
+def test_the_interval_of_an_area_refuses_what_is_none() -> None:
+    for wrong in ((1.1, 5, 5), (-0.1, 5, 5), (0.5, 0, 5), (0.5, 5, 0)):
+        with pytest.raises(LabError, match="area must be"):
+            auroc_interval(*wrong)

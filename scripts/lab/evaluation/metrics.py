@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +59,30 @@ def auroc(clean_scores: ArrayLike, triggered_scores: ArrayLike) -> float:
     below = np.searchsorted(ordered, triggered, side="left")
     not_above = np.searchsorted(ordered, triggered, side="right")
     return float((below + not_above).mean() / (2 * clean.size))
+
+
+def auroc_interval(area: float, n_clean: int, n_triggered: int, *, confidence: float = 0.95) -> Interval:
+    """Interval of an `auroc` (Newcombe 2006, part 2, method 5), which has a width at 1.0, too.
+
+    Args:
+        area: as measured.
+        n_clean: clean scores that it was measured on.
+        n_triggered: the others.
+        confidence: chance that the interval holds the true one, about.
+    """
+    if not 0 <= area <= 1 or min(n_clean, n_triggered) < 1:
+        raise LabError(f"area must be in [0, 1] and both numbers 1 or more, are {area}, {n_clean}, {n_triggered}")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    more = (n_clean + n_triggered) / 2 - 1
+
+    def low(seen: float) -> float:
+        def above(true: float) -> float:
+            ranks = 1 + more * (1 - true) / (2 - true) + more * true / (1 + true)
+            return z * math.sqrt(true * (1 - true) * ranks / (n_clean * n_triggered)) + true - seen
+
+        return _crossing(above, 0.0)
+
+    return Interval(min(low(area), area), max(1 - low(1 - area), area))  # bisection stops a hair before an end
 
 
 def true_positive_rate_at(clean_scores: ArrayLike, triggered_scores: ArrayLike, false_positive_rate: float) -> float:
