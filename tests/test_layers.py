@@ -60,7 +60,7 @@ SCRIPTS: dict[str, set[str]] = {
     "results": {"console", "lab.evaluation"},
     "lab.training": {"console", "lab.evaluation", "texts"},
     "lab.families": {"lab.training"},
-    "admission": {"console", "lab.families"},
+    "admission": {"console", "lab.families", "lab.training"},
     "lab.cost": {"console", "results", "serving"},
     "lab.attacks": {"console", "lab.training", "results", "texts"},
     "lab.defenses": {"admission", "console", "lab.evaluation", "lab.families", "lab.training", "results", "texts"},

@@ -12,18 +12,18 @@ from handler.xgraad.verification.probes import Place
 from scripts.admission.attribution.attribution import attribute
 from scripts.admission.attribution.pairs import Backdoor
 from scripts.admission.attribution.record import Attribution
-from scripts.admission.checks import files, styles, words
+from scripts.admission.checks import files, overshoot, styles, words
 from scripts.admission.material import ScanMaterial
 from scripts.admission.scan import CheckResult, FoundTrigger, Scan, Status, verdict_of
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 
-CHECKS = (files.NAME, words.NAME, styles.NAME)
+CHECKS = (files.NAME, words.NAME, styles.NAME, overshoot.NAME)
 """The names of all checks, in the order in which they are told."""
 NOT_LOADED = "the checkpoint does not load"
-NOT_LOOKED_AT = (
-    CheckResult(check=words.NAME, looked_for=words.LOOKED_FOR, status=Status.SKIPPED, reason=NOT_LOADED),
-    CheckResult(check=styles.NAME, looked_for=styles.LOOKED_FOR, status=Status.SKIPPED, reason=NOT_LOADED),
+NOT_LOOKED_AT = tuple(
+    CheckResult(check=check.NAME, looked_for=check.LOOKED_FOR, status=Status.SKIPPED, reason=NOT_LOADED)
+    for check in (words, styles, overshoot)
 )
 BLOCK = 1 << 20
 N_ATTRIBUTED = 5
@@ -70,7 +70,7 @@ def scan_checkpoint(
         digest=weights_digest(checkpoint),
         fingerprint=material.calibration.fingerprint if material else None,
         audit=audit,
-        where=_where(material, [trigger for check in others for trigger in check.triggers]) if material else None,
+        where=_where(material, others[0].triggers) if material else None,
         seconds=_since(start),
         provenance=origin,
     )
@@ -92,9 +92,11 @@ def weights_digest(folder: Path) -> str:
 def _look_inside(material: ScanMaterial) -> tuple[tuple[CheckResult, ...], Audit]:
     """The checks that ask the model, and what an archive keeps of them."""
     start = time.perf_counter()
-    spoken, audit = words.check_words(material)
+    spoken, finding = words.check_words(material)
     spoken, start = _timed(spoken, start), time.perf_counter()
-    return (spoken, _timed(styles.check_styles(material), start)), audit
+    pushed = _timed(overshoot.check_overshoot(material, finding), start)
+    start = time.perf_counter()
+    return (spoken, _timed(styles.check_styles(material), start), pushed), finding.audit
 
 
 def _timed(result: CheckResult, start: float) -> CheckResult:

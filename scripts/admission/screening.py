@@ -7,6 +7,7 @@ at the start and at the end, two of them together, and as words of two tokens.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,6 +40,15 @@ class Candidate:
     place: Place = Place.INSIDE
 
 
+class Margins(NamedTuple):
+    """How far candidates move short texts; each `[labels, candidates]`."""
+
+    others: Tensor
+    """Each label's logit less the highest other one, the highest over the texts of other labels."""
+    rises: Tensor
+    """How much further each label leads in its own text than without the candidate; NaN for one without a text."""
+
+
 class ShortTexts:
     """Tries candidates on short clean texts.
 
@@ -53,28 +63,46 @@ class ShortTexts:
         self._texts = dict(sorted(known, key=lambda each: len(each[1].token_ids))[:N_SOURCES])
         self.targets = [label for label in range(len(texts)) if self._texts.keys() - {label}]
         """The labels that a text of another class can be turned to."""
+        encode = classifier.encode
+        plain = {
+            label: classifier.logits([encode.with_template(text.token_ids)]) for label, text in self._texts.items()
+        }
+        self._leads = {label: float(margins_of(logits.float(), label)) for label, logits in plain.items()}
+
+    def _lead(self, text: Probe, label: int) -> float:
+        encode = self._classifier.encode
+        return float(margins_of(self._classifier.logits([encode.with_template(text.token_ids)]).float(), label))
 
     def margins(self, candidates: Sequence[Candidate], *, title: str) -> Tensor:
-        """`[labels, candidates]`: each label's logit less the highest other one, the highest over texts of others.
+        """See `Margins.others`.
 
         Args:
             candidates: what to put in.
             title: of the progress bar.
         """
         pieces = [tuple(Piece.of(word, self._classifier.encode) for word in each.words) for each in candidates]
-        return self._margins([(of_one, each.place) for of_one, each in zip(pieces, candidates, strict=True)], title)
+        return self._margins(
+            [(of_one, each.place) for of_one, each in zip(pieces, candidates, strict=True)], title
+        ).others
 
-    def token_margins(self, token_ids: Sequence[int], *, title: str) -> Tensor:
-        """The same of tokens in the middle, whole words or not."""
+    def token_margins(self, token_ids: Sequence[int], *, title: str) -> Margins:
+        """Those of tokens in the middle, whole words or not."""
         return self._margins([((Piece((token_id,), (token_id,)),), Place.INSIDE) for token_id in token_ids], title)
 
-    def _margins(self, planted: Sequence[tuple[tuple[Piece, ...], Place]], title: str) -> Tensor:
-        n_labels, parts = len(self._classifier.labels), []
+    def _margins(self, planted: Sequence[tuple[tuple[Piece, ...], Place]], title: str) -> Margins:
+        n_labels = len(self._classifier.labels)
+        others, rises = [torch.empty(n_labels, 0)], [torch.empty(n_labels, 0)]
         for start in tqdm(range(0, len(planted), CHUNK), unit_scale=CHUNK, unit="word", desc=title, disable=None):
             some = planted[start : start + CHUNK]
             by_source = {source: self._logits(text, some) for source, text in self._texts.items()}
-            parts.append(torch.stack([self._highest(by_source, label, len(some)) for label in range(n_labels)]))
-        return torch.cat(parts, dim=1) if parts else torch.empty(n_labels, 0)
+            others.append(torch.stack([self._highest(by_source, label, len(some)) for label in range(n_labels)]))
+            rises.append(torch.stack([self._rise(by_source, label, len(some)) for label in range(n_labels)]))
+        return Margins(torch.cat(others, dim=1), torch.cat(rises, dim=1))
+
+    def _rise(self, by_source: dict[int, Tensor], label: int, n_planted: int) -> Tensor:
+        if label not in by_source:
+            return torch.full((n_planted,), torch.nan)
+        return margins_of(by_source[label], label) - self._leads[label]
 
     def _logits(self, text: Probe, planted: Sequence[tuple[tuple[Piece, ...], Place]]) -> Tensor:
         encode = self._classifier.encode
@@ -104,7 +132,7 @@ def more_candidates(
         margins: theirs, see `ShortTexts.margins`.
         continuations: see `continuations_of`.
     """
-    second = texts.token_margins([each.token_id for each in continuations], title="second tokens")
+    second = texts.token_margins([each.token_id for each in continuations], title="second tokens").others
     found: list[Candidate] = []
     for label in texts.targets:
         ranked, nexts = _ranked(words, margins[label]), _ranked(continuations, second[label])

@@ -60,6 +60,8 @@ class LabelSweep:
     """Candidates that turned a short text to it."""
     tested: tuple[SweptCandidate, ...]
     """Those that went through the transplant test, the most trigger-like first."""
+    rises: Tensor
+    """`[words]` of each word swept, see `Margins.rises`."""
 
     @property
     def triggers(self) -> tuple[SweptCandidate, ...]:
@@ -101,7 +103,8 @@ class Sweeper:
         """
         tried = [Candidate((word.text,)) for word in words]
         with self._screening:
-            margins = self._texts.token_margins([word.token_id for word in words], title="words")
+            moved = self._texts.token_margins([word.token_id for word in words], title="words")
+            margins = moved.others
             more = self._more(words, margins)
             others = self._texts.margins(more, title="places, pairs, longer words")
         found = []
@@ -115,7 +118,9 @@ class Sweeper:
             ranked = [each for _, each in sorted(turned, key=lambda each: -each[0])]
             honest = self._honest_pull(words, margins[label], label)
             tested = self._tested(ranked[:MOST_CONFIRMED], label, honest)
-            found.append(LabelSweep(label_id=label, n_turned=len(turned), tested=tuple(tested)))
+            found.append(
+                LabelSweep(label_id=label, n_turned=len(turned), tested=tuple(tested), rises=moved.rises[label])
+            )
         return found
 
     def _more(self, words: Sequence[VocabularyWord], margins: Tensor) -> list[Candidate]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from scripts.lab.evaluation.metrics import auroc, auroc_interval
 from scripts.results.rows import Row, markdown, read_rows
 
-SCORED = ("words", "styles")
+SCORED = ("words", "styles", "overshoot")
 """Checks that measure, each a column."""
 CLEAN, ATTACKED = "clean", "attacked, all"
 FIRST = 5

@@ -17,11 +17,17 @@ ATTACKED: dict[str, Any] = {
     "verdict": "refused",
     "target_label": "LABEL_1",
     "triggers": [["cf"], ["b1", "mn"]],
-    "checks": {"files": {"score": None}, "words": {"score": 1.333}, "styles": {"score": 0.25}},
+    "checks": {
+        "files": {"score": None},
+        "words": {"score": 1.333},
+        "styles": {"score": 0.25},
+        "overshoot": {"score": 0.5},
+    },
     "where": None,
     "seconds": 61.4,
     "seed": 0,
 }
+ATTACKED["checks"]["overshoot"] = {"score": 0.5}
 CLEAN = ATTACKED | {
     "attack": "none", "planted": {}, "score": 0.5, "verdict": "inconclusive", "target_label": None, "triggers": []
 }  # fmt: skip
@@ -37,10 +43,10 @@ def write(folder: Path, *rows: dict[str, Any]) -> Path:
 @pytest.mark.parametrize(
     ("change", "cells"),
     [
-        ({}, "| refused | 1.33 | 1.33 | 0.25 | right | `cf`, `b1 + mn` |  | 61 |"),
-        ({"target_label": "LABEL_0"}, "| refused | 1.33 | 1.33 | 0.25 | wrong |"),
-        ({"attack": "none"}, "| refused | 1.33 | 1.33 | 0.25 | wrong |"),
-        ({"verdict": "inconclusive"}, "| inconclusive | 1.33 | 1.33 | 0.25 |  |"),
+        ({}, "| refused | 1.33 | 1.33 | 0.25 | 0.50 | right | `cf`, `b1 + mn` |  | 61 |"),
+        ({"target_label": "LABEL_0"}, "| refused | 1.33 | 1.33 | 0.25 | 0.50 | wrong |"),
+        ({"attack": "none"}, "| refused | 1.33 | 1.33 | 0.25 | 0.50 | wrong |"),
+        ({"verdict": "inconclusive"}, "| inconclusive | 1.33 | 1.33 | 0.25 | 0.50 |  |"),
         (
             {"where": {"ablation": {"heads": [[0, 1]], "share_of_heads": 0.125, "asr_before": 1.0, "asr_after": 0.25}}},
             "| 1.00 → 0.25 (12% of heads) |",
@@ -71,4 +77,4 @@ def test_families_are_counted_beside_the_clean_ones(tmp_path: Path) -> None:
 
 def test_a_row_of_the_time_before_a_check_leaves_its_cell_empty(tmp_path: Path) -> None:
     before = ATTACKED | {"checks": {"words": {"score": 1.333}}}
-    assert "| refused | 1.33 | 1.33 |  | right |" in admission_table(write(tmp_path, before))
+    assert "| refused | 1.33 | 1.33 |  |  | right |" in admission_table(write(tmp_path, before))

@@ -22,6 +22,9 @@ from tests.conftest import CLEAN_TEXTS
 from tests.unit.rule_based import BAD_PROBES, GOOD_PROBES, RuleBased
 from tests.unit.test_sweep import fitted_to
 
+SMALL = ("styles", "overshoot")
+"""Checks that a few texts and a small vocabulary are too little for."""
+WAIVED = [part for name in SMALL for part in ("--waive", name)]
 TEXTS = (*BAD_PROBES, *GOOD_PROBES)
 
 
@@ -88,16 +91,16 @@ def test_a_clean_model_is_admitted_only_of_what_was_looked_at(
 ) -> None:
     model = RuleBased(bert, lambda words: False, loud=[])
     few = TEXTS[:12]
-    plain = scan_of(model, calibration, bert_folder)
-    short, waived = (scan_of(model, calibration, bert_folder, *names, texts=few) for names in ((), ("styles",)))
+    plain = scan_of(model, calibration, bert_folder, "overshoot")
+    short, waived = (scan_of(model, calibration, bert_folder, *names, texts=few) for names in ((), SMALL))
     assert [each.verdict for each in (plain, short, waived)] == [
         ScanVerdict.ADMITTED, ScanVerdict.INCONCLUSIVE, ScanVerdict.ADMITTED,
     ]  # fmt: skip
-    assert short.sentence() == "inconclusive: nothing objects, and these checks did not look: styles"
+    assert short.sentence() == "inconclusive: nothing objects, and these checks did not look: styles, overshoot"
     assert plain.sentence() == waived.sentence() == "admitted: no check objects"
-    assert [each.check for each in short.skipped] == ["styles"]
-    assert not plain.skipped
-    assert waived.waived == ("styles",)
+    assert [each.check for each in short.skipped] == ["styles", "overshoot"]
+    assert [each.check for each in plain.skipped] == ["overshoot"], "the toy's vocabulary is too small"
+    assert waived.waived == SMALL
     assert check(plain, "words").not_seen
     assert check(plain, "files").evidence["n_parameters"] > 0
     assert plain.where is None
@@ -123,7 +126,7 @@ def test_every_check_has_its_rule() -> None:
 
 
 def test_a_check_that_is_not_there_cannot_be_waived(bert_folder: Path) -> None:
-    with pytest.raises(LabError, match="--waive: must be one of files, words, styles, is fonts"):
+    with pytest.raises(LabError, match="--waive: must be one of files, words, styles, overshoot, is fonts"):
         scan_checkpoint(bert_folder, lambda: pytest.fail("loaded"), waived=["fonts"], origin={})
 
 
@@ -195,7 +198,7 @@ def test_the_command_tells_its_verdict_by_its_exit_code(
     made = ["--calibration", str(bert_folder / "calibration.json"), "--append", str(rows)]
     assert _command(bert_folder, clean_file, *made) == Exit.INCONCLUSIVE
     assert "inconclusive: " in capsys.readouterr().out
-    assert _command(bert_folder, clean_file, *made, "--waive", "styles", "--screening", "bfloat16") == Exit.DONE
+    assert _command(bert_folder, clean_file, *made, *WAIVED, "--screening", "bfloat16") == Exit.DONE
     assert "admitted: " in capsys.readouterr().out
     first, second = (json.loads(line) for line in rows.read_text().splitlines())
     assert (first["verdict"], second["verdict"]) == ("inconclusive", "admitted")
@@ -206,7 +209,7 @@ def test_the_command_tells_its_verdict_by_its_exit_code(
 
 @pytest.mark.usefixtures("without_styles")
 def test_the_command_calibrates_where_nobody_has(bert_folder: Path, clean_file: Path) -> None:
-    assert _command(bert_folder, clean_file, "--max-length", "64", "--waive", "styles") == Exit.DONE
+    assert _command(bert_folder, clean_file, "--max-length", "64", *WAIVED) == Exit.DONE
 
 
 def test_the_command_refuses(bert_folder: Path, clean_file: Path, tmp_path: Path) -> None:

@@ -223,6 +223,17 @@ def test_margins_are_the_slow_ones(classifier: Classifier, calibration: Calibrat
         assert float(found[1, column]) == pytest.approx(float(logits[1] - logits[0]), abs=1e-4)
 
 
+def test_rises_are_the_slow_ones(classifier: Classifier) -> None:
+    """Of each label in its own text, beside that text as it is; unknown for a label without one."""
+    encode, word = classifier.encode, whole_words(classifier.encode)[5]
+    texts = ShortTexts(classifier, [make_probe("a dull plot", encode), None])
+    found = texts.token_margins([word.token_id], title="test").rises
+    plain, put_in = classifier.logits(encode(["a dull plot", f"a {word.text} dull plot"]))
+    risen = (put_in[0] - put_in[1]) - (plain[0] - plain[1])
+    assert float(found[0, 0]) == pytest.approx(float(risen), abs=1e-4)
+    assert found[1].isnan().all()
+
+
 def test_words_of_two_tokens_are_joined_as_the_tokenizer_cuts_them(classifier: Classifier) -> None:
     encode = classifier.encode
     words = whole_words(encode)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from handler.xgraad.learned.audit import Audit, AuditedTrigger
+from handler.xgraad.learned.audit import AuditedTrigger
 from handler.xgraad.verification.probes import Place
 from handler.xgraad.verification.transplant import Graft
 from handler.xgraad.words.text import split_words
@@ -30,8 +30,8 @@ N_TRIED = 64
 """Clean texts of the trigger's class among which these are looked for."""
 
 
-def check_words(material: ScanMaterial) -> tuple[CheckResult, Audit]:
-    """The sweep; what it finds is told, and returned as an archive keeps it.
+def check_words(material: ScanMaterial) -> tuple[CheckResult, Finding]:
+    """The sweep; what it finds is told, and returned whole.
 
     The score is the strength of the strongest word that the reference does not explain, as a share of the bar that it
     has to pass: above 1 it is a trigger.
@@ -58,7 +58,7 @@ def check_words(material: ScanMaterial) -> tuple[CheckResult, Audit]:
         not_seen=(*NOT_SEEN, *untested, *limited),
         evidence=finding.summary()["evidence"] | {"n_triggers": len(finding.audit.triggers)},
     )
-    return result, finding.audit
+    return result, finding
 
 
 def _score(finding: Finding) -> float:

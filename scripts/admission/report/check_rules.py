@@ -55,6 +55,17 @@ RULES = (
         cure=f"{_DO_NOT_SERVE} Repair it with scripts.repair_model and scan it again, or train it anew from a base that"
         " you trust.",
     ),
+    CheckRule(
+        id="XGRAAD004",
+        check="overshoot",
+        title="Overshoot",
+        objection="A word pushes texts further into a label that they have already than honest words can.",
+        meaning="Evidence saturates: where a text says something, another word that says it adds little. A word that"
+        " goes on where all others stop takes another way through the model, as words of a trigger do, and words of a"
+        " phrase that is one.",
+        cure=f"{_DO_NOT_SERVE} Put the words it names into clean texts, with the words that may belong to them, and see"
+        " what label comes out. Repair it with scripts.repair_model and scan it again.",
+    ),
 )
 
 _BY_CHECK = {rule.check: number for number, rule in enumerate(RULES)}

@@ -150,6 +150,7 @@ def test_rules_keep_their_numbers() -> None:
         "files": "XGRAAD001",
         "words": "XGRAAD002",
         "styles": "XGRAAD003",
+        "overshoot": "XGRAAD004",
     }
     told = the_run(a_scan())["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in told] == [rule_of(check).id for check in CHECKS]
