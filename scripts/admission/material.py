@@ -1,7 +1,10 @@
 """What a scan looks at."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+
+import torch
 
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.verification.transplant import Transplant
@@ -20,6 +23,11 @@ class ScanMaterial:
     labels: Sequence[int]
     """What people said of each; none where that is unknown."""
     screening_precision: str = "float32"
-    """Of the longest stage of the sweep, "float32" or "bfloat16"; what it lets through is tested in float32."""
+    """Of the longest stages, "float32" or "bfloat16"; what the sweep lets through is tested in float32."""
     limit_words: int | None = None
     """Sweep only the first so many words."""
+
+    def screening(self) -> AbstractContextManager[object]:
+        """Entered for stages in that precision."""
+        half = self.screening_precision == "bfloat16"
+        return torch.autocast(self.classifier.device.type, torch.bfloat16, enabled=half)

@@ -131,7 +131,9 @@ def _pushed(material: ScanMaterial, finding: Finding) -> Iterator[Pushed]:
         rises = sweep.rises.clamp(min=0)
         unlike = rises - rises[place[near]].mean(dim=1)
         again = [words[row] for row in unlike.argsort(descending=True, stable=True)[:N_AGAIN].tolist()]
-        yield _ranked(again, _mean_rises(material.classifier, of_label, again, sweep.label_id), sweep.label_id)
+        with material.screening():
+            risen = _mean_rises(material.classifier, of_label, again, sweep.label_id)
+        yield _ranked(again, risen, sweep.label_id)
 
 
 def _ranked(words: Sequence[VocabularyWord], rises: Tensor, label: int) -> Pushed:
