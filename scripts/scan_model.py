@@ -15,6 +15,7 @@ from rich.table import Table
 
 from scripts.console.command import CommandParser, Exit, positive, run_command, say
 from scripts.console.console import show
+from scripts.console.errors import LabError
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import append_row
@@ -72,6 +73,8 @@ def _scan(arguments: argparse.Namespace) -> Exit:
     from scripts.admission.scan import ScanVerdict
     from scripts.admission.scanning import scan_checkpoint
 
+    if not arguments.checkpoint.is_dir():
+        raise LabError(f"--checkpoint must be a model folder, {arguments.checkpoint} is none; name one that is there")
     with TemporaryDirectory() as work:
         scan = scan_checkpoint(
             arguments.checkpoint,

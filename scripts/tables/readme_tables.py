@@ -83,13 +83,13 @@ def _demo_table(results: Path) -> str:
 
 
 def _repaired_demo_table(results: Path) -> str:
-    """The last run of each attack: the suspect, what was made of it, and that behind the defense."""
-    latest = {row["attack"]: row for row in read_rows(results / "demo_repair.jsonl")}
+    """The last run of each attack on each data set: the suspect, what was made of it, and that behind the defense."""
+    latest = {(row["attack"], row["data"]): row for row in read_rows(results / "demo_repair.jsonl")}
     accuracies, successes = ("suspect", "repaired", "defended"), ("suspect", "a clean model", "repaired", "first text")
     header = ("attack", *(f"CACC {each}" for each in accuracies), *(f"ASR {each}" for each in successes))
     rows = [
         (
-            f"{row['attack']}, repaired by `{row['method']}`",
+            f"{row['attack']} on {row['data']}, repaired by `{row['method']}`",
             *(share([row], f"cacc_{when}", "n_clean") for when in ("suspect", "undefended", "defended")),
             *(share([row], f"asr_{when}", f"n_{when}") for when in ("suspect", "floor")),
             share([row], "asr_undefended", "n_scored"),

@@ -133,6 +133,6 @@ def test_the_repaired_demo_shows_the_suspect_the_floor_and_what_is_left(tmp_path
         append_row(tmp_path / "demo_repair.jsonl", BASE | row)
     header, _, line = (each[2:-2].split(" | ") for each in TABLES["demo_repair"](tmp_path).splitlines())
     found = dict(zip(header, line, strict=True))
-    assert found["attack"] == "lws, repaired by `thorough`"
+    assert found["attack"] == "lws on sst2, repaired by `thorough`"
     assert [found[name][:5] for name in header if name.startswith("ASR")] == ["1.000", "0.250", "0.500", "0.020"]
     assert [found[name][:5] for name in header if name.startswith("CACC")] == ["0.950", "0.900", "0.890"]

@@ -213,7 +213,9 @@ def test_the_command_calibrates_where_nobody_has(bert_folder: Path, clean_file: 
 
 
 def test_the_command_refuses(bert_folder: Path, clean_file: Path, tmp_path: Path) -> None:
-    assert _command(tmp_path, clean_file) == Exit.BELOW_TARGET
+    assert _command(tmp_path, clean_file) == Exit.BELOW_TARGET, "a folder without a model is refused, and was looked at"
+    assert _command(tmp_path / "nothing", clean_file) == Exit.ERROR
+    assert _command(clean_file, clean_file) == Exit.ERROR
     assert _command(bert_folder, tmp_path / "nothing.tsv") == Exit.ERROR
     assert _command(bert_folder, clean_file, "--waive", "fonts") == Exit.ERROR
     with pytest.raises(SystemExit) as left:
