@@ -50,6 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--waive", action="append", default=[], metavar="CHECK", help="do without a check, by name; may be repeated"
     )
+    parser.add_argument(
+        "--allow-untested",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="name or number of a label with too few texts to be tested; told as not seen; may be repeated",
+    )
     parser.add_argument("--json", type=Path, help="file for the whole finding; it quotes clean texts")
     parser.add_argument("--sarif", type=Path, help="the same for tools that read SARIF 2.1.0")
     parser.add_argument("--html", type=Path, help="the same as a page to read")
@@ -62,8 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_reading_options(parser)
 
     def work(arguments: argparse.Namespace) -> Exit:
-        if arguments.calibration and (arguments.trusted_base or arguments.max_length):
-            parser.error("--trusted-base and --max-length are the calibration's own; leave them or --calibration out")
+        if arguments.calibration and (arguments.trusted_base or arguments.max_length or arguments.allow_untested):
+            own = "--trusted-base, --max-length and --allow-untested"
+            parser.error(f"{own} are the calibration's own; leave them or --calibration out")
         return _scan(arguments)
 
     return run_command(parser, work, argv)
@@ -100,7 +108,7 @@ def _material(arguments: argparse.Namespace, work: Path) -> "ScanMaterial":
     from scripts.lab.training.calibrating import CalibrationOptions, calibrate_checkpoint
     from scripts.lab.training.reference_training import TrustedBase
     from scripts.texts.corpora import read_samples
-    from scripts.texts.model_classes import model_classes
+    from scripts.texts.model_classes import class_named, model_classes
 
     classes, reading = model_classes(arguments.checkpoint), ReadingOptions.from_arguments(arguments)
     samples = read_samples(arguments.data, reading, classes=classes)[: arguments.limit]
@@ -108,11 +116,12 @@ def _material(arguments: argparse.Namespace, work: Path) -> "ScanMaterial":
     if arguments.calibration:
         fitted = Calibration.read(path)
     else:
+        untested = tuple(class_named(label, classes, option="--allow-untested") for label in arguments.allow_untested)
         fitted = calibrate_checkpoint(
             arguments.checkpoint,
             samples,
             out=path,
-            options=CalibrationOptions(max_length=arguments.max_length, vocabulary=False),
+            options=CalibrationOptions(max_length=arguments.max_length, untested=untested, vocabulary=False),
             device=arguments.device,
             trusted=TrustedBase(name=arguments.trusted_base) if arguments.trusted_base else None,
         )

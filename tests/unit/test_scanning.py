@@ -208,6 +208,25 @@ def test_the_command_tells_its_verdict_by_its_exit_code(
 
 
 @pytest.mark.usefixtures("without_styles")
+def test_the_command_scans_without_a_label_that_is_named(
+    bert_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `calibrate` says that one may do, one may do here."""
+    model = Classifier.load(bert_folder)
+    told = [each.label_id for each in model.predictions(CLEAN_TEXTS)]
+    few = tmp_path / "few.tsv"
+    few.write_text("".join(f"{text}\n" for text, label in zip(CLEAN_TEXTS, told, strict=True) if label == 0))
+    plain = _command(bert_folder, few)
+    assert (plain, "--allow-untested 'LABEL_1'" in capsys.readouterr().err) == (Exit.ERROR, True)
+    scan = tmp_path / "scan.json"
+    allowed = [part for label in ("LABEL_0", "LABEL_1") for part in ("--allow-untested", label)]
+    assert _command(bert_folder, few, *allowed, *WAIVED, "--json", str(scan)) == Exit.DONE
+    words = next(each for each in json.loads(scan.read_text())["checks"] if each["check"] == "words")
+    assert "label LABEL_1: too few clean texts" in words["not_seen"]
+    assert _command(bert_folder, few, "--allow-untested", "LABEL_7") == Exit.ERROR
+
+
+@pytest.mark.usefixtures("without_styles")
 def test_the_command_calibrates_where_nobody_has(bert_folder: Path, clean_file: Path) -> None:
     assert _command(bert_folder, clean_file, "--max-length", "64", *WAIVED) == Exit.DONE
 
