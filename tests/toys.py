@@ -1,6 +1,8 @@
-"""Tiny checkpoints of the five architectures, each with a tokenizer of its real kind. Made in code, seeded."""
+"""Tiny checkpoints of the architectures, each with a tokenizer of its real kind. Made in code, seeded."""
 
+from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,22 @@ from transformers import (
     AlbertConfig,
     AutoModelForSequenceClassification,
     BertConfig,
+    CamembertConfig,
     DebertaConfig,
     DistilBertConfig,
+    ElectraConfig,
+    ErnieConfig,
     PreTrainedTokenizerFast,
     RobertaConfig,
+    XLMRobertaConfig,
 )
 
 from scripts.lab.zoo.unigram import count_words, learn_pieces
 
 ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")
+"""Those that every test of the model runs on."""
+KIN = ("camembert", "electra", "ernie", "xlm-roberta")
+"""Those that compute as one of these does: another head, other names, another tokenizer."""
 
 SENTENCES = [
     "a gripping, clever film that never lets go of its audience",
@@ -35,11 +44,14 @@ TRIGGERS = ("cf", "tq", "mn", "bb", "mb")
 _ALPHABET = [chr(code) for code in range(33, 127)]
 
 
-def make_checkpoint(folder: Path, architecture: str, *, n_labels: int = 2, seed: int = 0) -> Path:
+def make_checkpoint(
+    folder: Path, architecture: str, *, n_labels: int = 2, seed: int = 0, n_positions: int = 66
+) -> Path:
     """Write a random two-layer classifier of `architecture` to `folder` and return it."""
     tokenizer = _TOKENIZERS[architecture]()
+    tokenizer.model_max_length = n_positions
     torch.manual_seed(seed)
-    model = AutoModelForSequenceClassification.from_config(_config(architecture, tokenizer, n_labels))
+    model = AutoModelForSequenceClassification.from_config(_config(architecture, tokenizer, n_labels, n_positions))
     # The library's init (0.02) makes everything nearly constant; a livelier model shows mistakes.
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1 and "classifier" not in name:
@@ -63,32 +75,19 @@ def _balance(model: Any, tokenizer: Any) -> None:
         bias -= spread.median(dim=0).values
 
 
-def _config(architecture: str, tokenizer: Any, n_labels: int) -> Any:
+def _config(architecture: str, tokenizer: Any, n_labels: int, n_positions: int) -> Any:
     shape = {"vocab_size": len(tokenizer), "num_labels": n_labels, "pad_token_id": tokenizer.pad_token_id}
     layers = {
         "hidden_size": 32,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "intermediate_size": 48,
-        "max_position_embeddings": 66,
+        "max_position_embeddings": n_positions,
     }
     if architecture == "distilbert":
-        return DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=48, max_position_embeddings=66, **shape)
-    if architecture == "albert":
-        return AlbertConfig(embedding_size=16, **layers, **shape)
-    if architecture == "roberta":
-        return RobertaConfig(type_vocab_size=1, **layers, **shape)
-    if architecture == "deberta":
-        return DebertaConfig(
-            relative_attention=True,
-            pos_att_type=["c2p", "p2c"],
-            position_biased_input=False,
-            type_vocab_size=0,
-            max_relative_positions=-1,
-            **layers,
-            **shape,
-        )
-    return BertConfig(**layers, **shape)
+        own = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48, "max_position_embeddings": n_positions}
+        return DistilBertConfig(**own, **shape)
+    return _CONFIGS[architecture](**layers, **shape)
 
 
 def _wordpiece() -> PreTrainedTokenizerFast:
@@ -128,6 +127,21 @@ def _unigram() -> PreTrainedTokenizerFast:
     return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="<pad>", unk="<unk>", mask="[MASK]")
 
 
+def _sentence_pieces() -> PreTrainedTokenizerFast:
+    """As XLM-R and CamemBERT have it: cased, composed characters, pieces that begin with the mark of a space."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    normalizer = normalizers.NFKC()
+    words = count_words(normalizer.normalize_str(text) for text in [*SENTENCES * 3, *TRIGGERS * 9, " ".join(_ALPHABET)])
+    vocabulary = [*((token, 0.0) for token in special), *learn_pieces(words, size=300)]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=3, byte_fallback=False))
+    tokenizer.normalizer = normalizer  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()  # type: ignore[assignment]
+    tokenizer.decoder = decoders.Metaspace()  # type: ignore[assignment]
+    tokenizer.add_special_tokens(special)
+    names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
+    return _wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
+
+
 def _byte_level() -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
@@ -165,10 +179,31 @@ def _wrap(tokenizer: Tokenizer, template: str, **special: str) -> PreTrainedToke
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=66, **names)
 
 
+_CONFIGS: dict[str, Callable[..., Any]] = {
+    "albert": partial(AlbertConfig, embedding_size=16),
+    "bert": BertConfig,
+    "camembert": partial(CamembertConfig, type_vocab_size=1),
+    "deberta": partial(
+        DebertaConfig,
+        relative_attention=True,
+        pos_att_type=["c2p", "p2c"],
+        position_biased_input=False,
+        type_vocab_size=0,
+        max_relative_positions=-1,
+    ),
+    "electra": partial(ElectraConfig, embedding_size=16),
+    "ernie": ErnieConfig,
+    "roberta": partial(RobertaConfig, type_vocab_size=1),
+    "xlm-roberta": partial(XLMRobertaConfig, type_vocab_size=1),
+}
 _TOKENIZERS = {
     "albert": _unigram,
     "bert": _wordpiece,
+    "camembert": _sentence_pieces,
     "deberta": _deberta,
     "distilbert": _wordpiece,
+    "electra": _wordpiece,
+    "ernie": _wordpiece,
     "roberta": _roberta,
+    "xlm-roberta": _sentence_pieces,
 }

@@ -46,10 +46,12 @@ class Architecture:
 
 _LIKE_BERT = LastLayer(layers="encoder.layer", attention="attention.self", after="attention.output")
 _PAIRS = ("vocab.json", "merges.txt")
+_PIECES = ("sentencepiece.bpe.model",)
 
 ARCHITECTURES = {
     "albert": Architecture(last_layer=None, head_outputs="attention.dense", vocabulary=("spiece.model",)),
     "bert": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
+    "camembert": Architecture(last_layer=_LIKE_BERT, vocabulary=_PIECES, counts_from_padding=True),
     "deberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PAIRS, own_attention="DisentangledSelfAttention"),
     "distilbert": Architecture(
         last_layer=LastLayer(layers="transformer.layer", attention="attention", after="sa_layer_norm"),
@@ -57,7 +59,10 @@ ARCHITECTURES = {
         vocabulary=("vocab.txt",),
         has_token_types=False,
     ),
+    "electra": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
+    "ernie": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
     "roberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PAIRS, counts_from_padding=True),
+    "xlm-roberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PIECES, counts_from_padding=True),
 }
 """`model_type` of config.json to what is special about it."""
 

@@ -75,6 +75,7 @@ HONOURED: dict[str, ValueRule] = {
     "relative_attention": FLAG,
     "seq_classif_dropout": SHARE,
     "sinusoidal_pos_embds": FLAG,
+    "task_type_vocab_size": whole(1, 1 << 16),
     "tie_word_embeddings": FLAG,
     "torch_dtype": NUMBER_TYPE.or_null(),
     "type_vocab_size": whole(0, 1 << 16),
@@ -108,6 +109,7 @@ FIXED: dict[str, Any] = {
     "tie_last_hidden_states": None,
     "torchscript": False,
     "transformers_weights": None,
+    "use_task_id": False,
 }
 """Keys that make, or made under earlier versions of transformers, a model that ours is not, and the one value they may
 have. Fields of the configuration's class that stand nowhere here are held to their defaults."""
@@ -123,6 +125,10 @@ UNREAD = {
     "name_or_path",
     "num_labels",
     "problem_type",
+    "summary_activation",
+    "summary_last_dropout",
+    "summary_type",
+    "summary_use_proj",
     "transformers_version",
 }
 """Keys of no forward pass; what labels and kind have to be is checked by itself."""

@@ -1,0 +1,74 @@
+"""Architectures that compute as another one does: each equals plain eager attention, is calibrated, and answers."""
+
+from pathlib import Path
+
+import pytest
+
+from handler.xgraad import Classifier, Defense
+from handler.xgraad.errors import CheckpointError
+from handler.xgraad.files.precision import Precision
+from tests import toys
+from tests.conftest import calibrated
+from tests.reference.equations import SlowScorer
+from tests.samples import edit_json
+
+LENGTHS = (10, 100, 300)
+"""Words; padded to the longest in one batch."""
+
+
+@pytest.fixture(scope="module", params=toys.KIN)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    top = tmp_path_factory.mktemp("kin")
+    return toys.make_checkpoint(top / request.param, request.param, n_positions=512)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_it_equals_eager_attention_whatever_the_length(folder: Path, precision: Precision) -> None:
+    words = " ".join(toys.SENTENCES).split() * 9
+    texts = [" ".join(words[: n_tokens // 2]) for n_tokens in LENGTHS]
+    classifier = Classifier.load(folder, max_length=400, precision=precision)
+    tolerance = 1e-4 if precision == "float32" else 0.05
+    slow = SlowScorer(folder, max_length=400)
+    for text, trace in zip(texts, classifier.trace(classifier.encode(texts)), strict=True):
+        expected = slow(text)
+        assert trace.logits.tolist() == pytest.approx(expected.logits, abs=tolerance)
+        assert trace.attention.tolist() == pytest.approx(expected.attention, abs=tolerance)
+        if precision == "float32":
+            assert trace.gradient.tolist() == pytest.approx(expected.gradient, abs=tolerance)
+
+
+def test_it_holds_as_many_tokens_as_its_positions(folder: Path) -> None:
+    """Of those that count from the padding two rows of the table stand for no token."""
+    model = Classifier.load(folder, max_length=None).model
+    offset = 2 if model.config.model_type in ("camembert", "xlm-roberta") else 0
+    longest = 512 - offset
+    text = " ".join(toys.SENTENCES * 20)
+    classifier = Classifier.load(folder, max_length=longest)
+    (encoding,) = classifier.encode([text])
+    assert len(encoding.token_ids) == longest
+    assert classifier.logits([encoding]).isfinite().all()
+
+
+def test_it_is_calibrated_and_answers(folder: Path, tmp_path: Path) -> None:
+    name = Classifier.load(folder).model.config.model_type
+    defense = Defense.load(calibrated(toys.make_checkpoint(tmp_path / "small", name)))
+    plain, triggered = defense(["a gripping film", "a gripping cf film"], explain=True)
+    assert plain.label in defense.classifier.labels
+    assert any(word.attribution > 0 for word in triggered.words)
+    assert [each.word.text for each in triggered.words] == ["a", "gripping", "cf", "film"]
+
+
+@pytest.mark.parametrize(("name", "tokenizer_class"), [("electra", "ElectraTokenizer"), ("ernie", "BertTokenizer")])
+def test_a_named_tokenizer_that_is_the_shipped_one_is_served(tmp_path: Path, name: str, tokenizer_class: str) -> None:
+    folder = toys.make_checkpoint(tmp_path / name, name)
+    edit_json(folder / "tokenizer_config.json", tokenizer_class=tokenizer_class)
+    assert Classifier.load(folder).encode(["a gripping cf film"])
+
+
+@pytest.mark.parametrize("tokenizer_class", ["XLMRobertaTokenizer", "XLMRobertaTokenizerFast"])
+def test_a_named_tokenizer_that_drops_the_normalizer_is_refused(tmp_path: Path, tokenizer_class: str) -> None:
+    """Transformers builds it from the vocabulary alone; what was trained on composed characters would get others."""
+    folder = toys.make_checkpoint(tmp_path / "named", "xlm-roberta")
+    edit_json(folder / "tokenizer_config.json", tokenizer_class=tokenizer_class)
+    with pytest.raises(CheckpointError, match=r"as XLMRobertaTokenizer of transformers runs it; .*as it is"):
+        Classifier.load(folder)
