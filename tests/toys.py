@@ -15,6 +15,7 @@ from transformers import (
     BertConfig,
     CamembertConfig,
     DebertaConfig,
+    DebertaV2Config,
     DistilBertConfig,
     ElectraConfig,
     ErnieConfig,
@@ -27,7 +28,7 @@ from scripts.lab.zoo.unigram import count_words, learn_pieces
 
 ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")
 """Those that every test of the model runs on."""
-KIN = ("camembert", "electra", "ernie", "xlm-roberta")
+KIN = ("camembert", "deberta-v2", "electra", "ernie", "xlm-roberta")
 """Those that compute as one of these does: another head, other names, another tokenizer."""
 
 SENTENCES = [
@@ -191,6 +192,16 @@ _CONFIGS: dict[str, Callable[..., Any]] = {
         type_vocab_size=0,
         max_relative_positions=-1,
     ),
+    "deberta-v2": partial(
+        DebertaV2Config,
+        relative_attention=True,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        position_buckets=16,
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        type_vocab_size=0,
+    ),
     "electra": partial(ElectraConfig, embedding_size=16),
     "ernie": ErnieConfig,
     "roberta": partial(RobertaConfig, type_vocab_size=1),
@@ -201,6 +212,7 @@ _TOKENIZERS = {
     "bert": _wordpiece,
     "camembert": _sentence_pieces,
     "deberta": _deberta,
+    "deberta-v2": _unigram,
     "distilbert": _wordpiece,
     "electra": _wordpiece,
     "ernie": _wordpiece,

@@ -58,7 +58,7 @@ def test_without_its_row_one_is_refused_in_one_line(bert_folder: Path, monkeypat
     monkeypatch.delitem(ARCHITECTURES, "bert")
     with pytest.raises(CheckpointError) as refused:
         Classifier.load(bert_folder)
-    known = "albert, camembert, deberta, distilbert, electra, ernie, roberta, xlm-roberta"
+    known = "albert, camembert, deberta, deberta-v2, distilbert, electra, ernie, roberta, xlm-roberta"
     assert str(refused.value) == f"config.json: model_type must be one of {known}, is 'bert'"
 
 
@@ -108,6 +108,7 @@ def test_the_files_of_a_tokenizer_are_those_of_calibrations_made_before() -> Non
         "sentencepiece.bpe.model",
         "special_tokens_map.json",
         "spiece.model",
+        "spm.model",
         "tokenizer.json",
         "tokenizer_config.json",
         "vocab.json",

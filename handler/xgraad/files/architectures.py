@@ -53,6 +53,9 @@ ARCHITECTURES = {
     "bert": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
     "camembert": Architecture(last_layer=_LIKE_BERT, vocabulary=_PIECES, counts_from_padding=True),
     "deberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PAIRS, own_attention="DisentangledSelfAttention"),
+    "deberta-v2": Architecture(
+        last_layer=_LIKE_BERT, vocabulary=("spm.model",), own_attention="DisentangledSelfAttention"
+    ),
     "distilbert": Architecture(
         last_layer=LastLayer(layers="transformer.layer", attention="attention", after="sa_layer_norm"),
         head_outputs="attention.out_lin",

@@ -41,6 +41,8 @@ POSITION_ATTENTION = ValueRule(
     "null or of c2p and p2c, as a list or with | between them", lambda value: _parts(value) <= {"c2p", "p2c"}
 )
 
+POSITION_NORM = ValueRule("none or layer_norm", lambda value: value in ("none", "layer_norm"))
+
 
 def _parts(value: Any) -> set[str]:
     """The ways of attention to positions that a value names; of a value that names none, itself in words."""

@@ -153,7 +153,7 @@ def test_the_best_that_the_material_allows(victim: Planted, tmp_path: Path) -> N
         ),
         ({"method": "agreement"}, "agreement needs further texts of the task, --texts is missing"),
         ({"trusted_base": "{folder}/none"}, "base .*none' must be a folder with a safetensors checkpoint"),
-        ({"trusted_base": "{tmp}/electra"}, "--trusted-base must be of albert, bert, .* is of 'electra'"),
+        ({"trusted_base": "{tmp}/rembert"}, "--trusted-base must be of albert, bert, .*, is of 'rembert'"),
         ({"trusted_base": "{tmp}/broken"}, "base .*broken' must be a folder with a safetensors checkpoint"),
         ({"max_length": 4096}, "max_length must be between 8 and"),
         ({"method": "unlearn", "calibration": "{tmp}/none.json"}, "--calibration must be a file of scripts.calibrate"),
@@ -182,12 +182,12 @@ def test_what_is_wrong_is_said_in_one_line(
 
 def damaged_bases(base: Path, folder: Path) -> None:
     """One of an architecture that is not served, one whose weights are none."""
-    from transformers import AutoTokenizer, ElectraConfig, ElectraForSequenceClassification
+    from transformers import AutoTokenizer, RemBertConfig, RemBertForSequenceClassification
 
     tokenizer = AutoTokenizer.from_pretrained(base)
-    sizes = {"hidden_size": 16, "embedding_size": 16, "num_attention_heads": 2, "intermediate_size": 16}
-    config = ElectraConfig(vocab_size=len(tokenizer), num_hidden_layers=1, **sizes)
-    ElectraForSequenceClassification(config).save_pretrained(folder / "electra")
-    tokenizer.save_pretrained(folder / "electra")
+    sizes = {"hidden_size": 16, "input_embedding_size": 16, "output_embedding_size": 16, "num_attention_heads": 2}
+    config = RemBertConfig(vocab_size=len(tokenizer), num_hidden_layers=1, intermediate_size=16, **sizes)
+    RemBertForSequenceClassification(config).save_pretrained(folder / "rembert")
+    tokenizer.save_pretrained(folder / "rembert")
     shutil.copytree(base, folder / "broken")
     (folder / "broken" / "model.safetensors").write_bytes(b"not weights")
