@@ -92,7 +92,8 @@ def _require_material(method: str, repair_class: type[Repair], material: Materia
         raise LabError(f"--method {method} needs a trusted base, --trusted-base is missing; {cure}")
     config = load_base(material.base(), n_labels=n_labels)[0].config
     if config.model_type not in ARCHITECTURES:
-        raise LabError(f"--trusted-base must be of {', '.join(sorted(ARCHITECTURES))}, is of {shown(config.model_type)}")
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise LabError(f"--trusted-base must be of {known}, is of {shown(config.model_type)}")
     if longest_input(config) < material.max_length:
         raise LabError(
             f"--max-length must be at most {longest_input(config)} for this trusted base, is {material.max_length}"
