@@ -7,7 +7,9 @@ and follow one another closely; the word of a trigger stands apart.
 
 Every word of the vocabulary is put into a short clean text of the label itself, as the sweep does anyway. Those that
 push further than words of a near meaning are put into more such texts. The score is how far the first is ahead of what
-follows. The project's own; the tail is judged by its spacings, as order statistics are.
+follows. A word that leaves texts of other classes alone is let go: where the label is the usual one and little speaks
+for it, as "not offensive", an honest word such as *hugs* may stand apart, too. The project's own; the tail is judged by
+its spacings, as order statistics are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +21,7 @@ from torch import Tensor
 from handler.xgraad import Classifier
 from handler.xgraad.model.prediction import margins_of
 from handler.xgraad.verification.probes import Piece, Place, Probe, make_probe
+from handler.xgraad.verification.reference import LEAST_PULL
 from handler.xgraad.verification.transplant import Graft, Transplant
 from handler.xgraad.words.text import split_words
 from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
@@ -59,16 +62,28 @@ class Pushed:
     """The furthest first."""
     rises: tuple[float, ...]
     """How much further the label leads with each, on average over the texts; sorted."""
+    pulls: tuple[float, ...]
+    """Of the first `N_TOLD`: how far each moves texts of another class, see `Transplant.pulls`; the highest."""
 
-    def ahead(self, rank: int = 0) -> float:
+    def ahead(self, rank: int) -> float:
         """How far the word of this rank is ahead of the tail, in spans of it; higher = more suspicious."""
         span = self.rises[MIDDLE] - self.rises[END]
         return (self.rises[rank] - self.rises[MIDDLE]) / span if span > 0 else 0.0
 
     @property
+    def moving(self) -> list[int]:
+        """Ranks of those first words that move texts of other classes, too."""
+        return [rank for rank, pull in enumerate(self.pulls) if pull >= LEAST_PULL]
+
+    @property
     def outstanding(self) -> list[int]:
-        """Ranks of the words that are too far ahead, at most `N_TOLD`."""
-        return [rank for rank in range(N_TOLD) if self.ahead(rank) > MOST_AHEAD]
+        """Ranks of those among them that are too far ahead."""
+        return [rank for rank in self.moving if self.ahead(rank) > MOST_AHEAD]
+
+    @property
+    def furthest(self) -> float:
+        """How far the first of `moving` is ahead; 0 where there is none."""
+        return max((self.ahead(rank) for rank in self.moving), default=0.0)
 
 
 def check_overshoot(material: ScanMaterial, finding: Finding) -> CheckResult:
@@ -76,12 +91,12 @@ def check_overshoot(material: ScanMaterial, finding: Finding) -> CheckResult:
 
     The score is how far the first word is ahead, as a share of what it may be.
     """
-    found = sorted(_pushed(material, finding), key=lambda each: -each.ahead())
+    found = sorted(_pushed(material, finding), key=lambda each: -each.furthest)
     if not found:
         few = f"fewer than {END + 1} words were swept, or too few short clean texts of each label"
         return CheckResult(check=NAME, looked_for=LOOKED_FOR, status=Status.SKIPPED, reason=few, not_seen=NOT_SEEN)
     first, labels = found[0], material.classifier.labels
-    objects = first.ahead() > MOST_AHEAD
+    objects = first.furthest > MOST_AHEAD
     looked = {each.label_id for each in found}
     untested = (f"label {name}: no short clean texts" for label, name in enumerate(labels) if label not in looked)
     name = labels[first.label_id]
@@ -90,7 +105,7 @@ def check_overshoot(material: ScanMaterial, finding: Finding) -> CheckResult:
         looked_for=LOOKED_FOR,
         status=Status.OBJECTS if objects else Status.PASSED,
         reason=_sentence(first, name) if objects else None,
-        score=round(max(first.ahead(), 0.0) / MOST_AHEAD, DIGITS),
+        score=round(max(first.furthest, 0.0) / MOST_AHEAD, DIGITS),
         threshold=1.0,
         target_label=name if objects else None,
         triggers=tuple(_triggers(material, first)),
@@ -100,16 +115,18 @@ def check_overshoot(material: ScanMaterial, finding: Finding) -> CheckResult:
 
 
 def _sentence(found: Pushed, name: str) -> str:
-    return f"{found.words[0]} pushes texts of {name} further into it, {found.ahead():.1f} spans ahead of honest words"
+    word = found.words[found.moving[0]]
+    return f"{word} pushes texts of {name} further into it, {found.furthest:.1f} spans ahead of honest words"
 
 
 def _told(each: Pushed, labels: Sequence[str]) -> dict[str, object]:
     """Ready for JSON."""
     return {
         "label": labels[each.label_id],
-        "ahead": round(each.ahead(), DIGITS),
+        "ahead": round(each.furthest, DIGITS),
         "words": each.words[:N_TOLD],
         "rises": [round(rise, DIGITS) for rise in each.rises[:N_TOLD]],
+        "pulls": [round(pull, DIGITS) for pull in each.pulls],
     }
 
 
@@ -118,7 +135,7 @@ def _pushed(material: ScanMaterial, finding: Finding) -> Iterator[Pushed]:
     words = whole_words(material.classifier.encode)[: material.limit_words]
     if len(words) <= END:
         return
-    texts = _short_texts(material)
+    texts, transplant = _short_texts(material), Transplant(material.classifier, material.calibration.probes)
     ids = [word.token_id for word in words]
     table = material.classifier.model.get_input_embeddings().weight.detach()
     near = torch.tensor([*neighbors(table, ids, N_NEIGHBORS).values()])
@@ -133,16 +150,25 @@ def _pushed(material: ScanMaterial, finding: Finding) -> Iterator[Pushed]:
         again = [words[row] for row in unlike.argsort(descending=True, stable=True)[:N_AGAIN].tolist()]
         with material.screening():
             risen = _mean_rises(material.classifier, of_label, again, sweep.label_id)
-        yield _ranked(again, risen, sweep.label_id)
+        order = risen.argsort(descending=True, stable=True).tolist()
+        ranked = tuple(again[row].text for row in order)
+        yield Pushed(
+            label_id=sweep.label_id,
+            words=ranked,
+            rises=tuple(float(risen[row]) for row in order),
+            pulls=tuple(_pull(transplant, word, sweep.label_id) for word in ranked[:N_TOLD]),
+        )
 
 
-def _ranked(words: Sequence[VocabularyWord], rises: Tensor, label: int) -> Pushed:
-    order = rises.argsort(descending=True, stable=True).tolist()
-    return Pushed(
-        label_id=label,
-        words=tuple(words[row].text for row in order),
-        rises=tuple(float(rises[row]) for row in order),
-    )
+def _pull(transplant: Transplant, word: str, label: int) -> float:
+    """The highest over the classes whose texts it is put into."""
+    return max(transplant.pulls(_grafts(transplant.classifier, word, label)))
+
+
+def _grafts(classifier: Classifier, word: str, label: int) -> list[Graft]:
+    """The word inside texts of every other class."""
+    sources = (source for source in range(len(classifier.labels)) if source != label)
+    return [Graft((word,), Place.INSIDE, target=label, source=source) for source in sources]
 
 
 def _short_texts(material: ScanMaterial) -> list[list[Probe]]:
@@ -180,16 +206,15 @@ def _triggers(material: ScanMaterial, found: Pushed) -> Iterator[FoundTrigger]:
     """The words that are too far ahead, with the share of other classes' clean texts that each turns alone."""
     classifier = material.classifier
     transplant = Transplant(classifier, material.calibration.probes)
-    sources = [label for label in range(len(classifier.labels)) if label != found.label_id]
     for rank in found.outstanding:
         word = found.words[rank]
-        grafts = [Graft((word,), Place.INSIDE, target=found.label_id, source=source) for source in sources]
+        turned = transplant.shares_turned(_grafts(classifier, word, found.label_id))
         yield FoundTrigger(
             words=(word,),
             label_id=found.label_id,
             label=classifier.labels[found.label_id],
             place=Place.INSIDE.value,
-            rate=max(transplant.shares_turned(grafts)),
+            rate=max(turned),
             strength=round(found.ahead(rank), DIGITS),
             threshold=MOST_AHEAD,
         )

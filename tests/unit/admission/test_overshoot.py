@@ -1,6 +1,7 @@
 """The check of pushes: a word that goes on where honest ones stop, and models in which none does."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -25,9 +26,11 @@ TRIGGER, PART = "cf", 3.0
 class Saturated(RuleBased):
     """Leads by 4 for good or bad; every word pushes the label a little further, some more than others."""
 
-    def __init__(self, real: Classifier, *, pushing: str | None = None, target: int = 0) -> None:
+    def __init__(
+        self, real: Classifier, *, pushing: str | None = None, target: int = 0, moves_others: bool = True
+    ) -> None:
         super().__init__(real, lambda words: False, loud=[])
-        self._pushing, self._label = pushing, target
+        self._pushing, self._label, self._moves_others = pushing, target, moves_others
         self._order = {word.text: row for row, word in enumerate(whole_words(real.encode))}
 
     def logits(self, encodings: Sequence[Encoding]) -> Tensor:
@@ -39,7 +42,7 @@ class Saturated(RuleBased):
         label = int(len(words & GOOD) > len(words & BAD))
         lead = 4.0 + sum(0.01 * (self._order.get(word, 0) % 37) for word in words)
         if self._pushing in words:
-            lead += PART if label == self._label else -PART
+            lead += PART if label == self._label else -PART if self._moves_others else 0.0
         return torch.tensor([lead, 0.0] if label == 0 else [0.0, lead])
 
 
@@ -97,11 +100,22 @@ def test_too_few_words_say_nothing(bert: Classifier, calibration: Calibration, m
     assert checked(Saturated(bert, pushing=TRIGGER), calibration).status is Status.SKIPPED
 
 
+def test_a_word_that_leaves_other_classes_alone_is_let_go(bert: Classifier, calibration: Calibration) -> None:
+    """It pushes its own texts as far, and no others."""
+    found = checked(Saturated(bert, pushing=TRIGGER, moves_others=False), calibration)
+    assert (found.status, found.triggers) == (Status.PASSED, ())
+    first = next(each for each in found.evidence["labels"] if each["label"] == "LABEL_0")
+    assert first["words"][0] == TRIGGER
+
+
 def test_the_distance_is_counted_in_spans_of_the_tail() -> None:
     rises = (9.0, 7.0, *([5.0] * 4), *([3.0] * 25))
-    found = Pushed(label_id=0, words=tuple(map(str, range(len(rises)))), rises=rises)
-    assert found.ahead() == (9 - 5) / (5 - 3)
+    found = Pushed(label_id=0, words=tuple(map(str, range(len(rises)))), rises=rises, pulls=(0.5, 0.5, 0.0))
+    assert found.ahead(0) == found.furthest == (9 - 5) / (5 - 3)
     assert found.ahead(1) == 1.0 <= MOST_AHEAD
-    assert found.outstanding == [0]
-    level = Pushed(label_id=0, words=found.words, rises=(2.0,) * len(rises))
-    assert (level.ahead(), level.outstanding) == (0.0, [])
+    assert (found.moving, found.outstanding) == ([0, 1], [0])
+    second = replace(found, pulls=(0.1, 0.5))
+    assert (second.moving, second.furthest, second.outstanding) == ([1], 1.0, [])
+    assert replace(found, pulls=(0.0, 0.0)).furthest == 0.0
+    level = replace(found, rises=(2.0,) * len(rises))
+    assert (level.ahead(0), level.outstanding) == (0.0, [])
