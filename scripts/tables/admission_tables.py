@@ -106,7 +106,8 @@ def _names_target(row: Row) -> bool:
 
 
 def _names_trigger(row: Row) -> bool:
-    planted = set(row["planted"].get("triggers") or [])
+    """Of a phrase any of its words."""
+    planted = {word for trigger in row["planted"].get("triggers") or [] for word in trigger.lower().split()}
     return any(planted & set(words) for words in row["triggers"][:FIRST])
 
 

@@ -75,6 +75,12 @@ def test_families_are_counted_beside_the_clean_ones(tmp_path: Path) -> None:
     assert every.startswith("| attacked, all | 3 | 1 | 0.667 (")
 
 
+def test_a_word_of_a_phrase_names_it(tmp_path: Path) -> None:
+    found = PHRASE | {"target_label": "LABEL_0", "triggers": [["quill"]]}
+    *_, phrases = admission_summary(write(tmp_path, found)).splitlines()
+    assert phrases == "| sentence, phrase | 1 | 1 |  | 1 of 1 | 1 of 1 |"
+
+
 def test_a_row_of_the_time_before_a_check_leaves_its_cell_empty(tmp_path: Path) -> None:
     before = ATTACKED | {"checks": {"words": {"score": 1.333}}}
     assert "| refused | 1.33 | 1.33 |  |  | right |" in admission_table(write(tmp_path, before))
