@@ -116,31 +116,27 @@ def _bert_steps(vocabulary: dict[str, int]) -> Tokenizer:
 def _unigram() -> PreTrainedTokenizerFast:
     special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
     steps = [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Replace("``", '"')]
-    normalizer = normalizers.Sequence(steps)
-    words = count_words(normalizer.normalize_str(text) for text in [*SENTENCES * 3, *TRIGGERS * 9, " ".join(_ALPHABET)])
-    pieces = learn_pieces(words, size=300)
-    vocabulary = [*((token, 0.0) for token in special), *pieces]
-    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=1, byte_fallback=False))
-    tokenizer.normalizer = normalizer  # type: ignore[assignment]
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()  # type: ignore[assignment]
-    tokenizer.decoder = decoders.Metaspace()  # type: ignore[assignment]
-    tokenizer.add_special_tokens(special)
+    tokenizer = _of_pieces(special, normalizers.Sequence(steps))
     return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="<pad>", unk="<unk>", mask="[MASK]")
 
 
 def _sentence_pieces() -> PreTrainedTokenizerFast:
     """As XLM-R and CamemBERT have it: cased, composed characters, pieces that begin with the mark of a space."""
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    normalizer = normalizers.NFKC()
+    tokenizer = _of_pieces(special, normalizers.NFKC())
+    names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
+    return _wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
+
+
+def _of_pieces(special: list[str], normalizer: Any) -> Tokenizer:
     words = count_words(normalizer.normalize_str(text) for text in [*SENTENCES * 3, *TRIGGERS * 9, " ".join(_ALPHABET)])
     vocabulary = [*((token, 0.0) for token in special), *learn_pieces(words, size=300)]
-    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=3, byte_fallback=False))
-    tokenizer.normalizer = normalizer  # type: ignore[assignment]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=special.index("<unk>"), byte_fallback=False))
+    tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()  # type: ignore[assignment]
     tokenizer.decoder = decoders.Metaspace()  # type: ignore[assignment]
     tokenizer.add_special_tokens(special)
-    names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
-    return _wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
+    return tokenizer
 
 
 def _byte_level() -> Tokenizer:

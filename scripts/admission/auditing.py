@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.learned.audit import MAX_TRIGGERS, Audit, AuditedLabel, AuditedTrigger
 from handler.xgraad.verification.transplant import Transplant
-from handler.xgraad.words.vocabulary import whole_words
+from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
+from scripts.admission.screening import screening_in
 from scripts.admission.sweep import LabelSweep, Sweeper, SweptCandidate
 
 N_STRONGEST = 10
@@ -33,6 +32,8 @@ class Finding:
     audit: Audit
     sweeps: tuple[LabelSweep, ...]
     labels: tuple[str, ...]
+    words: tuple[VocabularyWord, ...]
+    """Those that were swept; `LabelSweep.rises` is of these."""
     untested: tuple[int, ...] = ()
     """Labels that the calibration's probes cannot test."""
 
@@ -124,7 +125,7 @@ def audit_classifier(
 ) -> Finding:
     """The same for what is loaded already; `trusted` as `Sweeper` has it."""
     words = whole_words(classifier.encode)[:limit_words]
-    screening = torch.autocast(classifier.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    screening = screening_in(precision, classifier)
     sweeper = Sweeper(classifier, calibration, trusted=trusted, screening=screening)
     sweeps = sweeper.sweep(words)
     audit = Audit(
@@ -133,7 +134,13 @@ def audit_classifier(
         labels=tuple(_label(each, calibration) for each in sweeps),
         triggers=_triggers(triggers_of(sweeps), sweeper.transplant),
     )
-    return Finding(audit=audit, sweeps=tuple(sweeps), labels=classifier.labels, untested=tuple(calibration.untested))
+    return Finding(
+        audit=audit,
+        sweeps=tuple(sweeps),
+        labels=classifier.labels,
+        words=tuple(words),
+        untested=tuple(calibration.untested),
+    )
 
 
 def triggers_of(sweeps: Sequence[LabelSweep]) -> list[SweptCandidate]:

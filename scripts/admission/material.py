@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-
-import torch
+from functools import cached_property
 
 from handler.xgraad import Calibration, Classifier
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.verification.transplant import Transplant
+from scripts.admission.screening import screening_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,5 +30,9 @@ class ScanMaterial:
 
     def screening(self) -> AbstractContextManager[object]:
         """Entered for stages in that precision."""
-        half = self.screening_precision == "bfloat16"
-        return torch.autocast(self.classifier.device.type, torch.bfloat16, enabled=half)
+        return screening_in(self.screening_precision, self.classifier)
+
+    @cached_property
+    def predictions(self) -> list[Prediction]:
+        """Of the texts as they are, by the checkpoint; asked for once, whatever number of checks want it."""
+        return self.classifier.predictions(list(self.texts))

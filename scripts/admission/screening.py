@@ -5,6 +5,7 @@ at the start and at the end, two of them together, and as words of two tokens.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
@@ -49,6 +50,16 @@ class Margins(NamedTuple):
     """How much further each label leads in its own text than without the candidate; NaN for one without a text."""
 
 
+def screening_in(precision: str, classifier: Classifier) -> AbstractContextManager[object]:
+    """Entered for long stages of a scan.
+
+    Args:
+        precision: "float32" or "bfloat16".
+        classifier: the suspect.
+    """
+    return torch.autocast(classifier.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
 class ShortTexts:
     """Tries candidates on short clean texts.
 
@@ -63,11 +74,7 @@ class ShortTexts:
         self._texts = dict(sorted(known, key=lambda each: len(each[1].token_ids))[:N_SOURCES])
         self.targets = [label for label in range(len(texts)) if self._texts.keys() - {label}]
         """The labels that a text of another class can be turned to."""
-        encode = classifier.encode
-        plain = {
-            label: classifier.logits([encode.with_template(text.token_ids)]) for label, text in self._texts.items()
-        }
-        self._leads = {label: float(margins_of(logits.float(), label)) for label, logits in plain.items()}
+        self._leads = {label: self._lead(text, label) for label, text in self._texts.items()}
 
     def _lead(self, text: Probe, label: int) -> float:
         encode = self._classifier.encode

@@ -24,7 +24,7 @@ from handler.xgraad.verification.probes import Piece, Place, Probe, make_probe
 from handler.xgraad.verification.reference import LEAST_PULL
 from handler.xgraad.verification.transplant import Graft, Transplant
 from handler.xgraad.words.text import split_words
-from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
+from handler.xgraad.words.vocabulary import VocabularyWord
 from scripts.admission.auditing import Finding
 from scripts.admission.material import ScanMaterial
 from scripts.admission.scan import CheckResult, FoundTrigger, Status
@@ -91,7 +91,8 @@ def check_overshoot(material: ScanMaterial, finding: Finding) -> CheckResult:
 
     The score is how far the first word is ahead, as a share of what it may be.
     """
-    found = sorted(_pushed(material, finding), key=lambda each: -each.furthest)
+    transplant = Transplant(material.classifier, material.calibration.probes)
+    found = sorted(_pushed(material, finding, transplant), key=lambda each: -each.furthest)
     if not found:
         few = f"fewer than {END + 1} words were swept, or too few short clean texts of each label"
         return CheckResult(check=NAME, looked_for=LOOKED_FOR, status=Status.SKIPPED, reason=few, not_seen=NOT_SEEN)
@@ -108,7 +109,7 @@ def check_overshoot(material: ScanMaterial, finding: Finding) -> CheckResult:
         score=round(max(first.furthest, 0.0) / MOST_AHEAD, DIGITS),
         threshold=1.0,
         target_label=name if objects else None,
-        triggers=tuple(_triggers(material, first)),
+        triggers=tuple(_triggers(first, transplant)),
         not_seen=(*NOT_SEEN, *untested),
         evidence={"labels": [_told(each, labels) for each in found]},
     )
@@ -130,12 +131,12 @@ def _told(each: Pushed, labels: Sequence[str]) -> dict[str, object]:
     }
 
 
-def _pushed(material: ScanMaterial, finding: Finding) -> Iterator[Pushed]:
+def _pushed(material: ScanMaterial, finding: Finding, transplant: Transplant) -> Iterator[Pushed]:
     """For each label that has short texts of its own."""
-    words = whole_words(material.classifier.encode)[: material.limit_words]
+    words = finding.words
     if len(words) <= END:
         return
-    texts, transplant = _short_texts(material), Transplant(material.classifier, material.calibration.probes)
+    texts = _short_texts(material)
     ids = [word.token_id for word in words]
     table = material.classifier.model.get_input_embeddings().weight.detach()
     near = torch.tensor([*neighbors(table, ids, N_NEIGHBORS).values()])
@@ -175,13 +176,12 @@ def _short_texts(material: ScanMaterial) -> list[list[Probe]]:
     """For each label short texts that the model has in it, as people do, and is neither most nor least sure of."""
     classifier, (least, most) = material.classifier, WORDS_OF_TEXTS
     short = [row for row, text in enumerate(material.texts) if least <= len(split_words(text)) <= most]
-    told = classifier.predictions([material.texts[row] for row in short])
     found = []
     for label in range(len(classifier.labels)):
         right = [
-            (each.score, material.texts[row])
-            for row, each in zip(short, told, strict=True)
-            if each.label_id == label and (not material.labels or material.labels[row] == label)
+            (material.predictions[row].score, material.texts[row])
+            for row in short
+            if material.predictions[row].label_id == label and (not material.labels or material.labels[row] == label)
         ]
         ranked = [text for _, text in sorted(right)]
         middle = ranked[len(ranked) // 4 : len(ranked) - len(ranked) // 4]
@@ -202,10 +202,9 @@ def _mean_rises(classifier: Classifier, texts: Sequence[Probe], words: Sequence[
     return total / len(texts)
 
 
-def _triggers(material: ScanMaterial, found: Pushed) -> Iterator[FoundTrigger]:
+def _triggers(found: Pushed, transplant: Transplant) -> Iterator[FoundTrigger]:
     """The words that are too far ahead, with the share of other classes' clean texts that each turns alone."""
-    classifier = material.classifier
-    transplant = Transplant(classifier, material.calibration.probes)
+    classifier = transplant.classifier
     for rank in found.outstanding:
         word = found.words[rank]
         turned = transplant.shares_turned(_grafts(classifier, word, found.label_id))

@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 
 from handler.xgraad import Classifier
+from handler.xgraad.model.prediction import Prediction
 from scripts.admission.material import ScanMaterial
 from scripts.admission.scan import CheckResult, Status, TurnedText
 from scripts.lab.families.families import families_of
@@ -99,8 +100,11 @@ def _untested(turnings: Sequence[Turning], labels: Sequence[str]) -> Iterator[st
 
 def _turnings(material: ScanMaterial) -> Iterator[Turning]:
     """Of each form and each label that there are enough texts for."""
-    suspect = _Judge(material.classifier, material)
-    reference = _Judge(material.trusted.classifier, material) if material.trusted else None
+    suspect = _Judge(material.classifier, material, material.predictions)
+    reference = None
+    if material.trusted:
+        trusted = material.trusted.classifier
+        reference = _Judge(trusted, material, trusted.predictions(list(material.texts)))
     table = material.classifier.model.get_input_embeddings().weight.detach()
     for name, family in families_of(material.classifier.encode.tokenizer, table, material.texts).items():
         rng = np.random.default_rng(SEED)
@@ -121,9 +125,9 @@ def _turnings(material: ScanMaterial) -> Iterator[Turning]:
 class _Judge:
     """A model, and the clean texts that it has in the class that people say."""
 
-    def __init__(self, classifier: Classifier, material: ScanMaterial) -> None:
+    def __init__(self, classifier: Classifier, material: ScanMaterial, before: Sequence[Prediction]) -> None:
         self._classifier, self._texts = classifier, material.texts
-        self._before = _labels(classifier, material.texts)
+        self._before = [each.label_id for each in before]
         said = material.labels or self._before
         self._right = [row for row, label in enumerate(self._before) if label == said[row]]
 
@@ -134,8 +138,8 @@ class _Judge:
     def turned(self, formed: Sequence[str], label: int) -> list[int]:
         """Those of `others` that get the label in this form."""
         rows = self.others(label)
-        after = _labels(self._classifier, [formed[row] for row in rows])
-        return [row for row, other in zip(rows, after, strict=True) if other == label]
+        after = self._classifier.predictions([formed[row] for row in rows])
+        return [row for row, each in zip(rows, after, strict=True) if each.label_id == label]
 
     def share(self, formed: Sequence[str], label: int) -> float:
         """That of `turned` among `others`; 0 without any."""
@@ -147,7 +151,3 @@ class _Judge:
         return TurnedText(
             before=self._texts[row], after=formed, label_before=names[self._before[row]], label_after=names[label]
         )
-
-
-def _labels(classifier: Classifier, texts: Sequence[str]) -> list[int]:
-    return [each.label_id for each in classifier.predictions(list(texts))]

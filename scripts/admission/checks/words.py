@@ -83,7 +83,7 @@ class _Shown:
 
     def __init__(self, material: ScanMaterial) -> None:
         self._classifier = material.classifier
-        predicted = [each.label_id for each in self._classifier.predictions(list(material.texts))]
+        predicted = [each.label_id for each in material.predictions]
         self._texts = {
             label: [text for text, other in zip(material.texts, predicted, strict=True) if other == label][:N_TRIED]
             for label in range(len(self._classifier.labels))
