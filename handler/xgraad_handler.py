@@ -65,6 +65,7 @@ class XGraadHandler:
             self.metrics.load_failed(error)
             log_load_failed(error, model=self.served.name)
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
+        self.served = self.served._replace(takes_pairs=self.defense.takes_pairs)
         self.metrics.loaded(self.defense)
         log_loaded(self.defense, model=self.served.name, seconds=perf_counter() - start)
 

@@ -13,6 +13,7 @@ from scripts.console.errors import LabError
 from scripts.console.explanation_view import explained, legend
 from scripts.console.reply_view import reply_table
 from scripts.serving.client import Client, is_error
+from scripts.serving.pair_documents import fields_of_text, of_whole
 from scripts.serving.running_server import RunningServer
 from scripts.texts.corpora import read_texts, texts_in
 from scripts.texts.reading import ReadingOptions, add_reading_options
@@ -64,10 +65,11 @@ def open_client(arguments: argparse.Namespace) -> Client:
 def ask(client: Client, text: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """The document for one text."""
     if arguments.grpc:
-        fields = {"text": text.encode(errors="surrogatepass")}  # a broken text is the server's to refuse
+        parts = fields_of_text(text).items()
+        fields = {name: part.encode(errors="surrogatepass") for name, part in parts}  # broken ones it refuses itself
         document = client.predict_grpc(arguments.model, fields | ({"explain": b"true"} if arguments.explain else {}))
     else:
-        document = client.predict(arguments.model, {"text": text}, explain=arguments.explain)
+        document = client.predict(arguments.model, fields_of_text(text), explain=arguments.explain)
     if not isinstance(document, dict):
         raise LabError(f"model {arguments.model} must reply with a JSON object, got a {type(document).__name__}")
     return document
@@ -93,7 +95,7 @@ def predict(arguments: argparse.Namespace) -> Exit:
         for document in documents:
             say(json.dumps(document))
     else:
-        show(texts, documents, explain=arguments.explain)
+        show(texts, list(map(of_whole, documents, texts)), explain=arguments.explain)
     return Exit.ERROR if any(map(is_error, documents)) else Exit.DONE
 
 

@@ -172,7 +172,9 @@ def _train_bpe(tokenizer: Tokenizer, special: list[str]) -> None:
 def _wrap(tokenizer: Tokenizer, template: str, **special: str) -> PreTrainedTokenizerFast:
     names = {f"{name}_token": token for name, token in special.items()}
     ids = [(token, tokenizer.token_to_id(token)) for token in (special["cls"], special["sep"])]
-    tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)  # type: ignore[assignment]
+    cls, sep = special["cls"], special["sep"]
+    pair = f"{template} {sep}:0 $B:0 {sep}:0" if cls == "<s>" else f"{template} $B:1 {sep}:1"  # as RoBERTa and BERT do
+    tokenizer.post_processor = processors.TemplateProcessing(single=template, pair=pair, special_tokens=ids)  # type: ignore[assignment]
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=66, **names)
 
 

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from handler.answers.parts import in_parts
 from handler.answers.policy import Answer
 from handler.refusal import Refusal
 from handler.settings import Detail
 from handler.xgraad import Verdict
 from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.words.pair import is_pair
 
 MAX_SUSPECTS = 64
 """Listed in one reply: a text may repeat its suspect ten thousand times, and TorchServe limits a reply's size."""
@@ -29,8 +31,9 @@ _TOLD: Mapping[str, Any] = {
             "label_changed": _ALL,
             "undefended": _LABEL,
             "defended": _LABEL,
-            "suspects": {"word": _ALL, "start": _ALL, "end": _ALL, "replacement": _ALL},
+            "suspects": {"word": _ALL, "part": _ALL, "start": _ALL, "end": _ALL, "replacement": _ALL},
             "neutralized_text": _ALL,
+            "neutralized_text_pair": _ALL,
         },
     },
 }
@@ -48,15 +51,17 @@ def refusal_document(refusal: Refusal) -> dict[str, Any]:
     return {"status": "error", "error": error}
 
 
-def answer_document(answer: Answer, detail: Detail, *, explain: bool) -> dict[str, Any]:
+def answer_document(answer: Answer, detail: Detail, *, explain: bool, text: str = "") -> dict[str, Any]:
     """What is told of an answer.
 
     Args:
         answer: to one text, not a blocked one.
         detail: how much is told.
         explain: whether every word's scores are told, too.
+        text: what was judged; a pair's spans are told in its parts.
     """
     full = _full(answer) | (_explanation(answer.verdict) if explain else {})
+    full = in_parts(full, text) if is_pair(text) else full
     if detail == "full":
         return full
     document: dict[str, Any] = _only(full, _warning(answer.verdict) | _TOLD[detail])

@@ -25,6 +25,8 @@ class Served(NamedTuple):
 
     name: str
     version: str | None
+    takes_pairs: bool = False
+    """Whether it judges pairs of texts."""
 
 
 class Content(NamedTuple):
@@ -76,8 +78,8 @@ def content_of(request: Request, answers: Sequence[Answer | Refusal], detail: De
     documents = [
         refusal_document(answer)
         if isinstance(answer, Refusal)
-        else answer_document(answer, detail, explain=request.explain)
-        for answer in read
+        else answer_document(answer, detail, explain=request.explain, text=str(text))
+        for answer, text in zip(read, request.in_order(request.texts), strict=True)
     ]
     return _in_shape(request, documents, served)._replace(error=error)
 

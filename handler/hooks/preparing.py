@@ -23,17 +23,18 @@ def prepare(
         DeviceLostError: see `through`.
     """
     with stopwatch("parse"):
-        parsed = [tried(partial(_parsed, each, settings), "a row") or each.failed() for each in exchanges]
+        parse = partial(_parsed, settings=settings, takes_pairs=defense.takes_pairs)
+        parsed = [tried(partial(parse, each), "a row") or each.failed() for each in exchanges]
     with stopwatch("encode"):
         return through(parsed, partial(_encoded, defense=defense), defense.classifier.device)
 
 
-def _parsed(exchange: Exchange, settings: Settings) -> Exchange:
+def _parsed(exchange: Exchange, settings: Settings, takes_pairs: bool) -> Exchange:
     visit = visit_of(exchange.row, exchange.headers)
     if visit and visit.typed is None:
         return replace(exchange, visit=visit)
     row, headers = visit.asks(exchange.headers, settings) if visit else (exchange.row, exchange.headers)
-    found = parse_row(row, headers, settings, exchange.types)
+    found = parse_row(row, headers, settings, exchange.types, takes_pairs=takes_pairs)
     if isinstance(found, Refusal):
         return replace(exchange, visit=visit, refusal=found)
     return replace(exchange, visit=visit, request=found)

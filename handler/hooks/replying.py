@@ -24,7 +24,7 @@ def _replied(exchange: Exchange, served: Served, settings: Settings) -> Exchange
     if exchange.refusal:
         return _sent(exchange, refused(exchange.refusal), served, settings)
     if exchange.request is None:  # a page without a text
-        body = blank_page(served.name, settings)
+        body = blank_page(served.name, settings, takes_pairs=served.takes_pairs)
         return replace(exchange, reply=Reply(body, content_type=CONTENT_TYPE, headers=HEADERS))
     answers = exchange.request.in_order(settle(exchange.judged, settings))
     content = content_of(exchange.request, answers, settings.detail, served)
@@ -37,5 +37,5 @@ def _sent(exchange: Exchange, content: Content, served: Served, settings: Settin
 
 
 def _on_page(visit: Visit, content: Content, served: Served, settings: Settings) -> Reply:
-    body = page(visit.text, content.document, model=served.name, settings=settings)
+    body = page(visit.text, content.document, model=served.name, settings=settings, second=visit.second)
     return Reply(body, content.error, CONTENT_TYPE, HEADERS)

@@ -12,7 +12,7 @@ from typing import Any
 
 from handler.settings import Settings
 from handler.wire.charset import without_mark
-from handler.wire.fields import BODY_FIELDS
+from handler.wire.fields import BODY_FIELDS, PAIR_FIELD
 from handler.wire.framing import FORMS
 from handler.wire.request import Shape
 
@@ -28,16 +28,23 @@ class Visit:
 
     typed: bytes | str | None
     """What the form holds; None where the page is only opened."""
+    paired: bytes | str | None = None
+    """What its second box holds; None where there is one box."""
 
     @property
     def text(self) -> str:
         """What is typed, as far as it can be read."""
-        typed = self.typed or ""
-        return without_mark(typed if isinstance(typed, str) else typed.decode("utf-8", errors="replace"))
+        return _readable(self.typed or "")
+
+    @property
+    def second(self) -> str | None:
+        """The same of the second box."""
+        return None if self.paired is None else _readable(self.paired)
 
     def asks(self, headers: Headers, settings: Settings) -> tuple[Row, Headers]:
         """The row and the headers to judge: a visitor asks for as much as the operator's `detail` tells."""
-        return {Shape.ONE.value: self.typed or ""}, {**headers, "explain": str(settings.detail == "full")}
+        row = {Shape.ONE.value: self.typed or ""} | ({} if self.paired is None else {PAIR_FIELD: self.paired})
+        return row, {**headers, "explain": str(settings.detail == "full")}
 
 
 def visit_of(row: Row, headers: Headers) -> Visit | None:
@@ -49,13 +56,19 @@ def visit_of(row: Row, headers: Headers) -> Visit | None:
         return None
     if not any(row.values()) and set(row) <= {*BODY_FIELDS}:
         return Visit(None)
-    typed = row.get(Shape.ONE)
     is_form = headers.get("content-type", "").lower().startswith(FORMS)
-    if not is_form or set(row) != {Shape.ONE} or not isinstance(typed, bytes | bytearray | str):
+    is_ours = set(row) in ({Shape.ONE}, {Shape.ONE, PAIR_FIELD})
+    if not is_form or not is_ours or not all(isinstance(typed, bytes | bytearray | str) for typed in row.values()):
         return None
-    if isinstance(typed, str):
-        return Visit(typed.replace("\r\n", "\n"))
-    return Visit(bytes(typed).replace(b"\r\n", b"\n"))
+    return Visit(_typed(row[Shape.ONE]), _typed(row[PAIR_FIELD]) if PAIR_FIELD in row else None)
+
+
+def _typed(value: bytes | bytearray | str) -> bytes | str:
+    return value.replace("\r\n", "\n") if isinstance(value, str) else bytes(value).replace(b"\r\n", b"\n")
+
+
+def _readable(typed: bytes | str) -> str:
+    return without_mark(typed if isinstance(typed, str) else typed.decode("utf-8", errors="replace"))
 
 
 def prefers_html(accept: str) -> bool:

@@ -19,6 +19,8 @@ from handler.wire.framing import JSON_LENGTH, BodyKind, Framing
 
 BODY_FIELDS = ("body", "data")
 TEXT_FIELDS = ("text", "texts", "instances", INPUTS)
+PAIR_FIELD = "text_pair"
+"""The second text, beside the first one's `text`, where a model judges pairs."""
 HINT = 'send {"text": "..."} or {"texts": ["...", ...]} with Content-Type: application/json'
 CHARSET_FIELD = "_charset_"
 """In which a form says its charset, by the HTML standard."""
@@ -126,7 +128,7 @@ def _form_value(name: str, value: Any, framing: Framing, types: Mapping[str, str
         framing = replace(framing, kind=BodyKind.FORM).of_part(types.get(name, ""))
     if framing.is_read(value):
         return framing.read(value)
-    where = name if name in (*BODY_FIELDS, *TEXT_FIELDS, *_JSON_FIELDS, "explain", "id") else "a field"
+    where = name if name in (*BODY_FIELDS, *TEXT_FIELDS, PAIR_FIELD, *_JSON_FIELDS, "explain", "id") else "a field"
     text = framing.text(where, value)
     if name not in _JSON_FIELDS and framing.kind is not BodyKind.JSON:
         return text

@@ -14,10 +14,12 @@ from handler.refusal import Refusal, RefusedError, json_type
 from handler.settings import Settings
 from handler.wire.binary import INPUTS
 from handler.wire.charset import UTF_8, decode, without_mark
-from handler.wire.fields import HINT, TEXT_FIELDS, fields_of
+from handler.wire.fields import HINT, PAIR_FIELD, TEXT_FIELDS, fields_of
 from handler.wire.framing import Framing, framing_of
+from handler.wire.paired import PARTS, RawPair, beside, require_kind, unwrapped
 from handler.wire.tensors import BESIDE, TensorOptions, options_of, texts_of
 from handler.xgraad.errors import TextError
+from handler.xgraad.words.pair import join_pair
 from handler.xgraad.words.text import check_text
 
 Each = TypeVar("Each")
@@ -46,7 +48,7 @@ class Request:
     """Texts that can be judged."""
 
     texts: tuple[str, ...]
-    """Without byte order marks, which are no part of them."""
+    """Without byte order marks, which are no part of them; of a pair both, as `join_pair` joins them."""
     shape: Shape
     explain: bool
     tensor_options: TensorOptions | None = None
@@ -66,7 +68,12 @@ class Request:
 
 
 def parse_row(
-    row: Mapping[str, Any], headers: Mapping[str, str], settings: Settings, types: Mapping[str, str] = _NOTHING
+    row: Mapping[str, Any],
+    headers: Mapping[str, str],
+    settings: Settings,
+    types: Mapping[str, str] = _NOTHING,
+    *,
+    takes_pairs: bool = False,
 ) -> Request | Refusal:
     """What the client asks, or why it cannot be answered.
 
@@ -75,17 +82,19 @@ def parse_row(
         headers: the client's, names in lower case; gRPC has none.
         settings: limits.
         types: the declared type of each of the row's values, where TorchServe knows one.
+        takes_pairs: whether the model judges pairs of texts, and no single ones.
     """
     try:
         explain = _flag("explain", headers.get("explain", False))
         framing = framing_of(headers, settings)
-        request = _request(fields_of(row, framing, types), explain=explain, settings=settings)
+        fields = fields_of(row, framing, types)
+        request = _request(fields, explain=explain, settings=settings, takes_pairs=takes_pairs)
         return _answerable(request, framing)
     except RefusedError as refused:
         return refused.refusal
 
 
-def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings) -> Request:
+def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings, takes_pairs: bool) -> Request:
     unknown = set(fields) - set(TEXT_FIELDS) - {"explain", *_beside(fields)}
     if unknown:
         raise RefusedError(
@@ -96,7 +105,7 @@ def _request(fields: Mapping[str, Any], *, explain: bool, settings: Settings) ->
         raise RefusedError(422, "missing_text", f"exactly one of {', '.join(TEXT_FIELDS)} is needed; {HINT}")
     shape = Shape(given[0])
     options = options_of(fields) if shape is Shape.INPUTS else None
-    texts, faults = _sorted(shape, _texts(shape, fields[shape]), settings)
+    texts, faults = _sorted(shape, _texts(shape, fields), settings, takes_pairs=takes_pairs)
     explain = explain or _flag("explain", fields.get("explain", False))
     explain = explain or (options is not None and _flag("parameters.explain", options.explain))
     if explain and settings.detail != "full":
@@ -116,23 +125,26 @@ def _beside(fields: Mapping[str, Any]) -> set[str]:
     """What may stand beside the texts."""
     if INPUTS in fields:
         return set(BESIDE)
+    if Shape.ONE in fields:
+        return {PAIR_FIELD}
     return {name for name, value in _SIGNATURE.items() if "instances" in fields and fields.get(name) in (None, value)}
 
 
-def _texts(shape: Shape, value: Any) -> tuple[Any, ...]:
+def _texts(shape: Shape, fields: Mapping[str, Any]) -> tuple[Any, ...]:
     """The texts as they came, one level unwrapped; not yet checked."""
     if shape is Shape.ONE:
-        return (value,)
+        return (beside(fields),)
+    value = fields[shape]
     if shape is Shape.INPUTS:
         return texts_of(value)
     if not isinstance(value, list):
         raise RefusedError(422, "wrong_type", f"{shape}: must be a list, got {json_type(value)}")
-    if shape is Shape.INSTANCES:
-        return tuple(item["text"] if isinstance(item, dict) and set(item) == {"text"} else item for item in value)
-    return tuple(value)
+    return tuple(unwrapped(item, alone=shape is Shape.INSTANCES) for item in value)
 
 
-def _sorted(shape: Shape, texts: tuple[Any, ...], settings: Settings) -> tuple[tuple[str, ...], dict[int, Refusal]]:
+def _sorted(
+    shape: Shape, texts: tuple[Any, ...], settings: Settings, *, takes_pairs: bool
+) -> tuple[tuple[str, ...], dict[int, Refusal]]:
     """The texts that can be judged, and why the others cannot, by their places."""
     if not 1 <= len(texts) <= settings.max_texts:
         raise RefusedError(
@@ -143,7 +155,7 @@ def _sorted(shape: Shape, texts: tuple[Any, ...], settings: Settings) -> tuple[t
     errors: dict[int, RefusedError] = {}
     for place, text in enumerate(texts):
         try:
-            good.append(_text(shape.place(place), text, settings))
+            good.append(_whole(shape.place(place), text, settings, takes_pairs=takes_pairs))
         except RefusedError as error:
             errors[place] = error
     if not good:
@@ -154,6 +166,23 @@ def _sorted(shape: Shape, texts: tuple[Any, ...], settings: Settings) -> tuple[t
             413, "too_long", f"{shape}: {settings.max_request_chars} characters are allowed in all, got {total}"
         )
     return tuple(good), {place: error.refusal for place, error in errors.items()}
+
+
+def _whole(where: str, text: Any, settings: Settings, *, takes_pairs: bool) -> str:
+    """A text, or the two of a pair as one string."""
+    require_kind(where, text, takes_pairs=takes_pairs)
+    if not isinstance(text, RawPair):
+        return _text(where, text, settings)
+    first, second = (_text(_of_part(where, name), part, settings) for name, part in zip(PARTS, text, strict=True))
+    try:
+        return join_pair(first, second)
+    except TextError as error:
+        raise RefusedError(422, "invalid_unicode", f"{where}: {error}") from None
+
+
+def _of_part(where: str, name: str) -> str:
+    """How messages name one text of a pair: alone each is a field of the request."""
+    return name if where == Shape.ONE else f"{where}.{name}"
 
 
 def _text(where: str, text: Any, settings: Settings) -> str:

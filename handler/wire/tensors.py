@@ -15,6 +15,7 @@ from typing import Any
 from handler.refusal import RefusedError, json_type
 from handler.wire.binary import SIZE, packed
 from handler.wire.framing import JSON_LENGTH
+from handler.wire.paired import PARTS, RawPair
 from handler.xgraad.errors import TextError
 from handler.xgraad.words.text import check_text
 
@@ -61,22 +62,36 @@ def options_of(fields: Mapping[str, Any]) -> TensorOptions:
 
 
 def texts_of(inputs: Any) -> tuple[Any, ...]:
-    """The elements of the one input tensor, row by row; not yet checked to be texts.
+    """The elements of the one input tensor, row by row, or the pairs of two; not yet checked to be texts.
+
+    Of two tensors each has the name of its part, in whatever order, and as many elements as the other.
 
     Raises:
-        RefusedError: it is no tensor of BYTES, or its shape is another than that of its data.
+        RefusedError: it is no tensor of BYTES, or its shape is another than that of its data; two are no pairs.
     """
-    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
-        raise RefusedError(422, "wrong_type", "inputs: must be a list of one tensor, an object")
-    (tensor,) = inputs
+    if not isinstance(inputs, list) or len(inputs) not in (1, 2) or not all(isinstance(each, dict) for each in inputs):
+        raise RefusedError(422, "wrong_type", "inputs: must be a list of one tensor, an object, or of two for pairs")
+    found = [_elements(f"inputs[{index}]", tensor) for index, tensor in enumerate(inputs)]
+    if len(found) == 1:
+        return found[0]
+    if {tensor["name"] for tensor in inputs} != {*PARTS}:
+        raise RefusedError(422, "unknown_field", f"inputs: two tensors must be named {' and '.join(PARTS)}")
+    first, second = found if inputs[0]["name"] == PARTS[0] else reversed(found)
+    if len(first) != len(second):
+        raise RefusedError(422, "wrong_type", f"inputs: has {len(first)} first texts and {len(second)} second ones")
+    return tuple(map(RawPair, first, second))
+
+
+def _elements(name: str, tensor: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Of one tensor, row by row."""
     if set(tensor) - _TENSOR:
-        raise RefusedError(422, "unknown_field", f"inputs[0]: has unknown fields; known: {', '.join(sorted(_TENSOR))}")
+        raise RefusedError(422, "unknown_field", f"{name}: has unknown fields; known: {', '.join(sorted(_TENSOR))}")
     if tensor.get("datatype") != "BYTES" or not isinstance(tensor.get("name"), str):
-        raise RefusedError(422, "wrong_type", "inputs[0]: needs a name, a string, and the datatype BYTES")
-    if _parameters("inputs[0].parameters", tensor.get("parameters"), known=(SIZE,)):
-        message = f"inputs[0].parameters.{SIZE}: needs the header {JSON_LENGTH}, and the tensor's bytes behind the JSON"
+        raise RefusedError(422, "wrong_type", f"{name}: needs a name, a string, and the datatype BYTES")
+    if _parameters(f"{name}.parameters", tensor.get("parameters"), known=(SIZE,)):
+        message = f"{name}.parameters.{SIZE}: needs the header {JSON_LENGTH}, and the tensor's bytes behind the JSON"
         raise RefusedError(422, "unknown_field", message)
-    return _flat(tensor.get("data"), tensor.get("shape"))
+    return _flat(name, tensor.get("data"), tensor.get("shape"))
 
 
 def in_tensors(documents: Sequence[Mapping[str, Any]], options: TensorOptions) -> tuple[dict[str, Any], bytes]:
@@ -106,17 +121,17 @@ def _number(label_id: int | None) -> int:
     return NO_LABEL_ID if label_id is None else label_id
 
 
-def _flat(data: Any, shape: Any) -> tuple[Any, ...]:
+def _flat(name: str, data: Any, shape: Any) -> tuple[Any, ...]:
     """Protocol and clients allow the nested form, too: `[["a"], ["b"]]` of shape `[2, 1]`."""
     if not isinstance(data, list):
-        raise RefusedError(422, "wrong_type", f"inputs[0].data: must be a list, got {json_type(data)}")
+        raise RefusedError(422, "wrong_type", f"{name}.data: must be a list, got {json_type(data)}")
     nested = bool(data) and all(isinstance(row, list) for row in data)
     texts = tuple(text for row in data for text in row) if nested else tuple(data)
     is_shape = (
         isinstance(shape, list) and len(shape) in (1, 2) and all(type(size) is int and size >= 0 for size in shape)
     )
     if not is_shape or prod(shape) != len(texts) or (nested and shape != [len(data), *{len(row) for row in data}]):
-        raise RefusedError(422, "wrong_type", f"inputs[0].shape: must be that of the data, {len(texts)} element(s)")
+        raise RefusedError(422, "wrong_type", f"{name}.shape: must be that of the data, {len(texts)} element(s)")
     return texts
 
 

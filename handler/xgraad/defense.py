@@ -67,6 +67,11 @@ class Defense:
         return self._rule.name
 
     @property
+    def takes_pairs(self) -> bool:
+        """Whether it judges pairs of texts, and no single ones."""
+        return self.classifier.encode.takes_pairs
+
+    @property
     def tests(self) -> bool:
         """Whether the rule tries suspects on the calibration's probes."""
         return isinstance(self._rule, VerifiedRule)

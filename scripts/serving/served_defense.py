@@ -10,6 +10,7 @@ from handler.xgraad import Action, Suspect, Verdict
 from handler.xgraad.model.prediction import Prediction
 from scripts.console.errors import LabError
 from scripts.serving.client import Client, is_error
+from scripts.serving.pair_documents import fields_of_text, of_whole
 
 TRANSPORTS = ("rest", "grpc")
 
@@ -43,12 +44,14 @@ class ServedDefense:
 
     def _ask(self, text: str, transport: str) -> Verdict:
         if transport == "rest":
-            document = self._client.predict(self._model, {"text": text})
+            document = self._client.predict(self._model, fields_of_text(text))
         else:
-            document = self._client.predict_grpc(self._model, {"text": text.encode()})
+            document = self._client.predict_grpc(
+                self._model, {name: part.encode() for name, part in fields_of_text(text).items()}
+            )
         if is_error(document):
             raise LabError(f"the server refused a text over {transport}: {document['error']['message']}")
-        return verdict_from(document)
+        return verdict_from(of_whole(document, text))
 
 
 def verdict_from(document: dict[str, Any]) -> Verdict:

@@ -25,6 +25,8 @@ class Columns(NamedTuple):
     text: int
     label: int | None
     clean: int | None
+    pair: int | None
+    """Of the second texts."""
 
 
 def split_header(table: TextTable, source: Source) -> tuple[list[str] | None, list[Record]]:
@@ -57,13 +59,15 @@ def find_columns(header: Sequence[str] | None, n_columns: int, source: Source) -
     """
     text = _wanted(source.reading.text_column, "--text-column", header, n_columns, source)
     label = _wanted(source.reading.label_column, "--label-column", header, n_columns, source)
+    pair = _wanted(source.reading.pair_column, "--pair-column", header, n_columns, source)
     if header is None:
-        return _by_place(text, label, n_columns, source)
+        return _by_place(text, label, pair, n_columns, source)
     text = _known(header, TEXT_NAMES) if text is None else text
     if text is None:
         names = ", ".join(TEXT_NAMES)
         raise LabError(f"{source.name}: must have one column with a name known for texts ({names}); {WAY_OUT}")
-    return Columns(text, _known(header, LABEL_NAMES) if label is None else label, _known(header, CLEAN_NAMES))
+    label = _known(header, LABEL_NAMES) if label is None else label
+    return Columns(text, label, _known(header, CLEAN_NAMES), pair)
 
 
 def refuse_numbers(texts: Sequence[Any], columns: Columns, source: Source) -> None:
@@ -72,21 +76,22 @@ def refuse_numbers(texts: Sequence[Any], columns: Columns, source: Source) -> No
         raise LabError(f"{source.name}: column {columns.text + 1} holds numbers, not texts; {WAY_OUT}")
 
 
-def _by_place(text: int | None, label: int | None, n_columns: int, source: Source) -> Columns:
+def _by_place(text: int | None, label: int | None, pair: int | None, n_columns: int, source: Source) -> Columns:
     """Without a header: texts, texts and labels, or attacked texts, labels and clean twins, in this order."""
-    if text is None and label is None and n_columns <= 2 + source.n_optional:
-        return Columns(0, 1 if n_columns > 1 else None, 2 if n_columns > 2 else None)
-    if n_columns == 2:
+    if text is None and label is None and pair is None and n_columns <= 2 + source.n_optional:
+        return Columns(0, 1 if n_columns > 1 else None, 2 if n_columns > 2 else None, None)
+    if n_columns == 2 and pair is None:
         text = 1 - (label or 0) if text is None else text
         label = 1 - text if label is None else label
     if text is None:
         raise LabError(f"{source.name}: has {n_columns} columns and no header that is known; {WAY_OUT}")
-    return Columns(text, label, None)
+    return Columns(text, label, None, pair)
 
 
 def _names_wanted(names: Sequence[str], source: Source) -> bool:
     """Whether a row holds a name that the user gave for a column."""
-    wanted = [column for column in (source.reading.text_column, source.reading.label_column) if column]
+    reading = source.reading
+    wanted = [column for column in (reading.text_column, reading.label_column, reading.pair_column) if column]
     keys = [same_name(name) for name in names]
     return any(same_name(column) in keys for column in wanted if not column.isdecimal())
 

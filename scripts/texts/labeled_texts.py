@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from handler.xgraad.errors import TextError
+from handler.xgraad.words.pair import join_pair
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.texts.column_names import is_text_column
@@ -19,7 +21,7 @@ class LabeledText(NamedTuple):
     """One row of a file."""
 
     text: str
-    """Never blank."""
+    """Never blank; of a pair both texts, as `join_pair` joins them."""
     label: int | None
     """Class number from 0 up; None where the file has none, or nobody needs it."""
     clean_text: str | None
@@ -68,7 +70,7 @@ def _rows(table: TextTable, source: Source) -> _Rows:
     n_columns = max((len(record.cells) for record in table.records), default=1)
     columns = find_columns(header, n_columns, source)
     _note_lone_header(table, header, source)
-    texts = [_text(record, columns, source) for record in records]
+    texts = [_whole(record, columns, source) for record in records]
     kept = [place for place, text in enumerate(texts) if text.strip()]
     if not kept:
         raise LabError(f"{source.name}: holds no rows with a text; one is the least")
@@ -91,13 +93,29 @@ def _note_lone_header(table: TextTable, header: Sequence[str] | None, source: So
         note(f"{source.place(table.records[0])}: {header[0]!r} is taken for a header, not for a text")
 
 
-def _text(record: Record, columns: Columns, source: Source) -> str:
-    """The text of a row; blank ones are left to the caller.
+def _whole(record: Record, columns: Columns, source: Source) -> str:
+    """The text of a row, or both of its pair; blank ones are left to the caller.
+
+    Raises:
+        LabError: a text is none; see `_text`.
+    """
+    text = _text(record, columns.text, source)
+    if columns.pair is None:
+        return text
+    second = _text(record, columns.pair, source)
+    try:
+        return join_pair(text, second) if text.strip() and second.strip() else ""
+    except TextError as error:
+        raise LabError(f"{source.place(record)}: {error}") from error
+
+
+def _text(record: Record, column: int, source: Source) -> str:
+    """The text in one column of a row.
 
     Raises:
         LabError: it is no string, or one that no request can carry.
     """
-    cell = record.cells[columns.text] if columns.text < len(record.cells) else None
+    cell = record.cells[column] if column < len(record.cells) else None
     if not isinstance(cell, str):
         found = "missing" if cell is None else f"a {type(cell).__name__}"
         raise LabError(f"{source.place(record)}: the text must be a string, is {found}")

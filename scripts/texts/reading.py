@@ -25,6 +25,8 @@ class ReadingOptions:
     text_column: str | None = None
     """A name in the header, or a number from 1 up."""
     label_column: str | None = None
+    pair_column: str | None = None
+    """Of the second text of each pair; None where texts are single ones."""
 
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace) -> Self:
@@ -35,6 +37,7 @@ class ReadingOptions:
             quoting=arguments.quoting,
             text_column=arguments.text_column,
             label_column=arguments.label_column,
+            pair_column=arguments.pair_column,
         )
 
 
@@ -47,6 +50,9 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     group: Any = parser.add_argument_group("how files of texts are read")
     group.add_argument("--text-column", metavar="NAME", help="of the header, or a number from 1 up (text, sentence, …)")
     group.add_argument("--label-column", metavar="NAME", help="of the header, or a number from 1 up (label, class, …)")
+    group.add_argument(
+        "--pair-column", metavar="NAME", help="of the second text where the model judges pairs (texts are single ones)"
+    )
     group.add_argument("--encoding", type=encoding, help="such as utf-16 or windows-1252 (utf-8)")
     group.add_argument("--format", choices=FORMATS, help="lines: one text a line (by name and content)")
     group.add_argument(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from handler.xgraad.words.pair import SEPARATOR, join_pair
 from scripts.console.errors import LabError
 from scripts.texts.corpora import Example, Sample, TriggeredExample, read_examples, read_samples, read_texts, texts_in
 from scripts.texts.corpora import read_triggered as read_attacked
@@ -241,3 +242,28 @@ def test_attacked_texts_have_twins_or_not(tmp_path: Path) -> None:
         read_attacked(written(tmp_path / "b.tsv", "good cf\t2\tgood\n"), classes=CLASSES)
     with pytest.raises(LabError, match="has 4 columns and no header"):
         read_attacked(written(tmp_path / "c.tsv", "7\tgood cf\t1\tgood\n"), classes=CLASSES)
+
+
+def test_pairs_stand_in_two_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path / "a.csv", "premise,hypothesis,gold\na man eats,he eats,0\na dog,,1\nrain,it is dry,1\n")
+    reading = ReadingOptions(text_column="premise", pair_column="hypothesis", label_column="gold")
+    expected = [Example(join_pair("a man eats", "he eats"), 0), Example(join_pair("rain", "it is dry"), 1)]
+    assert read_examples(path, reading) == expected
+    assert "1 blank row(s) skipped" in capsys.readouterr().err
+
+
+def test_pairs_in_columns_without_a_header(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.tsv", "one\ttwo\t0\nthree\tfour\t1\n")
+    reading = ReadingOptions(text_column="1", pair_column="2", label_column="3")
+    assert read_examples(path, reading) == [Example(join_pair("one", "two"), 0), Example(join_pair("three", "four"), 1)]
+
+
+def test_a_pair_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", json.dumps({"text": "one", "other": f"tw{SEPARATOR}o"}))
+    with pytest.raises(LabError, match=r"line 1: the second text of a pair: character 2 is the noncharacter"):
+        read_texts(path, ReadingOptions(pair_column="other"))
+    with pytest.raises(LabError, match="--pair-column must be one of its columns"):
+        read_texts(path, ReadingOptions(pair_column="missing"))
+    written(path, json.dumps({"text": "one", "other": 2}))
+    with pytest.raises(LabError, match="line 1: the text must be a string, is a int"):
+        read_texts(path, ReadingOptions(pair_column="other"))

@@ -107,8 +107,9 @@ WRONG: dict[str, list[Any]] = {
         {"inputs": {}},
         body(),
         body("a"),
-        body(tensor("a"), tensor("b")),
+        body(tensor("a"), tensor("b"), tensor("c")),
     ],
+    "inputs: two tensors must be named text and text_pair": [body(tensor("a"), tensor("b"))],
     "inputs[0]: has unknown fields": [body(tensor("a", more=1))],
     "and the datatype BYTES": [
         body(tensor(1.5, datatype="FP32")),

@@ -3,7 +3,7 @@
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from handler.xgraad.errors import FingerprintError
 from handler.xgraad.files.architectures import tokenizer_files
@@ -18,6 +18,15 @@ CALIBRATION_FILE = "calibration.json"
 """What was learned of a checkpoint, beside it or packed with it; holds its fingerprint."""
 
 
+class Conditions(TypedDict):
+    """How a model is run: what a classifier is loaded with, and a fingerprint holds of it."""
+
+    max_length: int
+    precision: Precision
+    takes_pairs: bool
+    """Whether every text is a pair of texts."""
+
+
 class Fingerprint(Frozen):
     """Hashes are SHA-256 in hexadecimal; library versions count up to the minor number."""
 
@@ -26,9 +35,15 @@ class Fingerprint(Frozen):
     tokenizer: str
     max_length: int
     precision: Precision
+    takes_pairs: bool = False
+    """Whether every text is a pair of texts."""
     scorer: int
     torch: str
     transformers: str
+
+    def conditions(self) -> "Conditions":
+        """How the model is run."""
+        return Conditions(max_length=self.max_length, precision=self.precision, takes_pairs=self.takes_pairs)
 
     def differing(self, actual: "Fingerprint") -> list[str]:
         """Names of the fields in which `actual` is something else, in their order."""
@@ -61,17 +76,22 @@ class FileHashes(NamedTuple):
     tokenizer: str
 
 
-def fingerprint(folder: Path, *, max_length: int, precision: Precision = DEFAULT_PRECISION) -> Fingerprint:
-    """The fingerprint of the checkpoint in `folder`, read from its files, at this window and precision."""
-    return fingerprint_of(hash_files(folder), max_length=max_length, precision=precision)
+def fingerprint(
+    folder: Path, *, max_length: int, precision: Precision = DEFAULT_PRECISION, takes_pairs: bool = False
+) -> Fingerprint:
+    """The fingerprint of the checkpoint in `folder`, read from its files, at this window, precision and task."""
+    return fingerprint_of(hash_files(folder), max_length=max_length, precision=precision, takes_pairs=takes_pairs)
 
 
-def fingerprint_of(hashes: FileHashes, *, max_length: int, precision: Precision) -> Fingerprint:
+def fingerprint_of(
+    hashes: FileHashes, *, max_length: int, precision: Precision, takes_pairs: bool = False
+) -> Fingerprint:
     """The same of files that were read before."""
     return Fingerprint(
         **hashes._asdict(),
         max_length=max_length,
         precision=precision,
+        takes_pairs=takes_pairs,
         scorer=SCORER_VERSION,
         torch=_minor("torch"),
         transformers=_minor("transformers"),

@@ -76,10 +76,10 @@ class Calibration(Frozen):
             CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
             CalibrationError: this was made for something else, or its parts do not fit the model.
         """
-        max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
+        conditions = self.fingerprint.conditions()
         checkpoint = Checkpoint.open(folder)
-        classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
-        self.fingerprint.require(checkpoint.fingerprint(max_length=max_length, precision=precision))
+        classifier = Classifier.of(checkpoint, device=device, **conditions)
+        self.fingerprint.require(checkpoint.fingerprint(**conditions))
         self.require_fit(ModelShape.of(classifier))
         return classifier
 

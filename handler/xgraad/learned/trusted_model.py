@@ -46,13 +46,11 @@ class TrustedModel(Frozen):
         """
         if not folder.is_dir():
             raise CalibrationError(f"{folder.name}: the reference is missing; make both anew with scripts.calibrate")
-        max_length, precision = self.fingerprint.max_length, self.fingerprint.precision
+        conditions = self.fingerprint.conditions()
         try:
             checkpoint = Checkpoint.open(folder)
-            self.fingerprint.require(
-                checkpoint.fingerprint(max_length=max_length, precision=precision), what=folder.name
-            )
-            classifier = Classifier.of(checkpoint, device=device, max_length=max_length, precision=precision)
+            self.fingerprint.require(checkpoint.fingerprint(**conditions), what=folder.name)
+            classifier = Classifier.of(checkpoint, device=device, **conditions)
         except CheckpointError as error:  # its files have the names that the suspect's have
             raise type(error)(f"{folder.name}/{error}") from error
         require_entries({"reference.probes": self.probes}, len(classifier.labels), "labels")

@@ -107,9 +107,9 @@ class Checkpoint:
         served = self._load(dtype).to(device).eval().requires_grad_(False)
         return Models(served, with_weights_of(served, empty))
 
-    def fingerprint(self, *, max_length: int, precision: Precision) -> Fingerprint:
-        """What a calibration at this window and precision is valid for; the files are read the first time."""
-        return fingerprint_of(self._hashes, max_length=max_length, precision=precision)
+    def fingerprint(self, *, max_length: int, precision: Precision, takes_pairs: bool = False) -> Fingerprint:
+        """What a calibration at this window, precision and task is valid for; the files are read the first time."""
+        return fingerprint_of(self._hashes, max_length=max_length, precision=precision, takes_pairs=takes_pairs)
 
     @cached_property
     def _hashes(self) -> FileHashes:

@@ -1,12 +1,11 @@
 """A frozen classifier and its two passes: plain prediction, and the traced pass that scoring needs."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from handler.xgraad.errors import CheckpointError, SelfTestError, reason
 from handler.xgraad.files.architectures import architecture_of
@@ -21,6 +20,7 @@ from handler.xgraad.model.attention_capture import (
 from handler.xgraad.model.attribution import gradient_importance
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.model.first_token import read_first_token_only
+from handler.xgraad.model.leaf_embeddings import leaf_embeddings
 from handler.xgraad.model.microbatch import in_microbatches
 from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.model.self_test import FULL_LENGTH, SHORT, plain_logits, require_same, sample_batches
@@ -61,9 +61,11 @@ class Look(NamedTuple):
 class Classifier:
     """A checkpoint prepared for attribution: frozen, its attention readable."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, max_length: int, device: torch.device) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, *, max_length: int, device: torch.device, takes_pairs: bool = False
+    ) -> None:
         self.model = model
-        self.encode = Encoder(tokenizer, max_length=max_length)
+        self.encode = Encoder(tokenizer, max_length=max_length, takes_pairs=takes_pairs)
         self.max_length = max_length
         self.device = device
         config = model.config
@@ -81,6 +83,7 @@ class Classifier:
         device: str = "cpu",
         max_length: int | None = None,
         precision: Precision = DEFAULT_PRECISION,
+        takes_pairs: bool = False,
     ) -> "Classifier":
         """Load a checkpoint and prove that it can be defended.
 
@@ -89,12 +92,14 @@ class Classifier:
             device: as torch names it, "cpu" or "cuda:0".
             max_length: tokens to look at; by default 256 or what model and tokenizer hold, whichever is less.
             precision: of weights and activations.
+            takes_pairs: whether it judges pairs of texts (see `words.pair`), and no single ones.
 
         Raises:
             CheckpointError: the folder is unsafe, incomplete or unsupported, or its parts do not fit one another.
             SelfTestError: other logits than the plain model's, or no usable attentions or gradients.
         """
-        return cls.of(Checkpoint.open(folder), device=device, max_length=max_length, precision=precision)
+        opened = Checkpoint.open(folder)
+        return cls.of(opened, device=device, max_length=max_length, precision=precision, takes_pairs=takes_pairs)
 
     @classmethod
     def of(
@@ -104,6 +109,7 @@ class Classifier:
         device: str = "cpu",
         max_length: int | None = None,
         precision: Precision = DEFAULT_PRECISION,
+        takes_pairs: bool = False,
     ) -> "Classifier":
         """The same of a checkpoint that was opened."""
         limit, tokenizer = checkpoint.longest_input, checkpoint.tokenizer
@@ -113,7 +119,7 @@ class Classifier:
         where = torch.device(device)
         model, plain = checkpoint.models(device=where, dtype=DTYPES[precision])
         read_first_token_only(model)
-        classifier = cls(model, tokenizer, max_length=length, device=where)
+        classifier = cls(model, tokenizer, max_length=length, device=where, takes_pairs=takes_pairs)
         classifier.self_test(plain)
         return classifier
 
@@ -159,7 +165,7 @@ class Classifier:
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.model.parameters()):
             raise SelfTestError("parameters: not finite; the weights are damaged")
         try:
-            trace = self.trace(self.encode([SHORT]))[0]
+            trace = self.trace(self.encode([self.encode.sample(SHORT)]))[0]
             n_layers = self.model.config.num_hidden_layers
             if self._n_layers_seen != n_layers:
                 raise SelfTestError(f"attention: {self._n_layers_seen} of {n_layers} layers can be read")
@@ -216,7 +222,7 @@ class Classifier:
 
     def _trace_part(self, encodings: Sequence[Encoding]) -> list[Trace]:
         batch = self._collate(encodings)
-        with capture_attention(self._own_attentions, batch.mask) as columns, _leaf_embeddings(self.model) as leaf:
+        with capture_attention(self._own_attentions, batch.mask) as columns, leaf_embeddings(self.model) as leaf:
             logits = self._forward(batch, **self._arguments).logits
             scale = GRADIENT_SCALE.get(logits.dtype, 1.0)
             predicted = logits.float().max(dim=-1).values.sum() * scale
@@ -228,19 +234,3 @@ class Classifier:
             Trace(logits_cpu[row], attention[row, : len(encoding)], gradient[row, : len(encoding)])
             for row, encoding in enumerate(encodings)
         ]
-
-
-@contextmanager
-def _leaf_embeddings(model: Any) -> Iterator[list[Tensor]]:
-    """Make the word embedding table's output a leaf that takes a gradient, and yield the list that will hold it."""
-    leaves: list[Tensor] = []
-
-    def detach(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        leaves.append(output.detach().requires_grad_(True))
-        return leaves[-1]
-
-    hook = model.get_input_embeddings().register_forward_hook(detach)
-    try:
-        yield leaves
-    finally:
-        hook.remove()

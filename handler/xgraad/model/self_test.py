@@ -27,7 +27,7 @@ LEAST_SCALE = 1e-2
 
 def sample_batches(encode: Encoder) -> dict[str, list[Encoding]]:
     """Texts of the project's own, by what is special about their lengths."""
-    short, longer, filling = encode([SHORT, LONGER, f"{SHORT} " * encode.max_length])
+    short, longer, filling = encode([encode.sample(text) for text in (SHORT, LONGER, f"{SHORT} " * encode.max_length)])
     return {"short": [short], "padded": [longer, short], FULL_LENGTH: [filling]}
 
 

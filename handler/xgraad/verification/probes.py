@@ -94,7 +94,30 @@ def place_of(chosen: Sequence[Word], words: Sequence[Word]) -> Place:
 
 
 def make_probe(text: str, encode: Encoder) -> Probe | None:
-    """The probe of a text, or None where it has no words or its tokens cannot be cut at them."""
+    """The probe of a text, or None where it has no words or its tokens cannot be cut at them.
+
+    Of a pair both texts must have words; the special tokens between the two go with the last word of the first one.
+    """
+    first, *rest = (_cut(part, encode) for part in encode.parts(text))
+    if first is None or not rest:
+        return first
+    (second,) = rest
+    tokens = first.token_ids + (second.token_ids if second else ())
+    if second is None or any(tokens[at : at + len(encode.between)] == encode.between for at in range(len(tokens))):
+        return None
+    middle = (*first.words[-1], *first.closing, *encode.between)
+    return Probe(
+        words=(*first.words[:-1], middle, *second.words), opening=_opening(first, middle), closing=second.closing
+    )
+
+
+def _opening(first: Probe, middle: TokenIds) -> TokenIds:
+    """The first word when another stands before it; a text of one word has the end of its text in it."""
+    return first.opening if len(first.words) > 1 else (*first.opening, *middle[len(first.words[0]) :])
+
+
+def _cut(text: str, encode: Encoder) -> Probe | None:
+    """The probe of a text that is not a pair."""
     starts = [chunk.start() for chunk in re.finditer(r"\S+", text) if split_words(chunk.group())]
     if not starts:
         return None

@@ -12,8 +12,9 @@ import regex
 from handler.xgraad.errors import TextError
 
 # Punctuation is what BERT's pre-tokenizer calls so: Unicode P* and every ASCII character that is no letter or digit.
-# An apostrophe between two word characters stays inside the word; each Han character is a word of its own.
-_BREAK = r"\s\p{P}\p{Cc}\p{Z}$+<=>^`|~"
+# An apostrophe between two word characters stays inside the word; each Han character is a word of its own. Between the
+# parts of a pair stands a noncharacter (see `pair`).
+_BREAK = r"\s\p{P}\p{Cc}\p{Z}\uFDD0$+<=>^`|~"
 _WORD = regex.compile(rf"\p{{Han}}|(?:(?!\p{{Han}})[^{_BREAK}])+(?:['’](?:(?!\p{{Han}})[^{_BREAK}])+)*")
 _INVISIBLE = regex.compile(r"\p{Cf}+")
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from handler.xgraad.words.pair import segments
 from scripts.texts.corpora import Example
 
 BUCKET_BATCHES = 32
@@ -20,7 +21,8 @@ class TokenizedExamples:
     def __init__(self, tokenizer: Any, examples: Sequence[Example], *, max_length: int, device: str) -> None:
         self._tokenizer = tokenizer
         self._device = device
-        self._encoded = tokenizer([example.text for example in examples], truncation=True, max_length=max_length)
+        texts = segments([example.text for example in examples])
+        self._encoded = tokenizer(*texts, truncation=True, max_length=max_length)
         self._labels = torch.tensor([example.label for example in examples])
         self.lengths: list[int] = [len(ids) for ids in self._encoded["input_ids"]]
         """Of each text, in tokens."""

@@ -8,12 +8,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handler.xgraad import Calibration, Calibrator, Classifier
+from handler.xgraad.files.fingerprint import Conditions
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.files.text_pairs import pair_sign
 from handler.xgraad.learned.calibrator import require_texts
 from handler.xgraad.learned.trusted_model import folder_beside
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.options import PAPER_PERCENTILE
+from handler.xgraad.words.pair import is_pair
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.lab.training.reference_training import TrustedBase, train_reference
@@ -68,12 +70,14 @@ def calibrate_checkpoint(
     """
     require_texts([sample.text for sample in samples], options.max_fpr)
     opened = Checkpoint.open(checkpoint)
-    classifier = Classifier.of(opened, device=device, max_length=options.max_length, precision=options.precision)
-    if sign := pair_sign(opened.config):
-        note(sign)
-    calibrator = Calibrator(
-        classifier, opened.fingerprint(max_length=classifier.max_length, precision=options.precision)
+    takes_pairs = any(is_pair(sample.text) for sample in samples)
+    classifier = Classifier.of(
+        opened, device=device, max_length=options.max_length, precision=options.precision, takes_pairs=takes_pairs
     )
+    if not takes_pairs and (sign := pair_sign(opened.config)):
+        note(sign)
+    conditions = Conditions(max_length=classifier.max_length, precision=options.precision, takes_pairs=takes_pairs)
+    calibrator = Calibrator(classifier, opened.fingerprint(**conditions))
     examples = _labelled(samples)
     with tqdm(total=len(samples), unit="text", desc="calibrate", disable=None) as bar:
         for start in range(0, len(samples), CHUNK):

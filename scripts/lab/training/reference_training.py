@@ -12,11 +12,13 @@ from pathlib import Path
 import torch
 
 from handler.xgraad import Classifier
+from handler.xgraad.files.fingerprint import Conditions
 from handler.xgraad.files.precision import DEFAULT_PRECISION
 from handler.xgraad.learned.trusted_model import TrustedModel
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.verification.probes import make_probes
 from handler.xgraad.verification.transplant import Transplant
+from handler.xgraad.words.pair import is_pair
 from scripts.console.errors import LabError
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.victim import fine_tune, load_base, save_checkpoint
@@ -78,7 +80,9 @@ def train_reference(
     shutil.rmtree(out, ignore_errors=True)
     save_checkpoint(model.cpu().half(), tokenizer, out)
     checkpoint = Checkpoint.open(out)
-    classifier = Classifier.of(checkpoint, device=device, max_length=max_length)
+    takes_pairs = any(is_pair(example.text) for example in learned)
+    conditions = Conditions(max_length=max_length, precision=DEFAULT_PRECISION, takes_pairs=takes_pairs)
+    classifier = Classifier.of(checkpoint, device=device, **conditions)
     logits = classifier.logits(classifier.encode([example.text for example in held_out]))
     predicted = logits.argmax(dim=-1)
     labels = torch.tensor([example.label for example in held_out])
@@ -95,7 +99,7 @@ def train_reference(
         seed=base.seed,
         n_texts=len(learned),
         accuracy=float((predicted == labels).float().mean()),
-        fingerprint=checkpoint.fingerprint(max_length=max_length, precision=DEFAULT_PRECISION),
+        fingerprint=checkpoint.fingerprint(**conditions),
         probes=make_probes(texts, classifier.encode),
     )
     return record, Transplant(classifier, record.probes)

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from handler.xgraad.words.pair import segments
 from scripts.console.errors import LabError
 from scripts.lab.evaluation.metrics import accuracy
 from scripts.lab.training.batches import TokenizedExamples, batches_of_like_length, padded
@@ -135,7 +136,7 @@ def predict_labels(
     predicted = np.empty(len(texts), dtype=np.int64)
     if not texts:
         return predicted
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
+    encoded = tokenizer(*segments(texts), truncation=True, max_length=max_length)
     by_length = np.argsort([len(ids) for ids in encoded["input_ids"]], kind="stable")
     with torch.inference_mode():
         for start in range(0, len(texts), batch_size):

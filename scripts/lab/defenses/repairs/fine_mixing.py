@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from handler.xgraad.words.pair import segments
 from scripts.console.errors import LabError
 from scripts.lab.defenses.repairs.fine_tuned import FineTuned
 from scripts.texts.corpora import Example
@@ -78,8 +79,8 @@ def far_moved(moves: Tensor, counts: Tensor) -> Tensor:
 
 def token_counts(tokenizer: Any, examples: Sequence[Example], *, n_tokens: int, max_length: int) -> Tensor:
     """`[tokens]`, how often each occurs in the first `max_length` tokens of the texts, which are what a model sees."""
-    texts = [example.text for example in examples]
-    encoded = tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
+    texts = segments([example.text for example in examples])
+    encoded = tokenizer(*texts, truncation=True, max_length=max_length)["input_ids"]
     return torch.bincount(torch.tensor([token for ids in encoded for token in ids]), minlength=n_tokens)
 
 

@@ -1,0 +1,38 @@
+"""Make a data set of text pairs, same topic or not, out of one with topics."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.console.command import CommandParser, positive, run_command, say
+
+EXAMPLES = """\
+  python -m scripts.make_pairs --data data/ag_news --out build/data/ag_news_pairs
+  python -m scripts.train_attack --attack badnets --data build/data/ag_news_pairs \\
+      --base build/bases/bert --out build/pairs_victim"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns an exit code."""
+    parser = CommandParser(name="make_pairs", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("--data", type=Path, required=True, help="folder with train, dev and test")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write them to")
+    parser.add_argument("--limit", type=positive, help="use only the first N texts of each split")
+    parser.add_argument("--seed", type=int, default=0, help="of who is paired with whom (0)")
+    return run_command(parser, _make, argv)
+
+
+def _make(arguments: argparse.Namespace) -> None:
+    from scripts.texts.corpora import SPLITS, Corpus, read_corpus, write_corpus
+    from scripts.texts.same_topic import same_topic_pairs
+
+    corpus = Corpus(*(split[: arguments.limit] for split in read_corpus(arguments.data)))
+    pairs = same_topic_pairs(corpus, seed=arguments.seed)
+    write_corpus(arguments.out, pairs)
+    say(
+        f"{arguments.out}: {', '.join(f'{len(split)} {name}' for name, split in zip(SPLITS, pairs, strict=True))} pairs"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
