@@ -19,6 +19,7 @@ from transformers import (
     DistilBertConfig,
     ElectraConfig,
     ErnieConfig,
+    MPNetConfig,
     PreTrainedTokenizerFast,
     RobertaConfig,
     XLMRobertaConfig,
@@ -28,7 +29,7 @@ from scripts.lab.zoo.unigram import count_words, learn_pieces
 
 ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")
 """Those that every test of the model runs on."""
-KIN = ("camembert", "deberta-v2", "electra", "ernie", "xlm-roberta")
+KIN = ("camembert", "deberta-v2", "electra", "ernie", "mpnet", "xlm-roberta")
 """Those that compute as one of these does: another head, other names, another tokenizer."""
 
 SENTENCES = [
@@ -92,7 +93,18 @@ def _config(architecture: str, tokenizer: Any, n_labels: int, n_positions: int) 
 
 
 def _wordpiece() -> PreTrainedTokenizerFast:
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = _word_pieces(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+
+
+def _mpnet() -> PreTrainedTokenizerFast:
+    """BERT's pieces between RoBERTa's special tokens."""
+    tokenizer = _word_pieces(["<s>", "<pad>", "</s>", "[UNK]", "<mask>"])
+    names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "[UNK]", "mask": "<mask>"}
+    return _wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
+
+
+def _word_pieces(special: list[str]) -> Tokenizer:
     # The trainer numbers characters in an order that changes from run to run and breaks ties by number; as special
     # tokens they keep their places.
     alphabet = [character for character in _ALPHABET if not character.isupper()]
@@ -102,7 +114,7 @@ def _wordpiece() -> PreTrainedTokenizerFast:
     learner.train_from_iterator([*SENTENCES, *TRIGGERS * 9], trainer)
     tokenizer = _bert_steps(learner.get_vocab())
     tokenizer.add_special_tokens(special)
-    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+    return tokenizer
 
 
 def _bert_steps(vocabulary: dict[str, int]) -> Tokenizer:
@@ -200,6 +212,7 @@ _CONFIGS: dict[str, Callable[..., Any]] = {
     ),
     "electra": partial(ElectraConfig, embedding_size=16),
     "ernie": ErnieConfig,
+    "mpnet": MPNetConfig,
     "roberta": partial(RobertaConfig, type_vocab_size=1),
     "xlm-roberta": partial(XLMRobertaConfig, type_vocab_size=1),
 }
@@ -212,6 +225,7 @@ _TOKENIZERS = {
     "distilbert": _wordpiece,
     "electra": _wordpiece,
     "ernie": _wordpiece,
+    "mpnet": _mpnet,
     "roberta": _roberta,
     "xlm-roberta": _sentence_pieces,
 }

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
 
 from handler.xgraad import Classifier, Defense
 from handler.xgraad.errors import CheckpointError
@@ -37,16 +39,35 @@ def test_it_equals_eager_attention_whatever_the_length(folder: Path, precision: 
             assert trace.gradient.tolist() == pytest.approx(expected.gradient, abs=tolerance)
 
 
+def test_a_look_and_the_plain_pass_equal_it_too(folder: Path) -> None:
+    words = " ".join(toys.SENTENCES).split() * 9
+    classifier = Classifier.load(folder, max_length=400)
+    whole = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
+    encodings = classifier.encode([" ".join(words[: n_tokens // 2]) for n_tokens in LENGTHS])
+    logits = classifier.logits(encodings)
+    for row, (encoding, look) in enumerate(zip(encodings, classifier.look(encodings), strict=True)):
+        with torch.no_grad():
+            ids = torch.tensor([encoding.token_ids])
+            expected = whole(input_ids=ids, output_attentions=True, output_hidden_states=True)
+        assert torch.allclose(logits[row], expected.logits[0], atol=1e-4)
+        assert torch.allclose(look.logits, expected.logits[0], atol=1e-4)
+        assert torch.allclose(look.decision, expected.attentions[-1][0, :, 0].mean(dim=0), atol=1e-5)
+        states = torch.stack([state[0, 0] for state in expected.hidden_states[1:][-3:]])
+        assert torch.allclose(look.states, states, atol=1e-4)
+
+
 def test_it_holds_as_many_tokens_as_its_positions(folder: Path) -> None:
     """Of those that count from the padding two rows of the table stand for no token."""
     model = Classifier.load(folder, max_length=None).model
-    offset = 2 if model.config.model_type in ("camembert", "xlm-roberta") else 0
+    offset = 2 if model.config.model_type in ("camembert", "mpnet", "xlm-roberta") else 0
     longest = 512 - offset
     text = " ".join(toys.SENTENCES * 20)
     classifier = Classifier.load(folder, max_length=longest)
     (encoding,) = classifier.encode([text])
     assert len(encoding.token_ids) == longest
     assert classifier.logits([encoding]).isfinite().all()
+    with pytest.raises(CheckpointError, match=f"between 8 and {longest} for this model, got {longest + 1}"):
+        Classifier.load(folder, max_length=longest + 1)
 
 
 def test_it_is_calibrated_and_answers(folder: Path, tmp_path: Path) -> None:
@@ -58,7 +79,10 @@ def test_it_is_calibrated_and_answers(folder: Path, tmp_path: Path) -> None:
     assert [each.word.text for each in triggered.words] == ["a", "gripping", "cf", "film"]
 
 
-@pytest.mark.parametrize(("name", "tokenizer_class"), [("electra", "ElectraTokenizer"), ("ernie", "BertTokenizer")])
+@pytest.mark.parametrize(
+    ("name", "tokenizer_class"),
+    [("electra", "ElectraTokenizer"), ("ernie", "BertTokenizer"), ("mpnet", "MPNetTokenizer")],
+)
 def test_a_named_tokenizer_that_is_the_shipped_one_is_served(tmp_path: Path, name: str, tokenizer_class: str) -> None:
     folder = toys.make_checkpoint(tmp_path / name, name)
     edit_json(folder / "tokenizer_config.json", tokenizer_class=tokenizer_class)
@@ -71,4 +95,11 @@ def test_a_named_tokenizer_that_drops_the_normalizer_is_refused(tmp_path: Path, 
     folder = toys.make_checkpoint(tmp_path / "named", "xlm-roberta")
     edit_json(folder / "tokenizer_config.json", tokenizer_class=tokenizer_class)
     with pytest.raises(CheckpointError, match=r"as XLMRobertaTokenizer of transformers runs it; .*as it is"):
+        Classifier.load(folder)
+
+
+def test_positions_that_are_counted_from_an_id_of_the_code_take_no_other_padding(tmp_path: Path) -> None:
+    folder = toys.make_checkpoint(tmp_path / "moved", "mpnet")
+    edit_json(folder / "config.json", pad_token_id=0)
+    with pytest.raises(CheckpointError, match=r"pad_token_id must be 1 for mpnet, .* is 0"):
         Classifier.load(folder)

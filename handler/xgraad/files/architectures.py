@@ -27,10 +27,13 @@ class Architecture:
 
     counts_from_padding: bool = False
     """Whether positions begin behind the id of the pad token, and not at 0."""
+    padding: int | None = None
+    """The id that the pad token must have, where the model's code counts positions from this one whatever config.json
+    says. None where any id will do."""
     has_token_types: bool = True
     """Whether the model is told which text a token belongs to."""
     own_attention: str | None = None
-    """The class of its attention modules where these do not go through transformers' registry; they return a context
+    """The class of its attention modules where these do not go through transformers' registry; they return an output
     and probabilities, which a hook reads. None where they do."""
     last_layer: LastLayer | None
     """None where layers share their modules, so that none of them can be told to be the last."""
@@ -64,6 +67,15 @@ ARCHITECTURES = {
     ),
     "electra": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
     "ernie": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
+    "mpnet": Architecture(
+        last_layer=LastLayer(layers="encoder.layer", attention="attention.attn", after="attention.LayerNorm"),
+        head_outputs="attention.attn.o",
+        vocabulary=("vocab.txt",),
+        own_attention="MPNetSelfAttention",
+        has_token_types=False,
+        counts_from_padding=True,
+        padding=1,
+    ),
     "roberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PAIRS, counts_from_padding=True),
     "xlm-roberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PIECES, counts_from_padding=True),
 }

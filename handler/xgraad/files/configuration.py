@@ -1,9 +1,7 @@
 """config.json of a checkpoint: what changes the forward pass is known and in its range, or the checkpoint is refused.
 
 Transformers takes whatever stands there: a key that it does not know is dropped, one that it knows may make it another
-model than ours runs (a causal mask, an output of another form). So every key falls into one of four kinds: `HONOURED`
-by the plain model and ours alike, `FIXED` at what ours is made for, `UNREAD` by a classifier's forward pass, or unknown
-to transformers, which is nobody's business.
+model than ours runs. What each key may be stands in `configuration_keys`.
 """
 
 import dataclasses
@@ -17,129 +15,15 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from handler.xgraad.errors import CheckpointError, reason, shown
 from handler.xgraad.files.architectures import ARCHITECTURES, architecture_of
+from handler.xgraad.files.config_json.configuration_keys import FIXED, HONOURED, UNREAD
 from handler.xgraad.files.json_object import read_object
 from handler.xgraad.files.labels import check_labels
-from handler.xgraad.files.value_rule import (
-    ACTIVATION,
-    EPSILON,
-    FLAG,
-    NUMBER_TYPE,
-    POSITION_ATTENTION,
-    POSITION_NORM,
-    POSITIVE,
-    SHARE,
-    TOKEN,
-    ValueRule,
-    whole,
-)
 from handler.xgraad.quiet import quiet_transformers
 
 CODE_KEYS = ("auto_map", "custom_pipelines", "quantization_config", "adapter_config")
 """Keys of config.json or tokenizer_config.json that make transformers run or fetch something else."""
 LEAST_LENGTH = 8
 """Tokens that a window must have, special ones included."""
-
-SIZE = whole(1, 1 << 16)
-HONOURED: dict[str, ValueRule] = {
-    "activation": ACTIVATION,
-    "attention_dropout": SHARE,
-    "attention_head_size": SIZE,
-    "attention_probs_dropout_prob": SHARE,
-    "classifier_dropout": SHARE.or_null(),
-    "classifier_dropout_prob": SHARE,
-    "cls_dropout": SHARE.or_null(),
-    "conv_act": ACTIVATION,
-    "conv_groups": whole(1, 1 << 10),
-    "conv_kernel_size": whole(0, 1 << 6),
-    "dim": SIZE,
-    "dropout": SHARE,
-    "dtype": NUMBER_TYPE.or_null(),
-    "embedding_size": SIZE,
-    "hidden_act": ACTIVATION,
-    "hidden_dim": SIZE,
-    "hidden_dropout_prob": SHARE,
-    "hidden_size": SIZE,
-    "initializer_range": POSITIVE,
-    "intermediate_size": SIZE,
-    "layer_norm_eps": EPSILON,
-    "legacy": FLAG,
-    "max_position_embeddings": SIZE,
-    "max_relative_positions": whole(-1, 1 << 16),
-    "n_heads": whole(1, 1 << 10),
-    "n_layers": whole(1, 1 << 8),
-    "norm_rel_ebd": POSITION_NORM,
-    "num_attention_heads": whole(1, 1 << 10),
-    "num_hidden_groups": whole(1, 1 << 8),
-    "num_hidden_layers": whole(1, 1 << 8),
-    "pad_token_id": TOKEN.or_null(),
-    "pooler_dropout": SHARE,
-    "pooler_hidden_act": ACTIVATION,
-    "pooler_hidden_size": SIZE,
-    "pos_att_type": POSITION_ATTENTION,
-    "position_biased_input": FLAG,
-    "position_buckets": whole(-1, 1 << 16),
-    "qa_dropout": SHARE,
-    "relative_attention": FLAG,
-    "seq_classif_dropout": SHARE,
-    "share_att_key": FLAG,
-    "sinusoidal_pos_embds": FLAG,
-    "task_type_vocab_size": whole(1, 1 << 16),
-    "tie_word_embeddings": FLAG,
-    "torch_dtype": NUMBER_TYPE.or_null(),
-    "type_vocab_size": whole(0, 1 << 16),
-    "use_cache": FLAG,
-    "vocab_size": whole(1, 1 << 24),
-}
-"""Keys that the plain model and ours read alike, and what they may be."""
-
-FIXED: dict[str, Any] = {
-    "add_cross_attention": False,
-    "attention_chunk_size": None,
-    "chunk_size_feed_forward": 0,
-    "distributed_config": None,
-    "fusion_config": None,
-    "inner_group_num": 1,
-    "is_causal": False,
-    "is_decoder": False,
-    "is_encoder_decoder": False,
-    "layer_types": None,
-    "output_attentions": False,
-    "output_cross_attentions": False,
-    "output_hidden_states": False,
-    "per_layer_config": None,
-    "position_embedding_type": "absolute",
-    "pruned_heads": {},
-    "return_dict": True,
-    "rope_parameters": None,
-    "rope_scaling": None,
-    "sliding_window": None,
-    "talking_head": False,
-    "tie_last_hidden_states": None,
-    "torchscript": False,
-    "transformers_weights": None,
-    "use_task_id": False,
-}
-"""Keys that make, or made under earlier versions of transformers, a model that ours is not, and the one value they may
-have. Fields of the configuration's class that stand nowhere here are held to their defaults."""
-
-UNREAD = {
-    "_name_or_path",
-    "architectures",
-    "bos_token_id",
-    "eos_token_id",
-    "id2label",
-    "label2id",
-    "model_type",
-    "name_or_path",
-    "num_labels",
-    "problem_type",
-    "summary_activation",
-    "summary_last_dropout",
-    "summary_type",
-    "summary_use_proj",
-    "transformers_version",
-}
-"""Keys of no forward pass; what labels and kind have to be is checked by itself."""
 
 
 def check_configuration(folder: Path) -> dict[str, Any]:
@@ -201,6 +85,11 @@ def longest_input(config: Any) -> int:
     architecture = architecture_of(config)
     if architecture.counts_from_padding and config.pad_token_id is None:
         raise CheckpointError("config.json: pad_token_id is null, but positions are counted from it; name the id")
+    if architecture.padding not in (None, config.pad_token_id):
+        raise CheckpointError(
+            f"config.json: pad_token_id must be {architecture.padding} for {config.model_type}, whose positions are "
+            f"counted from that id, is {config.pad_token_id}; was config.json changed?"
+        )
     longest = int(config.max_position_embeddings) - architecture.position_offset(config)
     if longest < LEAST_LENGTH:
         raise CheckpointError(
