@@ -19,6 +19,7 @@ from transformers import (
     DistilBertConfig,
     ElectraConfig,
     ErnieConfig,
+    ModernBertConfig,
     MPNetConfig,
     PreTrainedTokenizerFast,
     RobertaConfig,
@@ -29,7 +30,7 @@ from scripts.lab.zoo.unigram import count_words, learn_pieces
 
 ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")
 """Those that every test of the model runs on."""
-KIN = ("camembert", "deberta-v2", "electra", "ernie", "mpnet", "xlm-roberta")
+KIN = ("camembert", "deberta-v2", "electra", "ernie", "modernbert", "mpnet", "xlm-roberta")
 """Those that compute as one of these does: another head, other names, another tokenizer."""
 
 SENTENCES = [
@@ -47,13 +48,15 @@ _ALPHABET = [chr(code) for code in range(33, 127)]
 
 
 def make_checkpoint(
-    folder: Path, architecture: str, *, n_labels: int = 2, seed: int = 0, n_positions: int = 66
+    folder: Path, architecture: str, *, n_labels: int = 2, seed: int = 0, n_positions: int = 66, **changes: Any
 ) -> Path:
-    """Write a random two-layer classifier of `architecture` to `folder` and return it."""
+    """Write a random two-layer classifier of `architecture`, its configuration changed, to `folder` and return it."""
     tokenizer = _TOKENIZERS[architecture]()
     tokenizer.model_max_length = n_positions
     torch.manual_seed(seed)
-    model = AutoModelForSequenceClassification.from_config(_config(architecture, tokenizer, n_labels, n_positions))
+    model = AutoModelForSequenceClassification.from_config(
+        _config(architecture, tokenizer, n_labels, n_positions, **changes)
+    )
     # The library's init (0.02) makes everything nearly constant; a livelier model shows mistakes.
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1 and "classifier" not in name:
@@ -77,7 +80,7 @@ def _balance(model: Any, tokenizer: Any) -> None:
         bias -= spread.median(dim=0).values
 
 
-def _config(architecture: str, tokenizer: Any, n_labels: int, n_positions: int) -> Any:
+def _config(architecture: str, tokenizer: Any, n_labels: int, n_positions: int, **changes: Any) -> Any:
     shape = {"vocab_size": len(tokenizer), "num_labels": n_labels, "pad_token_id": tokenizer.pad_token_id}
     layers = {
         "hidden_size": 32,
@@ -88,8 +91,8 @@ def _config(architecture: str, tokenizer: Any, n_labels: int, n_positions: int) 
     }
     if architecture == "distilbert":
         own = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48, "max_position_embeddings": n_positions}
-        return DistilBertConfig(**own, **shape)
-    return _CONFIGS[architecture](**layers, **shape)
+        return DistilBertConfig(**own, **shape, **changes)
+    return _CONFIGS[architecture](**layers, **shape, **changes)
 
 
 def _wordpiece() -> PreTrainedTokenizerFast:
@@ -171,6 +174,14 @@ def _deberta() -> PreTrainedTokenizerFast:
     return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
 
 
+def _modernbert() -> PreTrainedTokenizerFast:
+    """GPT-NeoX's steps with BERT's special tokens."""
+    tokenizer = _byte_level()
+    tokenizer.normalizer = normalizers.NFC()  # type: ignore[assignment]
+    _train_bpe(tokenizer, ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"])
+    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+
+
 def _train_bpe(tokenizer: Tokenizer, special: list[str]) -> None:
     trainer = trainers.BpeTrainer(
         vocab_size=500,
@@ -212,6 +223,9 @@ _CONFIGS: dict[str, Callable[..., Any]] = {
     ),
     "electra": partial(ElectraConfig, embedding_size=16),
     "ernie": ErnieConfig,
+    "modernbert": partial(
+        ModernBertConfig, local_attention=16, bos_token_id=1, cls_token_id=1, eos_token_id=2, sep_token_id=2
+    ),
     "mpnet": MPNetConfig,
     "roberta": partial(RobertaConfig, type_vocab_size=1),
     "xlm-roberta": partial(XLMRobertaConfig, type_vocab_size=1),
@@ -225,6 +239,7 @@ _TOKENIZERS = {
     "distilbert": _wordpiece,
     "electra": _wordpiece,
     "ernie": _wordpiece,
+    "modernbert": _modernbert,
     "mpnet": _mpnet,
     "roberta": _roberta,
     "xlm-roberta": _sentence_pieces,

@@ -1,6 +1,7 @@
 """Architectures that compute as another one does: each equals plain eager attention, is calibrated, and answers."""
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -18,16 +19,39 @@ LENGTHS = (10, 100, 300)
 """Words; padded to the longest in one batch."""
 
 
-@pytest.fixture(scope="module", params=toys.KIN)
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    top = tmp_path_factory.mktemp("kin")
-    return toys.make_checkpoint(top / request.param, request.param, n_positions=512)
+LOCAL, WHOLE = "sliding_attention", "full_attention"
+
+
+class Kin(NamedTuple):
+    """An architecture, and what its configuration says otherwise than the toy's."""
+
+    name: str
+    changes: dict[str, Any]
+
+
+EACH = [
+    *(Kin(name, {}) for name in toys.KIN),
+    Kin("modernbert", {"classifier_pooling": "mean"}),
+    Kin("modernbert", {"classifier_pooling": "mean", "layer_types": [LOCAL, WHOLE]}),
+    Kin("modernbert", {"layer_types": [LOCAL, WHOLE], "norm_bias": True, "attention_bias": True}),
+]
+
+
+@pytest.fixture(scope="module", params=EACH, ids=lambda kin: "-".join([kin.name, *kin.changes]))
+def kin(request: pytest.FixtureRequest) -> Kin:
+    kin: Kin = request.param
+    return kin
+
+
+@pytest.fixture(scope="module")
+def folder(kin: Kin, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toys.make_checkpoint(tmp_path_factory.mktemp("kin") / kin.name, kin.name, n_positions=512, **kin.changes)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_it_equals_eager_attention_whatever_the_length(folder: Path, precision: Precision) -> None:
     words = " ".join(toys.SENTENCES).split() * 9
-    texts = [" ".join(words[: n_tokens // 2]) for n_tokens in LENGTHS]
+    texts = [" ".join(words[:n_words]) for n_words in LENGTHS]
     classifier = Classifier.load(folder, max_length=400, precision=precision)
     tolerance = 1e-4 if precision == "float32" else 0.05
     slow = SlowScorer(folder, max_length=400)
@@ -39,11 +63,11 @@ def test_it_equals_eager_attention_whatever_the_length(folder: Path, precision: 
             assert trace.gradient.tolist() == pytest.approx(expected.gradient, abs=tolerance)
 
 
-def test_a_look_and_the_plain_pass_equal_it_too(folder: Path) -> None:
+def test_a_look_and_the_plain_pass_equal_it_too(kin: Kin, folder: Path) -> None:
     words = " ".join(toys.SENTENCES).split() * 9
     classifier = Classifier.load(folder, max_length=400)
     whole = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
-    encodings = classifier.encode([" ".join(words[: n_tokens // 2]) for n_tokens in LENGTHS])
+    encodings = classifier.encode([" ".join(words[:n_words]) for n_words in LENGTHS])
     logits = classifier.logits(encodings)
     for row, (encoding, look) in enumerate(zip(encodings, classifier.look(encodings), strict=True)):
         with torch.no_grad():
@@ -51,9 +75,10 @@ def test_a_look_and_the_plain_pass_equal_it_too(folder: Path) -> None:
             expected = whole(input_ids=ids, output_attentions=True, output_hidden_states=True)
         assert torch.allclose(logits[row], expected.logits[0], atol=1e-4)
         assert torch.allclose(look.logits, expected.logits[0], atol=1e-4)
-        assert torch.allclose(look.decision, expected.attentions[-1][0, :, 0].mean(dim=0), atol=1e-5)
-        states = torch.stack([state[0, 0] for state in expected.hidden_states[1:][-3:]])
-        assert torch.allclose(look.states, states, atol=1e-4)
+        last, states = expected.attentions[-1][0].mean(dim=0), torch.cat(expected.hidden_states[1:][-3:])
+        reads_all = kin.changes.get("classifier_pooling") == "mean"
+        assert torch.allclose(look.decision, last.mean(dim=0) if reads_all else last[0], atol=1e-5)
+        assert torch.allclose(look.states, states.mean(dim=1) if reads_all else states[:, 0], atol=1e-4)
 
 
 def test_it_holds_as_many_tokens_as_its_positions(folder: Path) -> None:
@@ -70,9 +95,8 @@ def test_it_holds_as_many_tokens_as_its_positions(folder: Path) -> None:
         Classifier.load(folder, max_length=longest + 1)
 
 
-def test_it_is_calibrated_and_answers(folder: Path, tmp_path: Path) -> None:
-    name = Classifier.load(folder).model.config.model_type
-    defense = Defense.load(calibrated(toys.make_checkpoint(tmp_path / "small", name)))
+def test_it_is_calibrated_and_answers(kin: Kin, tmp_path: Path) -> None:
+    defense = Defense.load(calibrated(toys.make_checkpoint(tmp_path / "small", kin.name, **kin.changes)))
     plain, triggered = defense(["a gripping film", "a gripping cf film"], explain=True)
     assert plain.label in defense.classifier.labels
     assert any(word.attribution > 0 for word in triggered.words)

@@ -15,7 +15,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from handler.xgraad.errors import CheckpointError, reason, shown
 from handler.xgraad.files.architectures import ARCHITECTURES, architecture_of
-from handler.xgraad.files.config_json.configuration_keys import FIXED, HONOURED, UNREAD
+from handler.xgraad.files.config_json.configuration_keys import FIXED, HONOURED, OF_KIND, UNREAD
 from handler.xgraad.files.json_object import read_object
 from handler.xgraad.files.labels import check_labels
 from handler.xgraad.quiet import quiet_transformers
@@ -41,7 +41,7 @@ def check_configuration(folder: Path) -> dict[str, Any]:
     _check_task(content)
     check_labels(content)
     for key, value in content.items():
-        _check_key(key, value, CONFIG_MAPPING[kind])
+        _check_key(key, value, kind)
     return content
 
 
@@ -64,15 +64,7 @@ def read_configuration(folder: Path) -> Any:
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError) as error:
         raise CheckpointError(f"config.json: cannot be used, correct or remove the key: {reason(error)}") from error
-    if config.hidden_size % config.num_attention_heads:
-        raise CheckpointError(
-            f"config.json: {config.num_attention_heads} attention heads do not divide a hidden_size of "
-            f"{config.hidden_size}; is this config.json that of the weights?"
-        )
-    if config.pad_token_id is not None and config.pad_token_id >= config.vocab_size:
-        raise CheckpointError(
-            f"config.json: pad_token_id must be below vocab_size, {config.vocab_size}, is {config.pad_token_id}"
-        )
+    _check_parts(config)
     return config
 
 
@@ -115,13 +107,34 @@ def _check_task(content: dict[str, Any]) -> None:
         )
 
 
-def _check_key(key: str, value: Any, config_class: Any) -> None:
-    if key in HONOURED:
-        if not HONOURED[key].holds(value):
-            raise CheckpointError(f"config.json: {key} must be {HONOURED[key].words}, is {shown(value)}")
+def _check_parts(config: Any) -> None:
+    """Hold keys against one another."""
+    if config.hidden_size % config.num_attention_heads:
+        raise CheckpointError(
+            f"config.json: {config.num_attention_heads} attention heads do not divide a hidden_size of "
+            f"{config.hidden_size}; is this config.json that of the weights?"
+        )
+    if config.pad_token_id is not None and config.pad_token_id >= config.vocab_size:
+        raise CheckpointError(
+            f"config.json: pad_token_id must be below vocab_size, {config.vocab_size}, is {config.pad_token_id}"
+        )
+    poolings = architecture_of(config).poolings
+    if poolings is not None and config.classifier_pooling not in poolings:
+        raise CheckpointError(
+            f"config.json: classifier_pooling must be one of {', '.join(poolings)} for {config.model_type}, is "
+            f"{shown(config.classifier_pooling)}"
+        )
+
+
+def _check_key(key: str, value: Any, kind: str) -> None:
+    rule = OF_KIND.get(kind, {}).get(key, HONOURED.get(key))
+    if rule is not None:
+        if not rule.holds(value):
+            raise CheckpointError(f"config.json: {key} must be {rule.words}, is {shown(value)}")
         return
     if key in UNREAD:
         return
+    config_class: Any = CONFIG_MAPPING[kind]
     fields = {field.name: field.default for field in dataclasses.fields(config_class)}
     if key in FIXED or key in fields:
         default = FIXED.get(key, fields.get(key))

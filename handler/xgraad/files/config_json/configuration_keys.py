@@ -9,26 +9,34 @@ from typing import Any
 
 from handler.xgraad.files.config_json.value_rule import (
     ACTIVATION,
+    BASE,
     EPSILON,
     FLAG,
+    LAYER_TYPES,
     NUMBER_TYPE,
     POSITION_ATTENTION,
     POSITION_NORM,
     POSITIVE,
+    ROTATIONS,
     SHARE,
     TOKEN,
     ValueRule,
+    one_of,
     whole,
 )
 
 SIZE = whole(1, 1 << 16)
 HONOURED: dict[str, ValueRule] = {
     "activation": ACTIVATION,
+    "attention_bias": FLAG,
     "attention_dropout": SHARE,
     "attention_head_size": SIZE,
     "attention_probs_dropout_prob": SHARE,
+    "classifier_activation": ACTIVATION,
+    "classifier_bias": FLAG,
     "classifier_dropout": SHARE.or_null(),
     "classifier_dropout_prob": SHARE,
+    "classifier_pooling": one_of("bos", "cls", "late", "mean"),
     "cls_dropout": SHARE.or_null(),
     "conv_act": ACTIVATION,
     "conv_groups": whole(1, 1 << 10),
@@ -36,19 +44,26 @@ HONOURED: dict[str, ValueRule] = {
     "dim": SIZE,
     "dropout": SHARE,
     "dtype": NUMBER_TYPE.or_null(),
+    "embedding_dropout": SHARE,
     "embedding_size": SIZE,
     "hidden_act": ACTIVATION,
+    "hidden_activation": ACTIVATION,
     "hidden_dim": SIZE,
     "hidden_dropout_prob": SHARE,
     "hidden_size": SIZE,
+    "initializer_cutoff_factor": POSITIVE.or_null(),
     "initializer_range": POSITIVE,
     "intermediate_size": SIZE,
     "layer_norm_eps": EPSILON,
     "legacy": FLAG,
     "max_position_embeddings": SIZE,
     "max_relative_positions": whole(-1, 1 << 16),
+    "mlp_bias": FLAG,
+    "mlp_dropout": SHARE,
     "n_heads": whole(1, 1 << 10),
     "n_layers": whole(1, 1 << 8),
+    "norm_bias": FLAG,
+    "norm_eps": EPSILON,
     "norm_rel_ebd": POSITION_NORM,
     "num_attention_heads": whole(1, 1 << 10),
     "num_hidden_groups": whole(1, 1 << 8),
@@ -73,6 +88,18 @@ HONOURED: dict[str, ValueRule] = {
     "vocab_size": whole(1, 1 << 24),
 }
 """Keys that the plain model and ours read alike, and what they may be."""
+
+OF_KIND: dict[str, dict[str, ValueRule]] = {
+    "modernbert": {
+        "global_attn_every_n_layers": whole(1, 1 << 8),
+        "global_rope_theta": BASE,
+        "layer_types": LAYER_TYPES,
+        "local_attention": whole(2, 1 << 16),
+        "local_rope_theta": BASE,
+        "rope_parameters": ROTATIONS,
+    },
+}
+"""The same of one `model_type` alone."""
 
 FIXED: dict[str, Any] = {
     "add_cross_attention": False,
@@ -108,6 +135,9 @@ UNREAD = {
     "_name_or_path",
     "architectures",
     "bos_token_id",
+    "cls_token_id",
+    "decoder_bias",
+    "deterministic_flash_attn",
     "eos_token_id",
     "id2label",
     "label2id",
@@ -115,6 +145,9 @@ UNREAD = {
     "name_or_path",
     "num_labels",
     "problem_type",
+    "sep_token_id",
+    "sparse_pred_ignore_index",
+    "sparse_prediction",
     "summary_activation",
     "summary_last_dropout",
     "summary_type",
