@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AlbertConfig,
     AutoModelForSequenceClassification,
@@ -19,6 +19,7 @@ from transformers import (
     DistilBertConfig,
     ElectraConfig,
     ErnieConfig,
+    EuroBertConfig,
     ModernBertConfig,
     MPNetConfig,
     PreTrainedTokenizerFast,
@@ -30,7 +31,7 @@ from scripts.lab.zoo.unigram import count_words, learn_pieces
 
 ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")
 """Those that every test of the model runs on."""
-KIN = ("camembert", "deberta-v2", "electra", "ernie", "modernbert", "mpnet", "xlm-roberta")
+KIN = ("camembert", "deberta-v2", "electra", "ernie", "eurobert", "modernbert", "mpnet", "xlm-roberta")
 """Those that compute as one of these does: another head, other names, another tokenizer."""
 
 SENTENCES = [
@@ -182,6 +183,18 @@ def _modernbert() -> PreTrainedTokenizerFast:
     return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
 
 
+def _eurobert() -> PreTrainedTokenizerFast:
+    """Llama's steps: numbers and words are split before bytes are, and what is whole in the vocabulary stays whole."""
+    split = Regex(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    tokenizer = Tokenizer(models.BPE(ignore_merges=True))
+    steps = [pre_tokenizers.Split(split, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    begin, end, mask = "<|begin_of_text|>", "<|end_of_text|>", "<|mask|>"
+    _train_bpe(tokenizer, [begin, end, mask])
+    return _wrap(tokenizer, f"{begin}:0 $A:0 {end}:0", cls=begin, sep=end, pad=end, mask=mask)
+
+
 def _train_bpe(tokenizer: Tokenizer, special: list[str]) -> None:
     trainer = trainers.BpeTrainer(
         vocab_size=500,
@@ -223,6 +236,7 @@ _CONFIGS: dict[str, Callable[..., Any]] = {
     ),
     "electra": partial(ElectraConfig, embedding_size=16),
     "ernie": ErnieConfig,
+    "eurobert": partial(EuroBertConfig, num_key_value_heads=2, bos_token_id=0, eos_token_id=1, mask_token_id=2),
     "modernbert": partial(
         ModernBertConfig, local_attention=16, bos_token_id=1, cls_token_id=1, eos_token_id=2, sep_token_id=2
     ),
@@ -239,6 +253,7 @@ _TOKENIZERS = {
     "distilbert": _wordpiece,
     "electra": _wordpiece,
     "ernie": _wordpiece,
+    "eurobert": _eurobert,
     "modernbert": _modernbert,
     "mpnet": _mpnet,
     "roberta": _roberta,

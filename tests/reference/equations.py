@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from handler.xgraad.words.text import split_words
 
-WITHOUT_TOKEN_TYPES = ("distilbert", "modernbert", "mpnet")
+WITHOUT_TOKEN_TYPES = ("distilbert", "eurobert", "modernbert", "mpnet")
 
 
 class SlowScore(NamedTuple):

@@ -19,6 +19,8 @@ LENGTHS = (10, 100, 300)
 """Words; padded to the longest in one batch."""
 
 
+USUAL = {"eurobert": "late", "modernbert": "cls"}
+"""How classifiers pool where their configuration does not say."""
 LOCAL, WHOLE = "sliding_attention", "full_attention"
 
 
@@ -31,6 +33,8 @@ class Kin(NamedTuple):
 
 EACH = [
     *(Kin(name, {}) for name in toys.KIN),
+    *(Kin("eurobert", {"classifier_pooling": pooling}) for pooling in ("bos", "mean")),
+    Kin("eurobert", {"num_key_value_heads": 1, "head_dim": 16, "attention_bias": True, "mlp_bias": True}),
     Kin("modernbert", {"classifier_pooling": "mean"}),
     Kin("modernbert", {"classifier_pooling": "mean", "layer_types": [LOCAL, WHOLE]}),
     Kin("modernbert", {"layer_types": [LOCAL, WHOLE], "norm_bias": True, "attention_bias": True}),
@@ -76,7 +80,7 @@ def test_a_look_and_the_plain_pass_equal_it_too(kin: Kin, folder: Path) -> None:
         assert torch.allclose(logits[row], expected.logits[0], atol=1e-4)
         assert torch.allclose(look.logits, expected.logits[0], atol=1e-4)
         last, states = expected.attentions[-1][0].mean(dim=0), torch.cat(expected.hidden_states[1:][-3:])
-        reads_all = kin.changes.get("classifier_pooling") == "mean"
+        reads_all = kin.changes.get("classifier_pooling", USUAL.get(kin.name)) in ("late", "mean")
         assert torch.allclose(look.decision, last.mean(dim=0) if reads_all else last[0], atol=1e-5)
         assert torch.allclose(look.states, states.mean(dim=1) if reads_all else states[:, 0], atol=1e-4)
 

@@ -75,6 +75,15 @@ ARCHITECTURES = {
     ),
     "electra": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
     "ernie": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
+    "eurobert": Architecture(
+        last_layer=LastLayer(
+            layers="layers", attention="self_attn", after=("self_attn.o_proj", "post_attention_layernorm")
+        ),
+        head_outputs="self_attn.o_proj",
+        vocabulary=("tokenizer.json",),
+        has_token_types=False,
+        poolings={"bos": True, "late": False, "mean": False},
+    ),
     "modernbert": Architecture(
         last_layer=LastLayer(layers="layers", attention="attn", after=("attn.Wo", "mlp_norm")),
         head_outputs="attn.Wo",

@@ -114,6 +114,12 @@ def _check_parts(config: Any) -> None:
             f"config.json: {config.num_attention_heads} attention heads do not divide a hidden_size of "
             f"{config.hidden_size}; is this config.json that of the weights?"
         )
+    n_groups = getattr(config, "num_key_value_heads", None)
+    if n_groups is not None and config.num_attention_heads % n_groups:
+        raise CheckpointError(
+            f"config.json: num_key_value_heads must divide num_attention_heads, {config.num_attention_heads}, is "
+            f"{shown(n_groups)}"
+        )
     if config.pad_token_id is not None and config.pad_token_id >= config.vocab_size:
         raise CheckpointError(
             f"config.json: pad_token_id must be below vocab_size, {config.vocab_size}, is {config.pad_token_id}"

@@ -178,6 +178,7 @@ def _attention(
     """
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     n_queries = 1 if is_last(module) else query.shape[2]
+    key, value = (_one_each(each, query.shape[1]) for each in (key, value))
     heads = Heads(query, key, value, torch.empty(0), attention_mask, scaling)
     columns, decision = _active.get(), _decision.get()
     if columns is not None:
@@ -188,6 +189,12 @@ def _attention(
         output = fused(heads, n_queries)
     output = output.transpose(1, 2)  # [batch, n_queries, heads, width]
     return output.expand(-1, query.shape[2], -1, -1) if n_queries == 1 else output, None
+
+
+def _one_each(grouped: Tensor, n_heads: int) -> Tensor:
+    """Keys or values that several heads in a row share, once for each of them: `[batch, heads, tokens, width]`."""
+    n_times = n_heads // grouped.shape[1]
+    return grouped if n_times == 1 else grouped.repeat_interleave(n_times, dim=1)
 
 
 def _decided(heads: Heads, n_queries: int, decision: DecisionAttention) -> Tensor:

@@ -17,11 +17,13 @@ from handler.xgraad.files.config_json.value_rule import (
     POSITION_ATTENTION,
     POSITION_NORM,
     POSITIVE,
+    ROTATION,
     ROTATIONS,
     SHARE,
     TOKEN,
     ValueRule,
     one_of,
+    only_null,
     whole,
 )
 
@@ -90,6 +92,14 @@ HONOURED: dict[str, ValueRule] = {
 """Keys that the plain model and ours read alike, and what they may be."""
 
 OF_KIND: dict[str, dict[str, ValueRule]] = {
+    "eurobert": {
+        "clf_pooling": only_null("transformers reads classifier_pooling in its place; say it there"),
+        "head_dim": SIZE.or_null(),
+        "num_key_value_heads": whole(1, 1 << 10).or_null(),
+        "rms_norm_eps": EPSILON,
+        "rope_parameters": ROTATION,
+        "rope_theta": BASE,
+    },
     "modernbert": {
         "global_attn_every_n_layers": whole(1, 1 << 8),
         "global_rope_theta": BASE,
@@ -141,6 +151,7 @@ UNREAD = {
     "eos_token_id",
     "id2label",
     "label2id",
+    "mask_token_id",
     "model_type",
     "name_or_path",
     "num_labels",
