@@ -16,6 +16,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 from handler.xgraad.errors import CheckpointError, reason, shown
 from handler.xgraad.files.architectures import ARCHITECTURES, architecture_of
 from handler.xgraad.files.config_json.configuration_keys import FIXED, HONOURED, OF_KIND, UNREAD
+from handler.xgraad.files.config_json.unserved import refusal_of
 from handler.xgraad.files.json_object import read_object
 from handler.xgraad.files.labels import check_labels
 from handler.xgraad.quiet import quiet_transformers
@@ -36,8 +37,7 @@ def check_configuration(folder: Path) -> dict[str, Any]:
     refuse_code(content, "config.json")
     kind = content.get("model_type")
     if not isinstance(kind, str) or kind not in ARCHITECTURES:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise CheckpointError(f"config.json: model_type must be one of {known}, is {shown(kind)}")
+        raise CheckpointError(f"config.json: model_type {refusal_of(kind)}")
     _check_task(content)
     check_labels(content)
     for key, value in content.items():
