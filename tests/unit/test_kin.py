@@ -16,7 +16,7 @@ from tests.reference.equations import SlowScorer
 from tests.samples import edit_json
 
 LENGTHS = (10, 100, 300)
-"""Words; padded to the longest in one batch."""
+"""Words; padded to the longest in one batch, which micro-batches would part."""
 
 
 USUAL = {"eurobert": "late", "modernbert": "cls"}
@@ -59,7 +59,9 @@ def test_it_equals_eager_attention_whatever_the_length(folder: Path, precision: 
     classifier = Classifier.load(folder, max_length=400, precision=precision)
     tolerance = 1e-4 if precision == "float32" else 0.05
     slow = SlowScorer(folder, max_length=400)
-    for text, trace in zip(texts, classifier.trace(classifier.encode(texts)), strict=True):
+    with torch.enable_grad():
+        traces = classifier._trace_part(classifier.encode(texts))
+    for text, trace in zip(texts, traces, strict=True):
         expected = slow(text)
         assert trace.logits.tolist() == pytest.approx(expected.logits, abs=tolerance)
         assert trace.attention.tolist() == pytest.approx(expected.attention, abs=tolerance)
@@ -72,8 +74,9 @@ def test_a_look_and_the_plain_pass_equal_it_too(kin: Kin, folder: Path) -> None:
     classifier = Classifier.load(folder, max_length=400)
     whole = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
     encodings = classifier.encode([" ".join(words[:n_words]) for n_words in LENGTHS])
-    logits = classifier.logits(encodings)
-    for row, (encoding, look) in enumerate(zip(encodings, classifier.look(encodings), strict=True)):
+    with torch.inference_mode():
+        logits, looks = classifier._logits_part(encodings), classifier._look_part(encodings)
+    for row, (encoding, look) in enumerate(zip(encodings, looks, strict=True)):
         with torch.no_grad():
             ids = torch.tensor([encoding.token_ids])
             expected = whole(input_ids=ids, output_attentions=True, output_hidden_states=True)
