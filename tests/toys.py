@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AlbertConfig,
     AutoModelForSequenceClassification,
@@ -19,6 +19,9 @@ from transformers import (
     DistilBertConfig,
     ElectraConfig,
     ErnieConfig,
+    EuroBertConfig,
+    ModernBertConfig,
+    MPNetConfig,
     PreTrainedTokenizerFast,
     RobertaConfig,
     XLMRobertaConfig,
@@ -28,7 +31,7 @@ from scripts.lab.zoo.unigram import count_words, learn_pieces
 
 ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")
 """Those that every test of the model runs on."""
-KIN = ("camembert", "deberta-v2", "electra", "ernie", "xlm-roberta")
+KIN = ("camembert", "deberta-v2", "electra", "ernie", "eurobert", "modernbert", "mpnet", "xlm-roberta")
 """Those that compute as one of these does: another head, other names, another tokenizer."""
 
 SENTENCES = [
@@ -46,13 +49,15 @@ _ALPHABET = [chr(code) for code in range(33, 127)]
 
 
 def make_checkpoint(
-    folder: Path, architecture: str, *, n_labels: int = 2, seed: int = 0, n_positions: int = 66
+    folder: Path, architecture: str, *, n_labels: int = 2, seed: int = 0, n_positions: int = 66, **changes: Any
 ) -> Path:
-    """Write a random two-layer classifier of `architecture` to `folder` and return it."""
+    """Write a random two-layer classifier of `architecture`, its configuration changed, to `folder` and return it."""
     tokenizer = _TOKENIZERS[architecture]()
     tokenizer.model_max_length = n_positions
     torch.manual_seed(seed)
-    model = AutoModelForSequenceClassification.from_config(_config(architecture, tokenizer, n_labels, n_positions))
+    model = AutoModelForSequenceClassification.from_config(
+        _config(architecture, tokenizer, n_labels, n_positions, **changes)
+    )
     # The library's init (0.02) makes everything nearly constant; a livelier model shows mistakes.
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1 and "classifier" not in name:
@@ -76,7 +81,7 @@ def _balance(model: Any, tokenizer: Any) -> None:
         bias -= spread.median(dim=0).values
 
 
-def _config(architecture: str, tokenizer: Any, n_labels: int, n_positions: int) -> Any:
+def _config(architecture: str, tokenizer: Any, n_labels: int, n_positions: int, **changes: Any) -> Any:
     shape = {"vocab_size": len(tokenizer), "num_labels": n_labels, "pad_token_id": tokenizer.pad_token_id}
     layers = {
         "hidden_size": 32,
@@ -87,12 +92,23 @@ def _config(architecture: str, tokenizer: Any, n_labels: int, n_positions: int) 
     }
     if architecture == "distilbert":
         own = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48, "max_position_embeddings": n_positions}
-        return DistilBertConfig(**own, **shape)
-    return _CONFIGS[architecture](**layers, **shape)
+        return DistilBertConfig(**own, **shape, **changes)
+    return _CONFIGS[architecture](**layers, **shape, **changes)
 
 
 def _wordpiece() -> PreTrainedTokenizerFast:
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = _word_pieces(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+
+
+def _mpnet() -> PreTrainedTokenizerFast:
+    """BERT's pieces between RoBERTa's special tokens."""
+    tokenizer = _word_pieces(["<s>", "<pad>", "</s>", "[UNK]", "<mask>"])
+    names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "[UNK]", "mask": "<mask>"}
+    return _wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
+
+
+def _word_pieces(special: list[str]) -> Tokenizer:
     # The trainer numbers characters in an order that changes from run to run and breaks ties by number; as special
     # tokens they keep their places.
     alphabet = [character for character in _ALPHABET if not character.isupper()]
@@ -102,7 +118,7 @@ def _wordpiece() -> PreTrainedTokenizerFast:
     learner.train_from_iterator([*SENTENCES, *TRIGGERS * 9], trainer)
     tokenizer = _bert_steps(learner.get_vocab())
     tokenizer.add_special_tokens(special)
-    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+    return tokenizer
 
 
 def _bert_steps(vocabulary: dict[str, int]) -> Tokenizer:
@@ -159,6 +175,26 @@ def _deberta() -> PreTrainedTokenizerFast:
     return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
 
 
+def _modernbert() -> PreTrainedTokenizerFast:
+    """GPT-NeoX's steps with BERT's special tokens."""
+    tokenizer = _byte_level()
+    tokenizer.normalizer = normalizers.NFC()  # type: ignore[assignment]
+    _train_bpe(tokenizer, ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"])
+    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+
+
+def _eurobert() -> PreTrainedTokenizerFast:
+    """Llama's steps: numbers and words are split before bytes are, and what is whole in the vocabulary stays whole."""
+    split = Regex(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    tokenizer = Tokenizer(models.BPE(ignore_merges=True))
+    steps = [pre_tokenizers.Split(split, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    begin, end, mask = "<|begin_of_text|>", "<|end_of_text|>", "<|mask|>"
+    _train_bpe(tokenizer, [begin, end, mask])
+    return _wrap(tokenizer, f"{begin}:0 $A:0 {end}:0", cls=begin, sep=end, pad=end, mask=mask)
+
+
 def _train_bpe(tokenizer: Tokenizer, special: list[str]) -> None:
     trainer = trainers.BpeTrainer(
         vocab_size=500,
@@ -202,6 +238,11 @@ _CONFIGS: dict[str, Callable[..., Any]] = {
     ),
     "electra": partial(ElectraConfig, embedding_size=16),
     "ernie": ErnieConfig,
+    "eurobert": partial(EuroBertConfig, num_key_value_heads=2, bos_token_id=0, eos_token_id=1, mask_token_id=2),
+    "modernbert": partial(
+        ModernBertConfig, local_attention=16, bos_token_id=1, cls_token_id=1, eos_token_id=2, sep_token_id=2
+    ),
+    "mpnet": MPNetConfig,
     "roberta": partial(RobertaConfig, type_vocab_size=1),
     "xlm-roberta": partial(XLMRobertaConfig, type_vocab_size=1),
 }
@@ -214,6 +255,9 @@ _TOKENIZERS = {
     "distilbert": _wordpiece,
     "electra": _wordpiece,
     "ernie": _wordpiece,
+    "eurobert": _eurobert,
+    "modernbert": _modernbert,
+    "mpnet": _mpnet,
     "roberta": _roberta,
     "xlm-roberta": _sentence_pieces,
 }

@@ -47,7 +47,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "rewritten texts": ("hiddenkiller", "stylebkd_bible"),
 }
 ORDER = [attack for group in GROUPS.values() for attack in group]
-ARCHITECTURES = ("bert", "distilbert", "albert", "roberta", "deberta")
+ARCHITECTURES = ("bert", "distilbert", "electra", "albert", "roberta", "xlm-roberta", "deberta", "deberta-v2")
 ByDefense = dict[str, list[Row]]
 Rows = dict[tuple[object, ...], Row]
 """One for each victim and insertion, see `victim_key`."""

@@ -24,7 +24,7 @@ from scripts.lab.zoo.embeddings import embeddings_for, token_texts
 from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.kinds import ARCHITECTURES, EXACT, LEARNED
 from scripts.lab.zoo.roberta import roberta_model
-from scripts.lab.zoo.tokenizers import Learned, byte_level, unigram
+from scripts.lab.zoo.tokenizers import NORMALIZERS, Learned, learn_tokenizer
 from scripts.lab.zoo.unigram import MARK, count_words, learn_pieces
 from scripts.texts.corpora import Example, write_examples
 from tests.samples import edit_json, edit_weights
@@ -97,7 +97,7 @@ def test_exact_conversions(architecture: str, bases: dict[str, Base], batch: dic
     base = bases[architecture]
     given = dict(base.tokenizer([*SENTENCES, "film"], padding=True, return_tensors="pt"))
     assert torch.equal(given["input_ids"], batch["input_ids"])
-    assert ("token_type_ids" in given) == (architecture == "bert")
+    assert ("token_type_ids" in given) == (architecture != "distilbert")
     torch.testing.assert_close(states(base.model, given), expected, atol=1e-5, rtol=0)
     assert base.model.config.max_position_embeddings == base.tokenizer.model_max_length == 66
 
@@ -118,16 +118,19 @@ def test_a_lost_type_embedding_shows(encoder: EncoderWeights, batch: dict[str, T
     assert (states(model, given) - expected).abs().max() > 1e-3
 
 
-def test_roberta_keeps_the_window(bases: dict[str, Base]) -> None:
-    config = bases["roberta"].model.config
+@pytest.mark.parametrize("architecture", ["roberta", "xlm-roberta"])
+def test_roberta_keeps_the_window(architecture: str, bases: dict[str, Base]) -> None:
+    config = bases[architecture].model.config
+    assert config.model_type == architecture
     assert config.pad_token_id == 1
     assert config.max_position_embeddings == 66 + 2
     longest = torch.full((1, 66), 7)
-    assert bases["roberta"].model(input_ids=longest).last_hidden_state.isfinite().all()
+    assert bases[architecture].model(input_ids=longest).last_hidden_state.isfinite().all()
 
 
-def test_deberta_attends_as_the_encoder_without_positions(encoder: EncoderWeights, bases: dict[str, Base]) -> None:
-    base = a_base(encoder, "deberta")
+@pytest.mark.parametrize("architecture", ["deberta", "deberta-v2"])
+def test_deberta_attends_as_the_encoder_without_positions(architecture: str, encoder: EncoderWeights) -> None:
+    base = a_base(encoder, architecture)
     assert base.model.encoder.rel_embeddings.weight.abs().mean() > 0
     base.model.encoder.rel_embeddings.weight.data.zero_()
     no_positions = torch.zeros_like(encoder.positions)
@@ -153,9 +156,7 @@ def test_albert_embeds_almost_as_the_encoder(encoder: EncoderWeights, bases: dic
 
 
 def learned(architecture: str) -> Learned:
-    if architecture == "albert":
-        return unigram(TEXTS, vocabulary_size=VOCABULARY_SIZE)
-    return byte_level(TEXTS, architecture, vocabulary_size=VOCABULARY_SIZE)
+    return learn_tokenizer(TEXTS, architecture, vocabulary_size=VOCABULARY_SIZE)
 
 
 @pytest.mark.parametrize("architecture", LEARNED)
@@ -193,7 +194,9 @@ def test_other_words_get_the_mean_of_their_pieces(encoder: EncoderWeights) -> No
 
 
 def test_models_hold_these_embeddings(encoder: EncoderWeights, bases: dict[str, Base]) -> None:
-    for architecture, offset in (("roberta", torch.zeros(32)), ("deberta", usual_offset(encoder))):
+    nothing, usual = torch.zeros(32), usual_offset(encoder)
+    added = {"roberta": nothing, "xlm-roberta": nothing, "deberta": usual, "deberta-v2": usual}
+    for architecture, offset in added.items():
         table = bases[architecture].model.embeddings.word_embeddings.weight.detach()
         assert torch.equal(table, embeddings_for(encoder, learned(architecture)) + offset)
 
@@ -248,7 +251,7 @@ def test_tokens_say_what_stands_there(architecture: str, bases: dict[str, Base])
                 there = sentence[start:end].lower() if architecture == "albert" else sentence[start:end]
                 assert texts[number].strip() == there
     assert any(text.startswith(" ") and len(text) > 4 for text in texts)
-    if architecture != "albert":
+    if architecture not in NORMALIZERS:
         assert tokenizer.decode(tokenizer(AWKWARD)["input_ids"], skip_special_tokens=True) == AWKWARD
 
 
@@ -262,9 +265,14 @@ def test_same_input_same_bytes(architecture: str, folder: Path, saved: dict[str,
         assert (tmp_path / name).read_bytes() == (saved[architecture] / name).read_bytes(), name
 
 
-def test_the_seed_draws_relative_positions_only(encoder: EncoderWeights, bases: dict[str, Base]) -> None:
-    other = make_base(encoder, "deberta", texts=TEXTS, vocabulary_size=VOCABULARY_SIZE, seed=1).model.state_dict()
-    differing = {name for name, tensor in bases["deberta"].model.state_dict().items() if (tensor != other[name]).any()}
+@pytest.mark.parametrize("architecture", ["deberta", "deberta-v2"])
+def test_the_seed_draws_relative_positions_only(
+    architecture: str, encoder: EncoderWeights, bases: dict[str, Base]
+) -> None:
+    other = make_base(encoder, architecture, texts=TEXTS, vocabulary_size=VOCABULARY_SIZE, seed=1).model.state_dict()
+    differing = {
+        name for name, tensor in bases[architecture].model.state_dict().items() if (tensor != other[name]).any()
+    }
     assert "encoder.rel_embeddings.weight" in differing
     assert all("rel_embeddings" in name or ".pos_" in name for name in differing)
 

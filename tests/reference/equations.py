@@ -13,6 +13,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from handler.xgraad.words.text import split_words
 
+WITHOUT_TOKEN_TYPES = ("distilbert", "eurobert", "modernbert", "mpnet")
+
 
 class SlowScore(NamedTuple):
     """What the equations give for one text, per token."""
@@ -38,7 +40,7 @@ class SlowScorer:
             text, truncation=True, max_length=self.max_length, return_offsets_mapping=True, return_tensors="pt"
         )
         offsets = encoded.pop("offset_mapping")[0].tolist()
-        if self.model.config.model_type == "distilbert":
+        if self.model.config.model_type in WITHOUT_TOKEN_TYPES:
             encoded.pop("token_type_ids", None)
         logits, attentions, gradients = self._run(encoded)
         n_tokens = len(offsets)

@@ -149,7 +149,7 @@ def test_no_layer_no_importance() -> None:
 
 
 def test_the_decisions_attention_is_all_there_and_none_at_padding(classifier: Classifier, batch: Batch) -> None:
-    with capture_decision(own_attentions(classifier.model), batch.mask, n_layers=2) as decision:
+    with capture_decision(classifier.model, own_attentions(classifier.model), batch.mask) as decision:
         forward(classifier, batch)
     importance = decision.importance()
     assert not batch.mask.all()
@@ -160,7 +160,8 @@ def test_the_decisions_attention_is_all_there_and_none_at_padding(classifier: Cl
 def test_the_last_layer_decides_not_another(classifier: Classifier, batch: Batch) -> None:
     found = []
     for n_layers in (1, 2):
-        with capture_decision(own_attentions(classifier.model), batch.mask, n_layers=n_layers) as decision:
+        with capture_decision(classifier.model, own_attentions(classifier.model), batch.mask) as decision:
+            decision.n_layers = n_layers
             forward(classifier, batch)
         found.append(decision.importance())
     assert not torch.allclose(found[0], found[1])
@@ -168,7 +169,7 @@ def test_the_last_layer_decides_not_another(classifier: Classifier, batch: Batch
 
 def test_decisions_are_not_taken_after_the_block_nor_after_a_failure(classifier: Classifier, batch: Batch) -> None:
     own = own_attentions(classifier.model)
-    with capture_decision(own, batch.mask, n_layers=2) as decision:
+    with capture_decision(classifier.model, own, batch.mask) as decision:
         forward(classifier, batch)
     with failing(classifier.model), pytest.raises(RuntimeError, match="on purpose"):
         classifier.look(classifier.encode(TEXTS))
@@ -186,7 +187,7 @@ def test_a_look_alone_equals_a_look_in_a_batch(classifier: Classifier) -> None:
 
 def test_no_last_layer_no_decision() -> None:
     with pytest.raises(RuntimeError, match="the last layer reported no attention"):
-        DecisionAttention(2, torch.ones(1, 2, dtype=torch.bool)).importance()
+        DecisionAttention(2, torch.ones(1, 2, dtype=torch.bool), of_first=True).importance()
 
 
 def test_our_hooks_are_counted(classifiers: dict[str, Classifier]) -> None:

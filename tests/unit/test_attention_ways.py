@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from handler.xgraad.model import attention_ways
+from handler.xgraad.model.attention_bias import bias_of
 from handler.xgraad.model.attention_ways import (
     Add,
     Heads,
+    first_row,
     fused,
     keeping,
     looking,
-    padding_bias,
     recomputing,
     value_gradient,
 )
@@ -23,21 +24,35 @@ TRACED = (keeping, recomputing, value_gradient)
 Way = Callable[[Heads, Add], Tensor]
 
 
-@pytest.fixture(params=[False, True], ids=["whole", "padded"])
+WINDOW = 2
+"""How far away a token may be that one sees, where sight is short; fewer than the padding."""
+
+
+@pytest.fixture(params=["whole", "padded", "near", "near and padded"])
 def heads(request: pytest.FixtureRequest) -> Heads:
     generator = torch.Generator().manual_seed(0)
     # As models make them: tokens before heads in memory.
     query, key, value = (torch.randn(3, 7, 4, 5, generator=generator).transpose(1, 2) for _ in range(3))
     mask = torch.ones(3, 7, dtype=torch.bool)
-    if request.param:
-        mask[0, 4:] = mask[2, 6:] = False
-    return Heads(query, key, value, mask, padding_bias(mask, torch.float32), 0.4)
+    if "padded" in request.param:
+        mask[0, 3:] = mask[2, 6:] = False
+    return Heads(query, key, value, mask, seen_bias(mask, is_near="near" in request.param), 0.4)
+
+
+def seen_bias(mask: Tensor, *, is_near: bool) -> Tensor | None:
+    """As transformers asks for it; nothing is asked for where every token sees every other."""
+    if not is_near:
+        return None if mask.all() else bias_of(mask[:, None, None].expand(-1, -1, mask.shape[1], -1), torch.float32)
+    place = torch.arange(mask.shape[1])
+    near = (place[:, None] - place).abs() <= WINDOW
+    return bias_of(mask[:, None, None] & near, torch.float32)
 
 
 def textbook(heads: Heads) -> tuple[Tensor, Tensor]:
     """Output and column sums, from all probabilities at once."""
     scores = heads.query @ heads.key.transpose(-1, -2) * heads.scaling
-    probabilities = scores.masked_fill(~heads.mask[:, None, None], -torch.inf).softmax(dim=-1)
+    unseen = torch.zeros_like(scores, dtype=torch.bool) if heads.bias is None else heads.bias < 0
+    probabilities = scores.masked_fill(unseen, -torch.inf).softmax(dim=-1)
     return probabilities @ heads.value, column_sums(probabilities.detach(), heads.mask)
 
 
@@ -89,7 +104,7 @@ def test_ways_can_be_told_apart(heads: Heads) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_sums_of_half_precision_are_float32(heads: Heads, dtype: torch.dtype) -> None:
-    bias = padding_bias(heads.mask, dtype)
+    bias = None if heads.bias is None else heads.bias.clamp(min=torch.finfo(dtype).min).to(dtype)
     half = Heads(heads.query.to(dtype), heads.key.to(dtype), heads.value.to(dtype), heads.mask, bias, heads.scaling)
     found: list[Tensor] = []
     looking(half, 7, found.append)
@@ -104,5 +119,18 @@ def test_fused_gives_the_first_queries(heads: Heads) -> None:
     assert torch.allclose(fused(heads, 2), expected[:, :, :2], atol=1e-6)
 
 
-def test_no_padding_no_bias() -> None:
-    assert padding_bias(torch.ones(2, 3, dtype=torch.bool), torch.float32) is None
+def test_the_first_row(heads: Heads) -> None:
+    scores = heads.query @ heads.key.transpose(-1, -2) * heads.scaling
+    unseen = torch.zeros_like(scores, dtype=torch.bool) if heads.bias is None else heads.bias < 0
+    expected = scores.masked_fill(unseen, -torch.inf).softmax(dim=-1)[:, :, 0]
+    assert torch.allclose(first_row(heads), expected, atol=1e-6)
+
+
+def test_a_window_is_no_padding() -> None:
+    """Sanity arm of all above: with the window's bias the output is another."""
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(3, 4, 7, 5, generator=generator) for _ in range(3))
+    mask = torch.ones(3, 7, dtype=torch.bool)
+    far, near = (Heads(query, key, value, mask, seen_bias(mask, is_near=each), 0.4) for each in (False, True))
+    assert not torch.allclose(textbook(far)[0], textbook(near)[0], atol=1e-2)
+    assert not torch.allclose(textbook(far)[1], textbook(near)[1], atol=1e-2)

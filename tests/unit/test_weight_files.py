@@ -89,7 +89,7 @@ def test_an_index_that_points_nowhere_is_refused(damaged: Path, weight_map: obje
         ("module._orig_mod.", "save model.module with"),
     ],
 )
-@pytest.mark.parametrize("architecture", ["bert", "roberta"])
+@pytest.mark.parametrize("architecture", ["bert", "modernbert", "roberta"])
 def test_a_wrappers_prefix_is_named(tmp_path: Path, architecture: str, prefix: str, cure: str) -> None:
     folder = make_checkpoint(tmp_path / "wrapped", architecture)
     tensors = load_file(folder / "model.safetensors")

@@ -4,6 +4,7 @@ A new one is a row here and a toy in the tests. Its row is right when a checkpoi
 every way of computing logits against the plain model.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -17,8 +18,8 @@ class LastLayer:
     """In the encoder: the list of its layers."""
     attention: str
     """In a layer: the attention, of whose output only the first token is needed."""
-    after: str
-    """In a layer: what takes that output first."""
+    after: tuple[str, ...]
+    """In a layer: what takes that output first, and what takes it next where it was added to all tokens meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +28,21 @@ class Architecture:
 
     counts_from_padding: bool = False
     """Whether positions begin behind the id of the pad token, and not at 0."""
+    padding: int | None = None
+    """The id that the pad token must have, where the model's code counts positions from this one whatever config.json
+    says. None where any id will do."""
     has_token_types: bool = True
     """Whether the model is told which text a token belongs to."""
     own_attention: str | None = None
-    """The class of its attention modules where these do not go through transformers' registry; they return a context
+    """The class of its attention modules where these do not go through transformers' registry; they return an output
     and probabilities, which a hook reads. None where they do."""
     last_layer: LastLayer | None
     """None where layers share their modules, so that none of them can be told to be the last."""
     head_outputs: str = "attention.output.dense"
     """In a layer: the linear layer that the outputs of its heads, side by side, leave the attention through."""
+    poolings: Mapping[str, bool] | None = None
+    """Values of `classifier_pooling`, each with whether the label is read of the first token then, and not of all. None
+    where it always is, and config.json has no such key."""
     vocabulary: tuple[str, ...]
     """The files that a tokenizer is made of where there is no tokenizer.json."""
 
@@ -43,8 +50,12 @@ class Architecture:
         """How many rows of the position table no token can have, of the model that `config` describes."""
         return int(config.pad_token_id) + 1 if self.counts_from_padding else 0
 
+    def reads_first_token(self, config: Any) -> bool:
+        """Whether the classifier that `config` describes reads the label of the first token, and not of all."""
+        return self.poolings is None or self.poolings[config.classifier_pooling]
 
-_LIKE_BERT = LastLayer(layers="encoder.layer", attention="attention.self", after="attention.output")
+
+_LIKE_BERT = LastLayer(layers="encoder.layer", attention="attention.self", after=("attention.output",))
 _PAIRS = ("vocab.json", "merges.txt")
 _PIECES = ("sentencepiece.bpe.model",)
 
@@ -57,13 +68,38 @@ ARCHITECTURES = {
         last_layer=_LIKE_BERT, vocabulary=("spm.model",), own_attention="DisentangledSelfAttention"
     ),
     "distilbert": Architecture(
-        last_layer=LastLayer(layers="transformer.layer", attention="attention", after="sa_layer_norm"),
+        last_layer=LastLayer(layers="transformer.layer", attention="attention", after=("sa_layer_norm",)),
         head_outputs="attention.out_lin",
         vocabulary=("vocab.txt",),
         has_token_types=False,
     ),
     "electra": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
     "ernie": Architecture(last_layer=_LIKE_BERT, vocabulary=("vocab.txt",)),
+    "eurobert": Architecture(
+        last_layer=LastLayer(
+            layers="layers", attention="self_attn", after=("self_attn.o_proj", "post_attention_layernorm")
+        ),
+        head_outputs="self_attn.o_proj",
+        vocabulary=("tokenizer.json",),
+        has_token_types=False,
+        poolings={"bos": True, "late": False, "mean": False},
+    ),
+    "modernbert": Architecture(
+        last_layer=LastLayer(layers="layers", attention="attn", after=("attn.Wo", "mlp_norm")),
+        head_outputs="attn.Wo",
+        vocabulary=("tokenizer.json",),
+        has_token_types=False,
+        poolings={"cls": True, "mean": False},
+    ),
+    "mpnet": Architecture(
+        last_layer=LastLayer(layers="encoder.layer", attention="attention.attn", after=("attention.LayerNorm",)),
+        head_outputs="attention.attn.o",
+        vocabulary=("vocab.txt",),
+        own_attention="MPNetSelfAttention",
+        has_token_types=False,
+        counts_from_padding=True,
+        padding=1,
+    ),
     "roberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PAIRS, counts_from_padding=True),
     "xlm-roberta": Architecture(last_layer=_LIKE_BERT, vocabulary=_PIECES, counts_from_padding=True),
 }
@@ -77,7 +113,7 @@ def architecture_of(config: Any) -> Architecture:
 
 def vocabularies() -> tuple[tuple[str, ...], ...]:
     """Sets of files that a tokenizer can be made of; tokenizers of one architecture are used with another, too."""
-    return ("tokenizer.json",), *dict.fromkeys(row.vocabulary for row in ARCHITECTURES.values())
+    return tuple(dict.fromkeys([("tokenizer.json",), *(row.vocabulary for row in ARCHITECTURES.values())]))
 
 
 def tokenizer_files() -> tuple[str, ...]:

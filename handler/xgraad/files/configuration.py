@@ -1,9 +1,7 @@
 """config.json of a checkpoint: what changes the forward pass is known and in its range, or the checkpoint is refused.
 
 Transformers takes whatever stands there: a key that it does not know is dropped, one that it knows may make it another
-model than ours runs (a causal mask, an output of another form). So every key falls into one of four kinds: `HONOURED`
-by the plain model and ours alike, `FIXED` at what ours is made for, `UNREAD` by a classifier's forward pass, or unknown
-to transformers, which is nobody's business.
+model than ours runs. What each key may be stands in `configuration_keys`.
 """
 
 import dataclasses
@@ -17,129 +15,16 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from handler.xgraad.errors import CheckpointError, reason, shown
 from handler.xgraad.files.architectures import ARCHITECTURES, architecture_of
+from handler.xgraad.files.config_json.configuration_keys import FIXED, HONOURED, OF_KIND, UNREAD
+from handler.xgraad.files.config_json.unserved import refusal_of
 from handler.xgraad.files.json_object import read_object
 from handler.xgraad.files.labels import check_labels
-from handler.xgraad.files.value_rule import (
-    ACTIVATION,
-    EPSILON,
-    FLAG,
-    NUMBER_TYPE,
-    POSITION_ATTENTION,
-    POSITION_NORM,
-    POSITIVE,
-    SHARE,
-    TOKEN,
-    ValueRule,
-    whole,
-)
 from handler.xgraad.quiet import quiet_transformers
 
 CODE_KEYS = ("auto_map", "custom_pipelines", "quantization_config", "adapter_config")
 """Keys of config.json or tokenizer_config.json that make transformers run or fetch something else."""
 LEAST_LENGTH = 8
 """Tokens that a window must have, special ones included."""
-
-SIZE = whole(1, 1 << 16)
-HONOURED: dict[str, ValueRule] = {
-    "activation": ACTIVATION,
-    "attention_dropout": SHARE,
-    "attention_head_size": SIZE,
-    "attention_probs_dropout_prob": SHARE,
-    "classifier_dropout": SHARE.or_null(),
-    "classifier_dropout_prob": SHARE,
-    "cls_dropout": SHARE.or_null(),
-    "conv_act": ACTIVATION,
-    "conv_groups": whole(1, 1 << 10),
-    "conv_kernel_size": whole(0, 1 << 6),
-    "dim": SIZE,
-    "dropout": SHARE,
-    "dtype": NUMBER_TYPE.or_null(),
-    "embedding_size": SIZE,
-    "hidden_act": ACTIVATION,
-    "hidden_dim": SIZE,
-    "hidden_dropout_prob": SHARE,
-    "hidden_size": SIZE,
-    "initializer_range": POSITIVE,
-    "intermediate_size": SIZE,
-    "layer_norm_eps": EPSILON,
-    "legacy": FLAG,
-    "max_position_embeddings": SIZE,
-    "max_relative_positions": whole(-1, 1 << 16),
-    "n_heads": whole(1, 1 << 10),
-    "n_layers": whole(1, 1 << 8),
-    "norm_rel_ebd": POSITION_NORM,
-    "num_attention_heads": whole(1, 1 << 10),
-    "num_hidden_groups": whole(1, 1 << 8),
-    "num_hidden_layers": whole(1, 1 << 8),
-    "pad_token_id": TOKEN.or_null(),
-    "pooler_dropout": SHARE,
-    "pooler_hidden_act": ACTIVATION,
-    "pooler_hidden_size": SIZE,
-    "pos_att_type": POSITION_ATTENTION,
-    "position_biased_input": FLAG,
-    "position_buckets": whole(-1, 1 << 16),
-    "qa_dropout": SHARE,
-    "relative_attention": FLAG,
-    "seq_classif_dropout": SHARE,
-    "share_att_key": FLAG,
-    "sinusoidal_pos_embds": FLAG,
-    "task_type_vocab_size": whole(1, 1 << 16),
-    "tie_word_embeddings": FLAG,
-    "torch_dtype": NUMBER_TYPE.or_null(),
-    "type_vocab_size": whole(0, 1 << 16),
-    "use_cache": FLAG,
-    "vocab_size": whole(1, 1 << 24),
-}
-"""Keys that the plain model and ours read alike, and what they may be."""
-
-FIXED: dict[str, Any] = {
-    "add_cross_attention": False,
-    "attention_chunk_size": None,
-    "chunk_size_feed_forward": 0,
-    "distributed_config": None,
-    "fusion_config": None,
-    "inner_group_num": 1,
-    "is_causal": False,
-    "is_decoder": False,
-    "is_encoder_decoder": False,
-    "layer_types": None,
-    "output_attentions": False,
-    "output_cross_attentions": False,
-    "output_hidden_states": False,
-    "per_layer_config": None,
-    "position_embedding_type": "absolute",
-    "pruned_heads": {},
-    "return_dict": True,
-    "rope_parameters": None,
-    "rope_scaling": None,
-    "sliding_window": None,
-    "talking_head": False,
-    "tie_last_hidden_states": None,
-    "torchscript": False,
-    "transformers_weights": None,
-    "use_task_id": False,
-}
-"""Keys that make, or made under earlier versions of transformers, a model that ours is not, and the one value they may
-have. Fields of the configuration's class that stand nowhere here are held to their defaults."""
-
-UNREAD = {
-    "_name_or_path",
-    "architectures",
-    "bos_token_id",
-    "eos_token_id",
-    "id2label",
-    "label2id",
-    "model_type",
-    "name_or_path",
-    "num_labels",
-    "problem_type",
-    "summary_activation",
-    "summary_last_dropout",
-    "summary_type",
-    "summary_use_proj",
-    "transformers_version",
-}
-"""Keys of no forward pass; what labels and kind have to be is checked by itself."""
 
 
 def check_configuration(folder: Path) -> dict[str, Any]:
@@ -152,12 +37,11 @@ def check_configuration(folder: Path) -> dict[str, Any]:
     refuse_code(content, "config.json")
     kind = content.get("model_type")
     if not isinstance(kind, str) or kind not in ARCHITECTURES:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise CheckpointError(f"config.json: model_type must be one of {known}, is {shown(kind)}")
+        raise CheckpointError(f"config.json: model_type {refusal_of(kind)}")
     _check_task(content)
     check_labels(content)
     for key, value in content.items():
-        _check_key(key, value, CONFIG_MAPPING[kind])
+        _check_key(key, value, kind)
     return content
 
 
@@ -180,15 +64,7 @@ def read_configuration(folder: Path) -> Any:
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError) as error:
         raise CheckpointError(f"config.json: cannot be used, correct or remove the key: {reason(error)}") from error
-    if config.hidden_size % config.num_attention_heads:
-        raise CheckpointError(
-            f"config.json: {config.num_attention_heads} attention heads do not divide a hidden_size of "
-            f"{config.hidden_size}; is this config.json that of the weights?"
-        )
-    if config.pad_token_id is not None and config.pad_token_id >= config.vocab_size:
-        raise CheckpointError(
-            f"config.json: pad_token_id must be below vocab_size, {config.vocab_size}, is {config.pad_token_id}"
-        )
+    _check_parts(config)
     return config
 
 
@@ -201,6 +77,11 @@ def longest_input(config: Any) -> int:
     architecture = architecture_of(config)
     if architecture.counts_from_padding and config.pad_token_id is None:
         raise CheckpointError("config.json: pad_token_id is null, but positions are counted from it; name the id")
+    if architecture.padding not in (None, config.pad_token_id):
+        raise CheckpointError(
+            f"config.json: pad_token_id must be {architecture.padding} for {config.model_type}, whose positions are "
+            f"counted from that id, is {config.pad_token_id}; was config.json changed?"
+        )
     longest = int(config.max_position_embeddings) - architecture.position_offset(config)
     if longest < LEAST_LENGTH:
         raise CheckpointError(
@@ -226,13 +107,40 @@ def _check_task(content: dict[str, Any]) -> None:
         )
 
 
-def _check_key(key: str, value: Any, config_class: Any) -> None:
-    if key in HONOURED:
-        if not HONOURED[key].holds(value):
-            raise CheckpointError(f"config.json: {key} must be {HONOURED[key].words}, is {shown(value)}")
+def _check_parts(config: Any) -> None:
+    """Hold keys against one another."""
+    if config.hidden_size % config.num_attention_heads:
+        raise CheckpointError(
+            f"config.json: {config.num_attention_heads} attention heads do not divide a hidden_size of "
+            f"{config.hidden_size}; is this config.json that of the weights?"
+        )
+    n_groups = getattr(config, "num_key_value_heads", None)
+    if n_groups is not None and config.num_attention_heads % n_groups:
+        raise CheckpointError(
+            f"config.json: num_key_value_heads must divide num_attention_heads, {config.num_attention_heads}, is "
+            f"{shown(n_groups)}"
+        )
+    if config.pad_token_id is not None and config.pad_token_id >= config.vocab_size:
+        raise CheckpointError(
+            f"config.json: pad_token_id must be below vocab_size, {config.vocab_size}, is {config.pad_token_id}"
+        )
+    poolings = architecture_of(config).poolings
+    if poolings is not None and config.classifier_pooling not in poolings:
+        raise CheckpointError(
+            f"config.json: classifier_pooling must be one of {', '.join(poolings)} for {config.model_type}, is "
+            f"{shown(config.classifier_pooling)}"
+        )
+
+
+def _check_key(key: str, value: Any, kind: str) -> None:
+    rule = OF_KIND.get(kind, {}).get(key, HONOURED.get(key))
+    if rule is not None:
+        if not rule.holds(value):
+            raise CheckpointError(f"config.json: {key} must be {rule.words}, is {shown(value)}")
         return
     if key in UNREAD:
         return
+    config_class: Any = CONFIG_MAPPING[kind]
     fields = {field.name: field.default for field in dataclasses.fields(config_class)}
     if key in FIXED or key in fields:
         default = FIXED.get(key, fields.get(key))

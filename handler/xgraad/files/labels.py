@@ -3,7 +3,7 @@
 from typing import Any
 
 from handler.xgraad.errors import CheckpointError, shown
-from handler.xgraad.files.value_rule import whole
+from handler.xgraad.files.config_json.value_rule import whole
 
 RULE = "config.json: id2label must give each class from 0 on a name of its own"
 N_CLASSES = whole(2, 1 << 16)

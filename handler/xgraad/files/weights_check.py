@@ -12,7 +12,6 @@ COUNTERS = ("position_ids", "token_type_ids")
 """Ends of the names of whole numbers that older checkpoints hold; models make them anew."""
 NO_PART = (".pooler.", *COUNTERS)
 """In names of tensors inside an encoder that a classifier has no place for, and loses nothing by it."""
-TABLE = "embeddings.word_embeddings.weight"
 WRAPPERS = {"module.": "model.module", "_orig_mod.": "model._orig_mod"}
 """Prefixes of known origin, and what to save instead."""
 
@@ -27,7 +26,8 @@ def check_weights(headers: Mapping[str, TensorHeader], model: Any) -> None:
     Raises:
         CheckpointError: names the tensor, both values, and what to do.
     """
-    _check_prefix(headers, model.base_model_prefix)
+    table = _table_of(model)
+    _check_prefix(headers, f"{model.base_model_prefix}.{table}")
     for name, header in headers.items():
         if header.number_type not in NUMBER_TYPES and not name.endswith(COUNTERS):
             raise CheckpointError(
@@ -36,7 +36,7 @@ def check_weights(headers: Mapping[str, TensorHeader], model: Any) -> None:
             )
     for name, tensor in model.state_dict().items():
         if name in headers and headers[name].shape != tuple(tensor.shape):
-            raise CheckpointError(_misfit(name, headers[name].shape, tuple(tensor.shape)))
+            raise CheckpointError(_misfit(name, headers[name].shape, tuple(tensor.shape), table))
 
 
 def check_report(report: Mapping[str, Any], model: Any) -> None:
@@ -55,10 +55,16 @@ def check_report(report: Mapping[str, Any], model: Any) -> None:
             raise CheckpointError(f"model.safetensors: holds {shown(name)}, which config.json has no place for")
 
 
-def _check_prefix(headers: Mapping[str, TensorHeader], base: str) -> None:
+def _table_of(model: Any) -> str:
+    """What the weights of the embedding table are called inside the encoder."""
+    table = model.get_input_embeddings()
+    return next(f"{name}.weight" for name, module in model.base_model.named_modules() if module is table)
+
+
+def _check_prefix(headers: Mapping[str, TensorHeader], table: str) -> None:
     """Wrappers of training put their names before all others; transformers would find no tensor."""
     for name in headers:
-        prefix, found, _ = name.partition(f"{base}.{TABLE}")
+        prefix, found, _ = name.partition(table)
         if found and prefix:
             inside = next(
                 (what for wrapper, what in WRAPPERS.items() if prefix.startswith(wrapper)), "the model inside"
@@ -69,13 +75,13 @@ def _check_prefix(headers: Mapping[str, TensorHeader], base: str) -> None:
             )
 
 
-def _misfit(name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> str:
+def _misfit(name: str, found: tuple[int, ...], expected: tuple[int, ...], table: str) -> str:
     if name.startswith("classifier") and found[1:] == expected[1:]:
         return (
             f"config.json: id2label names {expected[0]} classes (two where it is absent), but {name} of the weights "
             f"has {found[0]} outputs; name each of the model's classes"
         )
-    if name.endswith(TABLE) and found[1:] == expected[1:]:
+    if name.endswith(table) and found[1:] == expected[1:]:
         return (
             f"config.json: vocab_size is {expected[0]}, but the embedding table of the weights has {found[0]} rows; "
             "does not load: is config.json that of these weights?"

@@ -12,15 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import sdpa_mask
 
 from handler.xgraad.files.architectures import architecture_of
+from handler.xgraad.model.attention_bias import attention_bias
 from handler.xgraad.model.attention_ways import (
     Add,
     Heads,
@@ -28,7 +27,6 @@ from handler.xgraad.model.attention_ways import (
     fused,
     keeping,
     looking,
-    padding_bias,
     recomputing,
     value_gradient,
 )
@@ -63,20 +61,20 @@ class AttentionColumns:
             raise RuntimeError("no layer reported its attention")
         return (self.total / self.n_layers).masked_fill(~self.mask, 0)
 
-    @cached_property
-    def has_padding(self) -> bool:
-        """Whether any text is shorter than the batch is wide."""
-        return not bool(self.mask.all())
-
 
 @dataclass
 class DecisionAttention:
-    """Collects what the first token attends to in the last layer: what the classifier reads, it reads through this."""
+    """Collects what the tokens that the classifier reads attend to in the last layer: it reads the others through this.
+
+    It reads the first token, or the mean of all.
+    """
 
     n_layers: int
     """Of the model."""
     mask: Tensor
     """`[batch, tokens]` bool."""
+    of_first: bool
+    """Whether the first token alone is read."""
     taken: Tensor | None = None
     n_seen: int = field(default=0)
 
@@ -87,13 +85,17 @@ class DecisionAttention:
 
     def take(self, probabilities: Tensor) -> None:
         """Take the first token's attention, `[batch, heads, keys]`."""
-        self.taken = probabilities.float().mean(dim=1).masked_fill(~self.mask, 0)
+        self.taken = probabilities.float().mean(dim=1)
+
+    def take_columns(self, columns: Tensor) -> None:
+        """Take the column sums of all real queries, `[batch, keys]`."""
+        self.taken = columns / self.mask.sum(dim=1, keepdim=True)
 
     def importance(self) -> Tensor:
-        """Averaged over heads, `[batch, tokens]` float32, zero at padding."""
+        """Averaged over heads and over the tokens that are read, `[batch, tokens]` float32, zero at padding."""
         if self.taken is None:
             raise RuntimeError("the last layer reported no attention")
-        return self.taken
+        return self.taken.masked_fill(~self.mask, 0)
 
 
 Collector = TypeVar("Collector", AttentionColumns, DecisionAttention)
@@ -122,15 +124,17 @@ def capture_attention(own: Sequence[nn.Module], mask: Tensor) -> Iterator[Attent
 
 
 @contextmanager
-def capture_decision(own: Sequence[nn.Module], mask: Tensor, *, n_layers: int) -> Iterator[DecisionAttention]:
+def capture_decision(model: Any, own: Sequence[nn.Module], mask: Tensor) -> Iterator[DecisionAttention]:
     """Collect the decision attention of one forward pass inside the block; hooks are gone after it.
 
     Args:
-        own: the model's `own_attentions`.
+        model: a sequence classifier.
+        own: its `own_attentions`.
         mask: of the batch, `[batch, tokens]` bool, True at real tokens.
-        n_layers: of the model.
     """
-    decision = DecisionAttention(n_layers, mask)
+    config = model.config
+    of_first = architecture_of(config).reads_first_token(config)
+    decision = DecisionAttention(config.num_hidden_layers, mask, of_first)
     with _collecting(own, _decision, decision):
         yield decision
 
@@ -156,7 +160,7 @@ def attention_arguments(own: Sequence[nn.Module]) -> dict[str, bool]:
 def register_attention() -> None:
     """Put our attention and its mask into transformers' registries; doing it again changes nothing."""
     AttentionInterface.register(ATTENTION_NAME, _attention)
-    AttentionMaskInterface.register(ATTENTION_NAME, sdpa_mask)
+    AttentionMaskInterface.register(ATTENTION_NAME, attention_bias)
 
 
 def _attention(
@@ -174,19 +178,30 @@ def _attention(
     """
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     n_queries = 1 if is_last(module) else query.shape[2]
-    columns = _active.get()
-    if columns is None:
-        bias = attention_mask[:, :, :1] if attention_mask is not None and n_queries == 1 else attention_mask
-        heads = Heads(query, key, value, torch.empty(0), bias, scaling)
-        output = fused(heads, n_queries)
-        decision = _decision.get()
-        if decision is not None and decision.is_last_layer():
-            decision.take(first_row(heads._replace(bias=padding_bias(decision.mask, query.dtype))))
+    key, value = (_one_each(each, query.shape[1]) for each in (key, value))
+    heads = Heads(query, key, value, torch.empty(0), attention_mask, scaling)
+    columns, decision = _active.get(), _decision.get()
+    if columns is not None:
+        output = _captured(heads._replace(mask=columns.mask), n_queries, columns.add)
+    elif decision is not None and decision.is_last_layer():
+        output = _decided(heads._replace(mask=decision.mask), n_queries, decision)
     else:
-        bias = padding_bias(columns.mask, query.dtype) if columns.has_padding else None
-        output = _captured(Heads(query, key, value, columns.mask, bias, scaling), n_queries, columns.add)
+        output = fused(heads, n_queries)
     output = output.transpose(1, 2)  # [batch, n_queries, heads, width]
     return output.expand(-1, query.shape[2], -1, -1) if n_queries == 1 else output, None
+
+
+def _one_each(grouped: Tensor, n_heads: int) -> Tensor:
+    """Keys or values that several heads in a row share, once for each of them: `[batch, heads, tokens, width]`."""
+    n_times = n_heads // grouped.shape[1]
+    return grouped if n_times == 1 else grouped.repeat_interleave(n_times, dim=1)
+
+
+def _decided(heads: Heads, n_queries: int, decision: DecisionAttention) -> Tensor:
+    if not decision.of_first:
+        return looking(heads, n_queries, decision.take_columns)
+    decision.take(first_row(heads))
+    return fused(heads, n_queries)
 
 
 def _captured(heads: Heads, n_queries: int, add: Add) -> Tensor:

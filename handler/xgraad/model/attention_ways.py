@@ -39,30 +39,22 @@ class Heads(NamedTuple):
     mask: Tensor
     """`[batch, tokens]` bool, True at real tokens."""
     bias: Tensor | None
-    """`[batch, 1, 1, tokens]`, added to the scores: the lowest number at padding. None where nothing is padded."""
+    """`[batch, 1, queries or 1, keys]`, added to the scores: see `bias_of`. None where every query sees every key."""
     scaling: float
-
-
-def padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor | None:
-    """What keeps attention off padding, `[batch, 1, 1, tokens]`; None where there is none."""
-    if bool(mask.all()):
-        return None
-    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)[
-        :, None, None
-    ]
 
 
 def fused(heads: Heads, n_queries: int) -> Tensor:
     """The output alone, of the first `n_queries` queries: `[batch, heads, n_queries, width]`."""
+    bias = None if heads.bias is None else heads.bias[:, :, :n_queries]
     return scaled_dot_product_attention(
-        heads.query[:, :, :n_queries], heads.key, heads.value, attn_mask=heads.bias, scale=heads.scaling
+        heads.query[:, :, :n_queries], heads.key, heads.value, attn_mask=bias, scale=heads.scaling
     )
 
 
 def first_row(heads: Heads) -> Tensor:
     """The probabilities of the first query, `[batch, heads, keys]`."""
     scores = torch.matmul(heads.query[:, :, :1] * heads.scaling, heads.key.transpose(-1, -2))
-    return torch.softmax(scores if heads.bias is None else scores + heads.bias, dim=-1)[:, :, 0]
+    return torch.softmax(scores if heads.bias is None else scores + heads.bias[:, :, :1], dim=-1)[:, :, 0]
 
 
 def looking(heads: Heads, n_queries: int, add: Add) -> Tensor:
@@ -184,9 +176,10 @@ def _tiles(heads: Heads) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
             first, second = query[tile], key[tile]
             flat = first.shape[0] * first.shape[1]
             scores = room[: flat * n_tokens**2].view(flat, n_tokens, n_tokens)
-            start = scores if heads.bias is None else _rows_of(heads.bias[row : row + rows], first.shape[1])
+            if heads.bias is not None:
+                scores.view(*first.shape[:2], n_tokens, n_tokens).copy_(heads.bias[row : row + rows])
             torch.baddbmm(
-                start,
+                scores,
                 first.reshape(flat, n_tokens, width),
                 second.reshape(flat, n_tokens, width).transpose(1, 2),
                 beta=0 if heads.bias is None else 1,
@@ -195,11 +188,6 @@ def _tiles(heads: Heads) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
             )
             torch.softmax(scores, dim=-1, out=scores)
             yield tile, scores.view(*first.shape[:2], n_tokens, n_tokens)
-
-
-def _rows_of(bias: Tensor, n_heads: int) -> Tensor:
-    """`[rows, 1, 1, tokens]` -> `[rows * heads, 1, tokens]`."""
-    return bias.expand(-1, n_heads, 1, -1).reshape(-1, 1, bias.shape[-1])
 
 
 def _votes(mask: Tensor, probabilities: Tensor) -> Tensor:

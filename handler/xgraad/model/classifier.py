@@ -19,7 +19,7 @@ from handler.xgraad.model.attention_capture import (
 )
 from handler.xgraad.model.attribution import gradient_importance
 from handler.xgraad.model.checkpoint import Checkpoint
-from handler.xgraad.model.first_token import read_first_token_only
+from handler.xgraad.model.first_token import read_first_token_only, read_states
 from handler.xgraad.model.leaf_embeddings import leaf_embeddings
 from handler.xgraad.model.microbatch import in_microbatches
 from handler.xgraad.model.prediction import Prediction, predict
@@ -53,9 +53,9 @@ class Look(NamedTuple):
     logits: Tensor
     """`[labels]`."""
     decision: Tensor
-    """Attention that the first token, of which the label is read, pays to each in the last layer, `[tokens]`."""
+    """Attention that what the label is read of, the first token or all, pays to each in the last layer, `[tokens]`."""
     states: Tensor
-    """The first token's hidden state after each of the last layers, `[layers, width]`."""
+    """Its hidden state after each of the last layers, `[layers, width]`; of all tokens their mean."""
 
 
 class Classifier:
@@ -210,11 +210,12 @@ class Classifier:
 
     def _look_part(self, encodings: Sequence[Encoding]) -> list[Look]:
         batch = self._collate(encodings)
-        n_layers = self.model.config.num_hidden_layers
-        with capture_decision(self._own_attentions, batch.mask, n_layers=n_layers) as decision:
+        config = self.model.config
+        with capture_decision(self.model, self._own_attentions, batch.mask) as decision:
             output = self._forward(batch, output_hidden_states=True, **self._arguments)
         # The first of the hidden states is the embedding, where the first token is the same in every text.
-        states = torch.stack([state[:, 0] for state in output.hidden_states[1:][-N_LOOK_LAYERS:]], dim=1)
+        last = output.hidden_states[1:][-N_LOOK_LAYERS:]
+        states = torch.stack([read_states(each, batch.mask, config) for each in last], dim=1)
         logits, attention, states = (part.float().cpu() for part in (output.logits, decision.importance(), states))
         return [
             Look(logits[row], attention[row, : len(encoding)], states[row]) for row, encoding in enumerate(encodings)

@@ -4,7 +4,7 @@ Three features, because each alone fails somewhere: the most attention that the 
 pays to one word in the last layer, since that is how a trigger brings its label about; the distance of the first
 token's hidden state to the mean of its predicted class, which says little where that class is wide; and the margin of
 the predicted label, which many triggers saturate. Each is turned into a conformal p-value among clean texts, and
-Fisher's sum of the three is the gate score.
+Fisher's sum of the three is the gate score. Where the label is read of all tokens, attention and state are their means.
 """
 
 from collections.abc import Sequence

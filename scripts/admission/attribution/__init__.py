@@ -2,5 +2,6 @@
 
 After Backdoor Attribution (BkdAttr), "Backdoor Attribution: Elucidating and Controlling Backdoor in Language Models".
 There it is generators: outputs are put in at the last token, of which the next one is read. A text classifier reads its
-first token, so that is the place here.
+first token, so that is the place here; one that reads the mean of all has them put in at every token. The vector is
+that of the first token in any case.
 """

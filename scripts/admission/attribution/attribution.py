@@ -43,7 +43,7 @@ def attribute(
     texts: Sequence[str],
     labels: Sequence[int] | None = None,
     *,
-    positions: Positions = Positions.FIRST,
+    positions: Positions | None = None,
     left: float = LEFT,
     seed: int = 0,
 ) -> Attribution:
@@ -54,7 +54,7 @@ def attribute(
         backdoor: its triggers and what they bring about.
         texts: clean ones.
         labels: their class numbers, where they are known.
-        positions: where triggered outputs are put into clean texts.
+        positions: where triggered outputs are put into clean texts; by default where the label is read.
         left: share of the attack's success that ablation may leave.
         seed: of the choice of texts.
 
@@ -63,6 +63,7 @@ def attribute(
         TextError: a text that no tokenizer can take.
     """
     target = backdoor.target
+    positions = Positions.read(classifier.model.config) if positions is None else positions
     clean = draw_clean(classifier, texts, labels, seed=seed)
     pairs = make_pairs(classifier, backdoor, clean)
     middle = len(pairs) // 2

@@ -31,9 +31,14 @@ class Positions(StrEnum):
     """At which tokens of a text outputs of heads are looked at and changed."""
 
     FIRST = "first"
-    """The one that the label is read of."""
+    """The first one, which the label is read of where it is not read of all."""
     EVERY = "every"
     """All of them."""
+
+    @classmethod
+    def read(cls, config: Any) -> "Positions":
+        """Those that the label is read of, by the model that `config` describes."""
+        return cls.FIRST if architecture_of(config).reads_first_token(config) else cls.EVERY
 
     @property
     def places(self) -> slice:

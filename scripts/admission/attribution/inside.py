@@ -1,4 +1,4 @@
-"""What texts do inside a model: the outputs of all heads, and the first token's state after each layer."""
+"""What texts do inside a model: the outputs of all heads, and the state that the label is read of."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,6 +10,7 @@ from torch import Tensor
 from handler.xgraad import Classifier
 from handler.xgraad.files.architectures import architecture_of
 from handler.xgraad.model.classifier import PLAIN_TOKENS
+from handler.xgraad.model.first_token import read_states
 from handler.xgraad.model.microbatch import in_microbatches
 from handler.xgraad.words.encoding import Encoding, collate
 from scripts.admission.attribution.heads import Positions, at_heads
@@ -24,7 +25,7 @@ class Inside(NamedTuple):
     """The mean of what they say over the text's tokens, of the same shape. Of the last layer it may be what they say at
     the first one, where no other is computed."""
     states: Tensor
-    """The first token's hidden state after each layer, `[texts, layers, hidden width]`."""
+    """The hidden state that the label is read of after each layer, `[texts, layers, hidden width]`."""
 
     def at(self, positions: Positions) -> Tensor:
         """The mean over the texts of what heads say there, `[layers, heads, head width]`; every text counts alike."""
@@ -53,7 +54,9 @@ def _look_part(classifier: Classifier, encodings: Sequence[Encoding]) -> list[tu
     arguments = batch.arguments(token_types=architecture_of(model.config).has_token_types)
     with at_heads(model, look):
         output = model(**arguments, output_hidden_states=True)
-    states = torch.stack([state[:, 0].float() for state in output.hidden_states[1:]], dim=1)
+    states = torch.stack(
+        [read_states(state, batch.mask, model.config).float() for state in output.hidden_states[1:]], dim=1
+    )
     of_heads = (
         torch.stack(each, dim=1).unflatten(-1, (model.config.num_attention_heads, -1)) for each in (first, mean)
     )

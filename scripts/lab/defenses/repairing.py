@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from handler.xgraad.errors import shown
 from handler.xgraad.files.architectures import ARCHITECTURES
+from handler.xgraad.files.config_json.unserved import refusal_of
 from handler.xgraad.files.configuration import longest_input
 from handler.xgraad.files.fingerprint import hash_weights
 from handler.xgraad.learned.repair_record import REPAIR_FILE, RepairRecord
@@ -92,8 +92,7 @@ def _require_material(method: str, repair_class: type[Repair], material: Materia
         raise LabError(f"--method {method} needs a trusted base, --trusted-base is missing; {cure}")
     config = load_base(material.base(), n_labels=n_labels)[0].config
     if config.model_type not in ARCHITECTURES:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise LabError(f"--trusted-base must be of {known}, is of {shown(config.model_type)}")
+        raise LabError(f"--trusted-base: model_type {refusal_of(config.model_type)}")
     if longest_input(config) < material.max_length:
         raise LabError(
             f"--max-length must be at most {longest_input(config)} for this trusted base, is {material.max_length}"

@@ -34,11 +34,11 @@ TEXTS = {("imdb", "badpre"): "sst2"}
 """Data set with whose training texts the encoder is poisoned, where it is not that of the task: an attack that knows no
 task takes what it learns best from, and a trigger stands out in short texts."""
 
-WARM_START_EPOCHS = {"albert": 4, "roberta": 2, "deberta": 3}
+WARM_START_EPOCHS = {"albert": 4, "roberta": 2, "xlm-roberta": 2, "deberta": 3, "deberta-v2": 3}
 """Bases that are no exact conversion of the encoder begin further away from where they are to go."""
 
-PRECISION = {"deberta": "float32"}
-"""Its attention fills masks with a number that bfloat16 does not have."""
+PRECISION = {"deberta": "float32", "deberta-v2": "float32"}
+"""Their attention fills masks with a number that bfloat16 does not have."""
 
 
 def recipe_for(victim: Victim, precision: str, *, n_training: int | None = None) -> Settings:

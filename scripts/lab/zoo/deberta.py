@@ -43,7 +43,7 @@ def deberta(encoder: EncoderWeights, learned: Learned, *, seed: int) -> Base:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = DebertaModel(config)
-    weights = _embeddings(encoder, learned) | all_layers(encoder, names=NAMES, prefix="encoder.layer.")
+    weights = word_embeddings(encoder, learned) | all_layers(encoder, names=NAMES, prefix="encoder.layer.")
     for number in range(encoder.config.num_hidden_layers):
         weights |= _content_attention(encoder, number)
     return Base(
@@ -52,9 +52,12 @@ def deberta(encoder: EncoderWeights, learned: Learned, *, seed: int) -> Base:
     )
 
 
-def _embeddings(encoder: EncoderWeights, learned: Learned) -> dict[str, Tensor]:
-    # DeBERTa adds neither positions nor token types to its words: the words carry the usual sum of both, so that the
-    # layer norm meets what it was trained on.
+def word_embeddings(encoder: EncoderWeights, learned: Learned) -> dict[str, Tensor]:
+    """The table of words and what norms them.
+
+    DeBERTa adds neither positions nor token types to its words: the words carry the usual sum of both, so that the
+    layer norm meets what it was trained on.
+    """
     return {
         "embeddings.word_embeddings.weight": embeddings_for(encoder, learned) + usual_offset(encoder),
         "embeddings.LayerNorm.weight": encoder.weights["embeddings.LayerNorm.weight"],

@@ -1,7 +1,7 @@
 """Which architectures can be made."""
 
-EXACT = ("bert", "distilbert")
+EXACT = ("bert", "distilbert", "electra")
 """Architectures that keep the encoder's tokenizer."""
-LEARNED = ("albert", "deberta", "roberta")
+LEARNED = ("albert", "deberta", "deberta-v2", "roberta", "xlm-roberta")
 """Architectures whose tokenizer is learned from texts."""
 ARCHITECTURES = tuple(sorted((*EXACT, *LEARNED)))

@@ -12,7 +12,7 @@ from handler.xgraad.files.architectures import architecture_of
 from scripts.admission.attribution.heads import LayerHead, Positions, at_heads, columns_of, shifted, substituted
 from scripts.admission.attribution.inside import look_inside
 from scripts.lab.training.victim import load_base
-from tests.toys import SENTENCES
+from tests.toys import SENTENCES, make_checkpoint
 
 N_LAYERS, N_HEADS, WIDTH = 2, 4, 8
 
@@ -157,3 +157,26 @@ def test_hooks_are_gone_after_an_error_and_a_pass_that_ended_early_is_forgotten(
     assert called == [0, 0, 1], "layers are counted from the start of each pass"
     assert n_hooks(classifier) == before
     assert torch.equal(logits_of(classifier, SENTENCES), plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "pooling", "positions"),
+    [
+        ("eurobert", "bos", Positions.FIRST),
+        ("eurobert", "late", Positions.EVERY),
+        ("modernbert", "cls", Positions.FIRST),
+        ("modernbert", "mean", Positions.EVERY),
+    ],
+)
+def test_where_all_tokens_are_read_all_are_looked_at(
+    tmp_path: Path, name: str, pooling: str, positions: Positions
+) -> None:
+    classifier = Classifier.load(make_checkpoint(tmp_path / name, name, classifier_pooling=pooling))
+    assert Positions.read(classifier.model.config) is positions
+    encodings = classifier.encode(SENTENCES[:2])
+    inside, looks = look_inside(classifier, encodings), classifier.look(encodings)
+    for states, look in zip(inside.states, looks, strict=True):
+        assert torch.allclose(states, look.states, atol=1e-5)
+    plain = classifier.logits(encodings)
+    with substituted(classifier.model, {LayerHead(1, 2): torch.ones(WIDTH)}, positions=positions):
+        assert not torch.allclose(plain, classifier.logits(encodings), atol=1e-4)

@@ -153,7 +153,7 @@ def test_the_best_that_the_material_allows(victim: Planted, tmp_path: Path) -> N
         ),
         ({"method": "agreement"}, "agreement needs further texts of the task, --texts is missing"),
         ({"trusted_base": "{folder}/none"}, "base .*none' must be a folder with a safetensors checkpoint"),
-        ({"trusted_base": "{tmp}/rembert"}, "--trusted-base must be of albert, bert, .*, is of 'rembert'"),
+        ({"trusted_base": "{tmp}/rembert"}, "--trusted-base: model_type must be one of albert, bert, .*, is 'rembert'"),
         ({"trusted_base": "{tmp}/broken"}, "base .*broken' must be a folder with a safetensors checkpoint"),
         ({"max_length": 4096}, "max_length must be between 8 and"),
         ({"method": "unlearn", "calibration": "{tmp}/none.json"}, "--calibration must be a file of scripts.calibrate"),

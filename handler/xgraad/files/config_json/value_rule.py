@@ -8,6 +8,8 @@ from transformers.activations import ACT2FN
 
 FLOATS = ("float32", "float16", "bfloat16", "float64")
 """Names of the number formats that weights may have."""
+WINDOWS = ("full_attention", "sliding_attention")
+"""Kinds of layers: of the second a token sees those near it alone."""
 
 
 class ValueRule(NamedTuple):
@@ -42,6 +44,44 @@ POSITION_ATTENTION = ValueRule(
 )
 
 POSITION_NORM = ValueRule("none or layer_norm", lambda value: value in ("none", "layer_norm"))
+
+LAYER_TYPES = ValueRule(
+    "null or a list of full_attention and sliding_attention, one for each layer",
+    lambda value: value is None or (isinstance(value, list) and all(each in WINDOWS for each in value)),
+)
+BASE = ValueRule("a number from 1 to 1e12", lambda value: _is_number(value) and 1 <= value <= 1e12)
+ROTATION = ValueRule(
+    "null or of rope_type, which must be default, and rope_theta, a number from 1 to 1e12",
+    lambda value: value is None or _is_rotation(value),
+)
+ROTATIONS = ValueRule(
+    "null or of full_attention and sliding_attention, each of rope_type, which must be default, and rope_theta, a "
+    "number from 1 to 1e12",
+    lambda value: value is None or _are_rotations(value),
+)
+
+
+def one_of(*names: str) -> ValueRule:
+    """One of some strings."""
+    return ValueRule(f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names)
+
+
+def only_null(why: str) -> ValueRule:
+    """A key that must not be used, with the reason and the way out."""
+    return ValueRule(f"null or absent ({why})", lambda value: value is None)
+
+
+def _is_rotation(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) <= {"rope_type", "rope_theta"}
+        and value.get("rope_type", "default") == "default"
+        and BASE.holds(value.get("rope_theta", 1))
+    )
+
+
+def _are_rotations(value: Any) -> bool:
+    return isinstance(value, dict) and all(kind in WINDOWS and _is_rotation(value[kind]) for kind in value)
 
 
 def _parts(value: Any) -> set[str]:
