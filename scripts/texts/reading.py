@@ -5,10 +5,10 @@ import codecs
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-Format = Literal["csv", "jsonl", "lines", "tsv"]
+Format = Literal["csv", "jsonl", "lines", "parquet", "tsv"]
 Quoting = Literal["csv", "none"]
 
-FORMATS: tuple[Format, ...] = ("csv", "jsonl", "lines", "tsv")
+FORMATS: tuple[Format, ...] = ("csv", "jsonl", "lines", "parquet", "tsv")
 QUOTINGS: tuple[Quoting, ...] = ("csv", "none")
 
 
