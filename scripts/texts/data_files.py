@@ -1,4 +1,7 @@
-"""Which files a path of texts means: a file, a folder of shards, or one split of a folder, as FOLDER/SPLIT."""
+"""Which files a path of texts means: a file, a folder of shards, or one split of a folder, as FOLDER/SPLIT.
+
+A data set of the hub, NAME@REVISION, is a folder like any other once it is fetched.
+"""
 
 import re
 from collections.abc import Sequence
@@ -6,8 +9,7 @@ from pathlib import Path, PurePath
 
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
-from scripts.texts.parquet import PARQUET_SUFFIXES
-from scripts.texts.records import SUFFIXES
+from scripts.texts.hub_data import TABLE_SUFFIXES, fetched
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -15,8 +17,6 @@ SPLIT_NAMES = {
     "test": ("test", "testing"),
 }
 """What people call the splits of a data set, by the name that they have here."""
-TABLE_SUFFIXES = (*SUFFIXES, *PARQUET_SUFFIXES)
-"""Of the files in a folder that are read. Files of plain lines are named one by one: a folder holds others, too."""
 DESCRIPTIONS = ("dataset_dict", "dataset_info", "dataset_infos", "state")
 """JSON files beside the texts of a data set, about them."""
 SHARD = re.compile(r"(?P<set>.*?)[-_.]?(?P<number>[0-9]+)-of-(?P<count>[0-9]+)")
@@ -27,12 +27,14 @@ def data_files(path: Path) -> list[Path]:
 
     Args:
         path: a file; a folder of shards, or of the one split that it has; or FOLDER/SPLIT, such as data/dev. A split is
-            known by its files' names (train.csv, validation-00000-of-00002.parquet) or by its own folder.
+            known by its files' names (train.csv, validation-00000-of-00002.parquet) or by its own folder. NAME@REVISION
+            of the hub stands for FOLDER.
 
     Raises:
         LabError: there is nothing, or more than can be one set of texts: several splits, folders or formats, a missing
             shard; all are named.
     """
+    path = fetched(path)
     if path.is_dir():
         return _one_set(path, _of_one_split(path), str(path))
     if path.exists() or not path.parent.is_dir():

@@ -38,13 +38,16 @@ class ReadingOptions:
         )
 
 
+DESCRIPTION = """\
+CSV, TSV, JSON lines, Parquet (with pyarrow) or one text a line, gzip or not; a folder of tables, where FOLDER/SPLIT
+  is one of its splits (train, dev, test); or NAME@REVISION or NAME@REVISION/SPLIT of the hub, with HF_HUB_OFFLINE=0"""
 AS_FOUND = ReadingOptions()
 """Nothing is said."""
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Give a command the options of `ReadingOptions`."""
-    group: Any = parser.add_argument_group("how files of texts are read")
+    group: Any = parser.add_argument_group("how files of texts are read", DESCRIPTION)
     group.add_argument("--text-column", metavar="NAME", help="of the header, or a number from 1 up (text, sentence, …)")
     group.add_argument("--label-column", metavar="NAME", help="of the header, or a number from 1 up (label, class, …)")
     group.add_argument("--encoding", type=encoding, help="such as utf-16 or windows-1252 (utf-8)")
