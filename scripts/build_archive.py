@@ -69,9 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work(arguments: argparse.Namespace) -> None:
         if arguments.workers_per_device and not arguments.device_ids:
             parser.error("--workers-per-device needs --device-ids")
-        _build(arguments)
+        with_models(_build, "checkpoint")(arguments)
 
-    return run_command(parser, with_models(work, "checkpoint"), argv)
+    return run_command(parser, work, argv)
 
 
 def _add_policies(parser: CommandParser) -> None:

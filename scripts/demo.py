@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for what is made")
     parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder for demo.mar")
     parser.add_argument("--append", type=Path, help="also append the summary to this JSON lines file")
-    return run_command(parser, with_models(_demo, "base", "trusted_base"), argv)
+    return run_command(parser, with_models(_demo, "base", "trusted_base", besides=[SYNTHETIC]), argv)
 
 
 def _demo(arguments: argparse.Namespace) -> Exit:

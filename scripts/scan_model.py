@@ -15,7 +15,6 @@ from rich.table import Table
 
 from scripts.console.command import CommandParser, Exit, positive, run_command, say
 from scripts.console.console import show
-from scripts.console.errors import LabError
 from scripts.hub.models import with_models
 from scripts.hub.origin import model_name, origin_of
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
@@ -74,17 +73,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.calibration and (arguments.trusted_base or arguments.max_length or arguments.allow_untested):
             own = "--trusted-base, --max-length and --allow-untested"
             parser.error(f"{own} are the calibration's own; leave them or --calibration out")
-        return _scan(arguments)
+        return Exit(with_models(_scan, "checkpoint", "trusted_base")(arguments))
 
-    return run_command(parser, with_models(work, "checkpoint", "trusted_base"), argv)
+    return run_command(parser, work, argv)
 
 
 def _scan(arguments: argparse.Namespace) -> Exit:
     from scripts.admission.scan import ScanVerdict
     from scripts.admission.scanning import scan_checkpoint
 
-    if not arguments.checkpoint.is_dir():
-        raise LabError(f"--checkpoint must be a model folder, {arguments.checkpoint} is none; name one that is there")
     with TemporaryDirectory() as work:
         scan = scan_checkpoint(
             arguments.checkpoint,

@@ -29,7 +29,7 @@ EXAMPLES = """\
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run_command(_parser(), with_models(_train_attack, "base"), argv)
+    return run_command(_parser(), with_models(_train_attack, "base", besides=["synthetic"]), argv)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from scripts.console.errors import LabError
 from scripts.texts.contents import texts_of
-from scripts.texts.data_files import data_files
+from scripts.texts.data_files import data_files, split_files
 from scripts.texts.file_text import read_content
+from scripts.texts.hub_data import fetched
 from scripts.texts.labeled_texts import LabeledText, Labels
 from scripts.texts.reading import AS_FOUND, ReadingOptions
 from scripts.texts.records import Source
@@ -155,8 +156,9 @@ def split_file(folder: Path, split: str) -> Path:
     Raises:
         LabError: there is none.
     """
+    folder = fetched(folder)
     own = next((folder / name for name in (f"{split}.tsv.gz", f"{split}.tsv") if (folder / name).is_file()), None)
-    if own or data_files(folder / split) != [folder / split]:
+    if own or split_files(folder, split):
         return own or folder / split
     raise LabError(
         f"{folder} holds neither {split}.tsv.gz nor {split}.tsv, nor another file of that split; give a folder with "

@@ -36,12 +36,26 @@ def data_files(path: Path) -> list[Path]:
     """
     path = fetched(path)
     if path.is_dir():
-        return _one_set(path, _of_one_split(path), str(path))
-    if path.exists() or not path.parent.is_dir():
-        return [path]
-    wanted = _split_named(path.name)
-    files = [file for file in _tables(path.parent) if wanted and _split_of(file, path.parent) == wanted]
-    return _one_set(path.parent, files, f"{path}: {wanted}") if files else [path]
+        return _one_set(_of_one_split(path), str(path))
+    found = [path] if path.exists() else split_files(path.parent, path.name)
+    if not found:
+        raise LabError(
+            f"{path}: cannot be read, nothing is there; name a file, a folder, FOLDER/SPLIT or NAME@REVISION of the hub"
+        )
+    return found
+
+
+def split_files(folder: Path, name: str) -> list[Path]:
+    """The files of a split of a folder, one after the other; none where it has none of that name.
+
+    Raises:
+        LabError: see `data_files`.
+    """
+    wanted = _split_named(name)
+    if wanted is None or not folder.is_dir():
+        return []
+    files = [file for file in _tables(folder) if _split_of(file, folder) == wanted]
+    return _one_set(files, f"{folder / name}: {wanted}") if files else []
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -65,7 +79,7 @@ def _of_one_split(folder: Path) -> list[Path]:
     return [file for file in files if not known or splits[file]]
 
 
-def _one_set(folder: Path, files: Sequence[Path], name: str) -> list[Path]:
+def _one_set(files: Sequence[Path], name: str) -> list[Path]:
     """The files, where they can be parts of one set."""
     if not files:
         raise LabError(f"{name}: holds no file that ends in {', '.join(TABLE_SUFFIXES)}, packed or not; name the file")

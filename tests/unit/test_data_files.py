@@ -19,12 +19,12 @@ def filled(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_a_file_is_itself_and_so_is_what_is_missing(tmp_path: Path) -> None:
+def test_a_file_is_itself_and_what_is_missing_is_named(tmp_path: Path) -> None:
     filled(tmp_path, "train.jsonl")
-    for name in ("train.jsonl", "none.jsonl", "dev", "nowhere/train", "texts"):
-        assert data_files(tmp_path / name) == [tmp_path / name]
-    with pytest.raises(LabError, match="cannot be read"):
-        read_texts(tmp_path / "dev")
+    assert data_files(tmp_path / "train.jsonl") == [tmp_path / "train.jsonl"]
+    for name in ("none.jsonl", "dev", "nowhere/train", "texts"):
+        with pytest.raises(LabError, match=f"{name}: cannot be read, nothing is there; name a file, a folder, "):
+            read_texts(tmp_path / name)
 
 
 def test_shards_are_read_as_one_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

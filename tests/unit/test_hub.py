@@ -4,6 +4,7 @@ The hub's own client asks a hub on this machine.
 """
 
 import json
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
@@ -20,7 +21,7 @@ from scripts import calibrate, evaluate_defense, repair_model, run_grid, scan_mo
 from scripts.console.command import Command, Exit
 from scripts.console.errors import LabError
 from scripts.hub.address import HubAddress, address_in
-from scripts.hub.models import MODEL_PATTERNS, model_folder
+from scripts.hub.models import MODEL_PATTERNS, model_folder, with_models
 from scripts.hub.origin import model_name, origin_of
 from scripts.texts.corpora import read_corpus, read_texts, write_examples
 from tests.conftest import CLEAN_TEXTS, calibrated
@@ -124,11 +125,9 @@ def test_files_of_an_unknown_commit_are_refused(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_what_is_here_goes_before_the_hub(hub: SmallHub) -> None:
-    for name in ("someone/toy@main", "build/model", "gpt2", "synthetic", "../toy@main", "/toy@main"):
-        here = Path(name)
-        if "toy@main" in name and ".." not in name and not here.is_absolute():
-            here.mkdir(parents=True)
-        assert model_folder(name, what="--base") == here
+    for name in ("someone/toy@main", "gpt2"):
+        Path(name).mkdir(parents=True)
+        assert model_folder(name, what="--base") == Path(name)
     Path("someone/texts@main").mkdir()
     write_examples(Path("someone/texts@main/dev.tsv"), [])
     with pytest.raises(LabError, match=r"dev\.tsv: holds no rows"):
@@ -136,6 +135,26 @@ def test_what_is_here_goes_before_the_hub(hub: SmallHub) -> None:
     with pytest.raises(LabError, match="cannot be read"):
         read_texts(Path("someone/texts@main/test"))
     assert not hub.asked
+
+
+@pytest.mark.parametrize(
+    "name", ["bert-base", "someone/toy", "../someone/toy@main", "/toy@main", "published/config.json"]
+)
+def test_what_is_neither_here_nor_a_revision_is_refused(hub: SmallHub, name: str) -> None:
+    with pytest.raises(LabError) as refused:
+        model_folder(name, what="--base")
+    assert str(refused.value) == f"--base must be a model folder, or NAME@REVISION on the hub, is {name!r}; name one"
+    assert not hub.asked
+
+
+def test_a_command_may_take_other_words(hub: SmallHub) -> None:
+    arguments = Namespace(base="made", other=None, checkpoint=Path(MODEL))
+    with_models(lambda _: None, "base", "other", "checkpoint", besides=["made"])(arguments)
+    assert (arguments.base, arguments.other) == ("made", None)
+    assert isinstance(arguments.checkpoint, Path)
+    assert arguments.checkpoint.name == COMMIT
+    with pytest.raises(LabError, match="--base must be"):
+        with_models(lambda _: None, "base")(arguments)
 
 
 def test_a_place_within_a_model_is_refused(hub: SmallHub) -> None:
