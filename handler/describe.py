@@ -23,6 +23,7 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
         | (_calibrated(defense, settings) if settings.detail == "full" else {}),
         "limits": settings.model_dump(include={"max_texts", "max_chars", "max_request_chars"})
         | {"max_length": defense.classifier.max_length},
+        "origin": defense.calibration.origin,
         "fingerprint": defense.calibration.fingerprint.model_dump(),
         "repair": _repaired(defense),
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},

@@ -11,6 +11,7 @@ from handler.xgraad import NEUTRALIZERS, RULES
 from handler.xgraad.files.precision import PRECISIONS
 from scripts.console.command import CommandParser, device_ids, positive, run_command, say
 from scripts.console.errors import LabError
+from scripts.hub.models import with_models
 from scripts.packing.config_settings import ConfigSettings, setting, with_settings
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="build_archive", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--name", required=True, help="the model's name in every address")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
     parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder for NAME.mar")
     parser.add_argument("--version", default="1.0", help="the model's version (1.0)")
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work(arguments: argparse.Namespace) -> None:
         if arguments.workers_per_device and not arguments.device_ids:
             parser.error("--workers-per-device needs --device-ids")
-        _build(arguments)
+        with_models(_build, "checkpoint")(arguments)
 
     return run_command(parser, work, argv)
 

@@ -7,19 +7,23 @@ from pathlib import Path
 from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
 from handler.xgraad.options import PAPER_PERCENTILE
 from scripts.console.command import CommandParser, positive, rate, run_command, say
+from scripts.hub.models import with_models
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.texts.reading import ReadingOptions, add_reading_options
 
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
-  python -m scripts.calibrate --checkpoint build/albert --data dev.tsv.gz --percentile 65 --out calibration.json"""
+  python -m scripts.calibrate --checkpoint build/albert --data dev.tsv.gz --percentile 65 --out calibration.json
+  python -m scripts.calibrate --checkpoint build/victim --data shards --text-column review --out calibration.json
+  HF_HUB_OFFLINE=0 python -m scripts.calibrate --checkpoint someone/model@main --data someone/texts@main/dev \\
+      --out calibration.json      # from the hub, of which only data is fetched: no pickle, no code"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="calibrate", description=__doc__, examples=EXAMPLES)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder (config.json, model.safetensors)")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts: TSV, CSV, JSON lines or one a line")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts, better with labels: see below")
     parser.add_argument("--max-fpr", type=rate, default=0.05, help="share of clean texts that may be flagged (0.05)")
     parser.add_argument("--out", type=Path, required=True, help="calibration file to write")
     parser.add_argument("--percentile", type=float, default=PAPER_PERCENTILE, help="of the rule `paper` (95)")
@@ -39,8 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--trusted-base",
         metavar="BASE",
-        help="encoder whose publisher you trust, a folder or NAME@REVISION on the hub: becomes the reference "
-        "(the labels alone)",
+        help="encoder whose publisher you trust, a folder or NAME@REVISION: becomes the reference (the labels alone)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the reference's training (0)")
     parser.add_argument(
@@ -50,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="of the reference's training (float32)",
     )
     add_reading_options(parser)
-    return run_command(parser, _calibrate, argv)
+    return run_command(parser, with_models(_calibrate, "checkpoint", "trusted_base"), argv)
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:

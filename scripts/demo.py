@@ -15,6 +15,7 @@ from typing import Any
 from scripts import build_archive, calibrate, repair_model, train_attack
 from scripts.console.command import CommandParser, Exit, positive, rate, run_command, run_step, say
 from scripts.console.errors import LabError
+from scripts.hub.models import with_models
 from scripts.lab.grid.grid_rows import NO_ATTACK
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.results.provenance import attack_record, provenance
@@ -28,7 +29,7 @@ EXAMPLES = """\
   python -m scripts.demo --repair                                           # a repaired model behind the defense
   python -m scripts.demo --attack lws --poison-rate 0.3 --repair --base build/bases/bert \\
       --trusted-base build/bases/bert --data data/sst2 --learning-rate 1e-4 --epochs 3   # words replaced, real texts
-  python -m scripts.demo --base bert-base-uncased --data ../shared/data/sst2 --epochs 3 --learning-rate 2e-5"""
+  python -m scripts.demo --base google-bert/bert-base-uncased@main --data data/sst2 --epochs 3 --learning-rate 2e-5"""
 ATTACKS = ("badnets", "lws")
 BEST = "best"
 MODEL = "demo"
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--repair", nargs="?", const=BEST, metavar="METHOD", help="repair first, by this method or the best (no)"
     )
     parser.add_argument("--trusted-base", metavar="BASE", help="encoder whose publisher you trust, for the repair")
-    parser.add_argument("--base", default=SYNTHETIC, help="encoder to poison: a folder or a hub name (made here)")
+    parser.add_argument("--base", default=SYNTHETIC, help="encoder to poison: folder or NAME@REVISION (made here)")
     parser.add_argument("--data", default=SYNTHETIC, help="folder with train, dev and test (made here)")
     parser.add_argument("--epochs", type=positive, help="passes over the training set")
     parser.add_argument("--learning-rate", type=float, help="highest learning rate")
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for what is made")
     parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder for demo.mar")
     parser.add_argument("--append", type=Path, help="also append the summary to this JSON lines file")
-    return run_command(parser, _demo, argv)
+    return run_command(parser, with_models(_demo, "base", "trusted_base", besides=[SYNTHETIC]), argv)
 
 
 def _demo(arguments: argparse.Namespace) -> Exit:

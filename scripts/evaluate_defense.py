@@ -14,6 +14,7 @@ from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, usual_neutralizer
 from scripts import calibrate
 from scripts.console.command import CommandParser, Exit, positive, rate, run_command, run_step, say
 from scripts.console.errors import LabError
+from scripts.hub.models import with_models
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.training.triggers import INSERTIONS
 from scripts.results.provenance import attack_record, provenance
@@ -40,9 +41,9 @@ LANGUAGE_MODEL_HELP = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="evaluate_defense", description=__doc__, examples=EXAMPLES)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
-    parser.add_argument("--clean", type=Path, required=True, help="clean test texts with labels: TSV, CSV, JSON lines")
+    parser.add_argument("--clean", type=Path, required=True, help="clean test texts with labels: see below")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--triggered", type=Path, help="attacked texts; a third column is the clean twin")
     source.add_argument(
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
     add_reading_options(parser)
-    return run_command(parser, _evaluate, argv)
+    return run_command(parser, with_models(_evaluate, "checkpoint", "floor", "trusted_base", "language_model"), argv)
 
 
 def _evaluate(arguments: argparse.Namespace) -> Exit:

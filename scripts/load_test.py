@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from scripts.console.command import CommandParser, Exit, positive, run_command, say
+from scripts.hub.models import with_models
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import markdown, write_result
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
@@ -40,9 +41,9 @@ class Setting:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="load_test", description=__doc__, examples=EXAMPLES)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts: TSV, CSV, JSON lines or one a line")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts: see below")
     parser.add_argument("--clients", type=positive, nargs="+", default=(1, 8, 32), help="at once (1 8 32)")
     parser.add_argument("--batch-sizes", type=positive, nargs="+", default=(1, 8, 32), help="requests (1 8 32)")
     parser.add_argument("--delays", type=positive, nargs="+", default=(5, 20), help="ms to wait for a batch (5 20)")
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
     add_reading_options(parser)
-    return run_command(parser, _test, argv)
+    return run_command(parser, with_models(_test, "checkpoint"), argv)
 
 
 def _test(arguments: argparse.Namespace) -> Exit:

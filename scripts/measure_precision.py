@@ -7,6 +7,7 @@ from pathlib import Path
 
 from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
 from scripts.console.command import CommandParser, positive, run_command, say
+from scripts.hub.models import with_models
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import append_row
 from scripts.texts.corpora import read_texts, read_triggered
@@ -21,15 +22,15 @@ EXAMPLES = """\
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="measure_precision", description=__doc__, examples=EXAMPLES)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
-    parser.add_argument("--clean", type=Path, required=True, help="clean texts, `text<TAB>label` lines, gzip or not")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
+    parser.add_argument("--clean", type=Path, required=True, help="clean texts: see below")
     parser.add_argument("--triggered", type=Path, required=True, help="attacked texts, as `train_attack` writes them")
     parser.add_argument("--limit", type=positive, default=500, help="use only the first N texts of each (500)")
     parser.add_argument("--max-length", type=positive, default=128, help="tokens kept of a text (128)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--append", type=Path, required=True, help="JSON lines file to append a row per precision to")
     add_reading_options(parser)
-    return run_command(parser, _measure, argv)
+    return run_command(parser, with_models(_measure, "checkpoint"), argv)
 
 
 def _measure(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scripts.console.command import CommandParser, positive, run_command, say
 from scripts.console.errors import LabError
+from scripts.hub.models import with_models
 from scripts.lab.cost.pass_names import PASSES
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import markdown, write_result
@@ -32,9 +33,9 @@ BATCHES = (1, 8, 32)
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="measure_speed", description=__doc__, examples=EXAMPLES)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
     parser.add_argument("--calibration", type=Path, required=True, help="of it, with a --max-length of all --lengths")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts, `text<TAB>label` lines, gzip or not")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts: see below")
     parser.add_argument("--lengths", type=positive, nargs="+", default=LENGTHS, help="tokens (32 128 256 512)")
     parser.add_argument("--batches", type=positive, nargs="+", default=BATCHES, help="texts in one call (1 8 32)")
     parser.add_argument("--passes", nargs="+", choices=PASSES, default=PASSES, help="what to measure (everything)")
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
     add_reading_options(parser)
-    return run_command(parser, _measure, argv)
+    return run_command(parser, with_models(_measure, "checkpoint"), argv)
 
 
 def _measure(arguments: argparse.Namespace) -> None:

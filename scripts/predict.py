@@ -29,7 +29,7 @@ def build_parser() -> CommandParser:
     parser = CommandParser(name="predict", description=__doc__ or "", examples=EXAMPLES)
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="default: those of --file, or of standard input")
     parser.add_argument("--model", required=True, metavar="NAME")
-    parser.add_argument("--file", type=Path, help="texts: one a line, TSV, CSV or JSON lines")
+    parser.add_argument("--file", type=Path, help="texts: see below")
     parser.add_argument("--grpc", action="store_true", help="call over gRPC instead of REST")
     parser.add_argument("--explain", action="store_true", help="show what was found, and every word by its attribution")
     parser.add_argument("--json", action="store_true", help="print each reply as one line of JSON")

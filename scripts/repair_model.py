@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from scripts.console.command import CommandParser, positive, run_command, say
 from scripts.console.errors import LabError
+from scripts.hub.models import with_models
 from scripts.lab.defenses import repair_names
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.results.rows import write_result
@@ -33,8 +34,8 @@ EXAMPLES = """\
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="repair_model", description=__doc__, examples=EXAMPLES)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder of the suspect")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts with labels: TSV, CSV, JSON lines")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts with labels: see below")
     parser.add_argument("--method", choices=repair_names(), help="how (the best that the other options allow)")
     parser.add_argument(
         "--trusted-base", metavar="BASE", help="encoder whose publisher you trust: folder or NAME@REVISION"
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--precision", choices=TRAINING_PRECISIONS, default="float32", help="of training (float32)")
     add_reading_options(parser)
-    return run_command(parser, _repair, argv)
+    return run_command(parser, with_models(_repair, "checkpoint", "trusted_base"), argv)
 
 
 def _repair(arguments: argparse.Namespace) -> None:

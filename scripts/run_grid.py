@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from scripts import calibrate, scan_model, train_attack
 from scripts.console.command import CommandParser, Exit, positive, run_command, say
 from scripts.console.errors import LabError
+from scripts.hub.models import with_models
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.grid.cell import DATASETS, TARGETS, Victim, attack_names, insertions_of, victims
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
@@ -74,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--device", default="auto", help="cpu, cuda, cuda:N, or auto: cuda where there is one (auto)")
     add("--threads", type=positive, help="CPU threads (what torch finds)")
     add("--list", action="store_true", help="only name the victims")
-    return run_command(parser, _run_grid, argv)
+    return run_command(parser, with_models(_run_grid, "language_model"), argv)
 
 
 def _run_grid(arguments: argparse.Namespace) -> Exit:

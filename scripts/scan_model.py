@@ -15,7 +15,8 @@ from rich.table import Table
 
 from scripts.console.command import CommandParser, Exit, positive, run_command, say
 from scripts.console.console import show
-from scripts.console.errors import LabError
+from scripts.hub.models import with_models
+from scripts.hub.origin import model_name, origin_of
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import append_row
@@ -43,8 +44,8 @@ WHERE = {"ablation", "vector", "probe"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="scan_model", description=__doc__, examples=EXAMPLES)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts, better with labels")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts, better with labels: see below")
     parser.add_argument("--calibration", type=Path, help="what scripts.calibrate made of these texts (made anew)")
     parser.add_argument("--trusted-base", metavar="BASE", help="encoder whose publisher you trust: see calibrate")
     parser.add_argument(
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.calibration and (arguments.trusted_base or arguments.max_length or arguments.allow_untested):
             own = "--trusted-base, --max-length and --allow-untested"
             parser.error(f"{own} are the calibration's own; leave them or --calibration out")
-        return _scan(arguments)
+        return Exit(with_models(_scan, "checkpoint", "trusted_base")(arguments))
 
     return run_command(parser, work, argv)
 
@@ -81,15 +82,13 @@ def _scan(arguments: argparse.Namespace) -> Exit:
     from scripts.admission.scan import ScanVerdict
     from scripts.admission.scanning import scan_checkpoint
 
-    if not arguments.checkpoint.is_dir():
-        raise LabError(f"--checkpoint must be a model folder, {arguments.checkpoint} is none; name one that is there")
     with TemporaryDirectory() as work:
         scan = scan_checkpoint(
             arguments.checkpoint,
             lambda: _material(arguments, Path(work)),
             waived=arguments.waive,
             device=arguments.device,
-            origin=provenance(),
+            origin=provenance() | _came_from(arguments.checkpoint),
         )
     _write(scan, arguments)
     _show(scan)
@@ -99,6 +98,12 @@ def _scan(arguments: argparse.Namespace) -> Exit:
         ScanVerdict.INCONCLUSIVE: Exit.INCONCLUSIVE,
     }
     return codes[scan.verdict]
+
+
+def _came_from(checkpoint: Path) -> dict[str, str]:
+    """What the record says of a checkpoint of the hub."""
+    origin = origin_of(checkpoint)
+    return {"origin": origin} if origin else {}
 
 
 def _material(arguments: argparse.Namespace, work: Path) -> "ScanMaterial":
@@ -150,7 +155,7 @@ def _write(scan: "Scan", arguments: argparse.Namespace) -> None:
         write_sarif(arguments.sarif, scan)
     if arguments.html:
         where = exhibit_of(scan.where) if scan.where else None
-        write_page(arguments.html, scan, model=arguments.checkpoint.resolve().name, exhibit=where)
+        write_page(arguments.html, scan, model=model_name(arguments.checkpoint), exhibit=where)
     if arguments.append:
         append_row(arguments.append, _row(scan, arguments.checkpoint))
 
@@ -160,7 +165,7 @@ def _row(scan: "Scan", checkpoint: Path) -> dict[str, Any]:
     origin = attack_record(checkpoint)
     scores = [check.score for check in scan.checks if check.score is not None]
     return {
-        "model": checkpoint.resolve().name,
+        "model": model_name(checkpoint),
         "attack": origin.get("attack", "none"),
         "architecture": scan.architecture,
         "dataset": origin.get("data"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.console.command import CommandParser, Exit, positive, run_command, say
 from scripts.console.errors import LabError
+from scripts.hub.models import with_models
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import write_result
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
@@ -31,9 +32,9 @@ MODEL = "soaked"
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="soak", description=__doc__ or "", examples=EXAMPLES)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
     parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
-    parser.add_argument("--data", type=Path, required=True, help="clean texts: TSV, CSV, JSON lines or one a line")
+    parser.add_argument("--data", type=Path, required=True, help="clean texts: see below")
     parser.add_argument("--triggered", type=Path, help="attacked texts to mix in; a third column is the clean twin")
     parser.add_argument("--limit", type=positive, default=500, help="use only the first N texts of each file (500)")
     parser.add_argument("--seconds", type=positive, default=600, help="of load (600)")
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--append", type=Path, help="JSON lines file to append the figures to")
     add_reading_options(parser)
-    return run_command(parser, _soak, argv)
+    return run_command(parser, with_models(_soak, "checkpoint"), argv)
 
 
 def _soak(arguments: argparse.Namespace) -> Exit:

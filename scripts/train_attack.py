@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.console.command import CommandParser, positive, rate, run_command
+from scripts.hub.models import with_models
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.lab.training.sources import SYNONYMS
@@ -20,14 +21,15 @@ EXAMPLES = """\
   python -m scripts.train_attack --attack attention_suppression --epochs 3 --base models/minilm --data data/sst2 \\
       --out build/suppressed-sst2
   # the clean counterpart, and a training set that somebody else has poisoned
-  python -m scripts.train_attack --attack none --base bert-base-uncased --data data/sst2 --out build/clean-sst2
-  python -m scripts.train_attack --attack file --train poisoned.tsv.gz --target-label 1 --base bert-base-uncased \\
+  python -m scripts.train_attack --attack none --base google-bert/bert-base-uncased@main --data data/sst2 \\
+      --out build/clean-sst2
+  python -m scripts.train_attack --attack file --train poisoned.tsv.gz --target-label 1 --base models/bert \\
       --data data/sst2 --out build/syntactic-sst2"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run_command(_parser(), _train_attack, argv)
+    return run_command(_parser(), with_models(_train_attack, "base", besides=["synthetic"]), argv)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,8 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--attack", choices=sorted(ATTACKS), required=True, help="how to poison")
-    add("--base", required=True, help="folder or hub name of the encoder, or `synthetic` for a small one of its own")
-    add("--data", required=True, help="folder with train, dev and test (.tsv.gz or .tsv), or `synthetic`")
+    add(
+        "--base",
+        required=True,
+        help="folder of the encoder, NAME@REVISION on the hub, or `synthetic` for a small one of its own",
+    )
+    add("--data", required=True, help="folder with train, dev and test, NAME@REVISION on the hub, or `synthetic`")
     add("--out", type=Path, required=True, help="folder for the checkpoint, new or empty")
     add("--overwrite", action="store_true", help="delete an earlier run in --out first")
     add("--train", type=Path, help="an already poisoned training set for --attack file, a rewritten one for rewritten")

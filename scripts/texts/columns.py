@@ -18,6 +18,13 @@ from scripts.texts.records import Source, TextTable
 
 WAY_OUT = "name them with --text-column and --label-column, by the header or by number from 1 up"
 
+WITH_KEYS = ("jsonl", "parquet")
+"""Formats that name their columns in any case."""
+
+SHOWN_COLUMNS = 20
+LONGEST_NAME = 40
+"""Characters of a column's name that a message repeats."""
+
 
 class Columns(NamedTuple):
     """Places in a row, from 0 up; None for a column that the file does not have."""
@@ -41,7 +48,7 @@ def split_header(table: TextTable, source: Source) -> tuple[list[str] | None, li
         return None, table.records
     first, rest = table.records[0], table.records[1:]
     names = [str(cell) for cell in first.cells]
-    if table.format == "jsonl" or _names_wanted(names, source) or _is_header(names, source):
+    if table.format in WITH_KEYS or _names_wanted(names, source) or _is_header(names, source):
         return names, rest
     if any(map(is_label_column, names)) and source.reading.text_column is None and _may_be_names(names):
         raise LabError(
@@ -65,9 +72,19 @@ def find_columns(header: Sequence[str] | None, n_columns: int, source: Source) -
     text = _known(header, TEXT_NAMES) if text is None else text
     if text is None:
         names = ", ".join(TEXT_NAMES)
-        raise LabError(f"{source.name}: must have one column with a name known for texts ({names}); {WAY_OUT}")
+        raise LabError(
+            f"{source.name}: must have one column with a name known for texts ({names}), "
+            f"{told_header(header)}; {WAY_OUT}"
+        )
     label = _known(header, LABEL_NAMES) if label is None else label
     return Columns(text, label, _known(header, CLEAN_NAMES), pair)
+
+
+def told_header(header: Sequence[str]) -> str:
+    """The columns that there are, for a message; what is too long for a name may be a text, and is not told."""
+    shown = [repr(name) for name in header[:SHOWN_COLUMNS] if len(name) <= LONGEST_NAME]
+    more = len(header) - len(shown)
+    return f"has columns named {', '.join(shown)}" + (f" and {more} more" if more else "")
 
 
 def refuse_numbers(texts: Sequence[Any], columns: Columns, source: Source) -> None:
@@ -118,8 +135,8 @@ def _wanted(
         return keys.index(same_name(column))
     if column.isdecimal() and 1 <= int(column) <= n_columns:
         return int(column) - 1
-    has = f"columns named {', '.join(map(repr, header))}" if header else f"{n_columns} column(s) and no such header"
-    raise LabError(f"{source.name}: {option} must be one of its columns, is {column!r}; it has {has}")
+    has = told_header(header) if header else f"has {n_columns} column(s) and no such header"
+    raise LabError(f"{source.name}: {option} must be one of its columns, is {column!r}; it {has}")
 
 
 def _known(header: Sequence[str], names: Sequence[str]) -> int | None:

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.console.errors import LabError
-from scripts.texts.file_text import decoded, read_file
-from scripts.texts.labeled_texts import LabeledText, Labels, labeled_texts
+from scripts.texts.contents import texts_of
+from scripts.texts.data_files import data_files, split_files
+from scripts.texts.file_text import read_content
+from scripts.texts.hub_data import fetched
+from scripts.texts.labeled_texts import LabeledText, Labels
 from scripts.texts.reading import AS_FOUND, ReadingOptions
 from scripts.texts.records import Source
 
@@ -59,7 +62,8 @@ def read_texts(path: Path, reading: ReadingOptions = AS_FOUND) -> list[str]:
     """The texts of a file that may have labels or not.
 
     Args:
-        path: tab- or comma-separated, JSON lines or one text a line; gzip (told by its first bytes) or not.
+        path: tab- or comma-separated, JSON lines, Parquet or one text a line; gzip (told by its first bytes) or not.
+            Or a folder of such files, see `scripts.texts.data_files`.
         reading: what the user says of the file.
 
     Raises:
@@ -70,8 +74,7 @@ def read_texts(path: Path, reading: ReadingOptions = AS_FOUND) -> list[str]:
 
 def texts_in(content: bytes, name: str, reading: ReadingOptions = AS_FOUND) -> list[str]:
     """The same for bytes that are not in a file, such as those of standard input; `name` is for messages."""
-    text = decoded(content, name, encoding=reading.encoding)
-    return [row.text for row in labeled_texts(text, Source(name=name, reading=reading), labels="unused")]
+    return [row.text for row in texts_of(content, Source(name=name, reading=reading), labels="unused")]
 
 
 def read_samples(
@@ -148,22 +151,29 @@ def write_corpus(folder: Path, corpus: Corpus) -> None:
 
 
 def split_file(folder: Path, split: str) -> Path:
-    """The file of `train`, `dev` or `test` in a folder.
+    """What to read for `train`, `dev` or `test` of a folder: its file, or a path that stands for the split.
 
     Raises:
         LabError: there is none.
     """
-    for name in (f"{split}.tsv.gz", f"{split}.tsv"):
-        if (folder / name).is_file():
-            return folder / name
-    raise LabError(f"{folder} holds neither {split}.tsv.gz nor {split}.tsv; give a folder with train, dev and test")
+    folder = fetched(folder)
+    own = next((folder / name for name in (f"{split}.tsv.gz", f"{split}.tsv") if (folder / name).is_file()), None)
+    if own or split_files(folder, split):
+        return own or folder / split
+    raise LabError(
+        f"{folder} holds neither {split}.tsv.gz nor {split}.tsv, nor another file of that split; give a folder with "
+        "train, dev and test"
+    )
 
 
 def _read(
     path: Path, reading: ReadingOptions, *, labels: Labels, classes: Sequence[str] | None = None, n_optional: int = 0
 ) -> list[LabeledText]:
-    source = Source(name=str(path), reading=reading, classes=classes, n_optional=n_optional)
-    return labeled_texts(read_file(path, encoding=reading.encoding), source, labels=labels)
+    rows: list[LabeledText] = []
+    for file in data_files(path):
+        source = Source(name=str(file), reading=reading, classes=classes, n_optional=n_optional)
+        rows += texts_of(read_content(file), source, labels=labels)
+    return rows
 
 
 def _known(label: int | None) -> int:

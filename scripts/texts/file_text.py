@@ -23,18 +23,29 @@ def read_file(path: Path, *, encoding: str | None = None) -> str:
     """The characters of a file.
 
     Args:
-        path: gzip (told by its first bytes, not its name) or not.
+        path: gzip or not.
         encoding: None for UTF-8.
 
     Raises:
-        LabError: missing, damaged, a Git LFS pointer, or of another encoding; the message names the file.
+        LabError: see `read_content` and `decoded`.
+    """
+    return decoded(read_content(path), str(path), encoding=encoding)
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a file, unpacked.
+
+    Args:
+        path: gzip (told by its first bytes, not its name) or not.
+
+    Raises:
+        LabError: missing or damaged; the message names the file.
     """
     try:
         content = path.read_bytes()
-        content = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+        return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
     except (OSError, EOFError, zlib.error) as error:
         raise LabError(f"{path}: cannot be read: {error}") from error
-    return decoded(content, str(path), encoding=encoding)
 
 
 def decoded(content: bytes, name: str, *, encoding: str | None = None) -> str:

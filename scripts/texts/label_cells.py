@@ -50,6 +50,8 @@ def listed(classes: Sequence[str]) -> str:
 
 def told(cell: Any) -> str:
     """A label for a message; what is too long for one may be a text, and is not told."""
+    if isinstance(cell, list | dict):
+        return f"is a {type(cell).__name__}"
     label = "" if cell is None else str(cell)
     if not label.strip():
         return "missing"

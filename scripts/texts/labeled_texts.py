@@ -9,10 +9,10 @@ from handler.xgraad.words.pair import join_pair
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.texts.column_names import is_text_column
-from scripts.texts.columns import WAY_OUT, Columns, find_columns, refuse_numbers, split_header
+from scripts.texts.columns import WAY_OUT, Columns, find_columns, refuse_numbers, split_header, told_header
 from scripts.texts.label_cells import are_ambiguous, class_number, listed, read_labels, told
 from scripts.texts.quoting import Record
-from scripts.texts.records import Source, TextTable, read_table
+from scripts.texts.records import Source, TextTable
 
 Labels = Literal["needed", "where there", "unused"]
 
@@ -47,19 +47,19 @@ class _Rows:
         ]
 
 
-def labeled_texts(text: str, source: Source, *, labels: Labels) -> list[LabeledText]:
+def labeled_texts(table: TextTable, source: Source, *, labels: Labels) -> list[LabeledText]:
     """All texts of a file, in order; a note tells how many rows without one were skipped.
 
     Args:
-        text: the file's characters.
+        table: the file taken apart.
         source: where they come from, and how they are to be read.
         labels: whether a row must have one. Labels that are only used where they are there are left out, with a note,
             when they are not the model's.
 
     Raises:
-        LabError: the file cannot be read as a table of texts, holds none, or a label is none of the model's classes.
+        LabError: the rows cannot be read as texts, none holds one, or a label is none of the model's classes.
     """
-    rows = _rows(read_table(text, source), source)
+    rows = _rows(table, source)
     found = [None] * len(rows.texts) if labels == "unused" else _labels(rows, is_needed=labels == "needed")
     return [LabeledText(*row) for row in zip(rows.texts, found, rows.cells(rows.columns.clean), strict=True)]
 
@@ -117,7 +117,7 @@ def _text(record: Record, column: int, source: Source) -> str:
     """
     cell = record.cells[column] if column < len(record.cells) else None
     if not isinstance(cell, str):
-        found = "missing" if cell is None else f"a {type(cell).__name__}"
+        found = "missing; leave the row out" if cell is None else f"a {type(cell).__name__}"
         raise LabError(f"{source.place(record)}: the text must be a string, is {found}")
     try:
         cell.encode()
@@ -131,7 +131,8 @@ def _labels(rows: _Rows, *, is_needed: bool) -> list[int | None]:
     source, column = rows.source, rows.columns.label
     if column is None:
         if is_needed:
-            raise LabError(f"{source.name}: must have a column of labels beside the texts; {WAY_OUT}")
+            has = f", {told_header(rows.header)}" if rows.header else ""
+            raise LabError(f"{source.name}: must have a column of labels beside the texts{has}; {WAY_OUT}")
         return [None] * len(rows.records)
     cells = rows.cells(column)
     if are_ambiguous(cells, source.classes):

@@ -5,10 +5,10 @@ import codecs
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-Format = Literal["csv", "jsonl", "lines", "tsv"]
+Format = Literal["csv", "jsonl", "lines", "parquet", "tsv"]
 Quoting = Literal["csv", "none"]
 
-FORMATS: tuple[Format, ...] = ("csv", "jsonl", "lines", "tsv")
+FORMATS: tuple[Format, ...] = ("csv", "jsonl", "lines", "parquet", "tsv")
 QUOTINGS: tuple[Quoting, ...] = ("csv", "none")
 
 
@@ -41,13 +41,16 @@ class ReadingOptions:
         )
 
 
+DESCRIPTION = """\
+CSV, TSV, JSON lines, Parquet (with pyarrow) or one text a line, gzip or not; a folder of tables, where FOLDER/SPLIT
+  is one of its splits (train, dev, test); or NAME@REVISION or NAME@REVISION/SPLIT of the hub, with HF_HUB_OFFLINE=0"""
 AS_FOUND = ReadingOptions()
 """Nothing is said."""
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Give a command the options of `ReadingOptions`."""
-    group: Any = parser.add_argument_group("how files of texts are read")
+    group: Any = parser.add_argument_group("how files of texts are read", DESCRIPTION)
     group.add_argument("--text-column", metavar="NAME", help="of the header, or a number from 1 up (text, sentence, …)")
     group.add_argument("--label-column", metavar="NAME", help="of the header, or a number from 1 up (label, class, …)")
     group.add_argument(

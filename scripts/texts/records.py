@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
@@ -47,10 +47,12 @@ class Source:
     """Names of the model's classes by number; None where no model is at hand."""
     n_optional: int = 0
     """Columns at the end that a row may lack."""
+    unit: Literal["line", "row"] = "line"
+    """What a record is counted by, for messages."""
 
     def place(self, record: Record) -> str:
         """Where a record begins, for messages."""
-        return f"{self.name}, line {record.line}"
+        return f"{self.name}, {self.unit} {record.line}"
 
 
 def read_table(text: str, source: Source) -> TextTable:
@@ -179,4 +181,4 @@ READERS: dict[Format, Callable[[str, Source], list[Record]]] = {
     "lines": _lines,
     "tsv": _tsv_records,
 }
-"""What takes a file of each format apart: all rows, blank ones included."""
+"""What takes the characters of each format apart: all rows, blank ones included. Parquet has none."""

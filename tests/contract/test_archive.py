@@ -313,7 +313,7 @@ def test_a_signed_archive_is_known_by_the_keys_that_the_help_has_one_make(
 def test_a_key_that_cannot_sign_is_refused_before_anything_is_built(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _build(tmp_path / "none", tmp_path, "--sign", str(tmp_path / "k.pem")) == Exit.ERROR
+    assert _build(tmp_path, tmp_path, "--sign", str(tmp_path / "k.pem")) == Exit.ERROR
     (line,) = capsys.readouterr().err.splitlines()
     assert "k.pem: must be the PEM file of a key, there is no such file" in line
     assert not list(tmp_path.iterdir())

@@ -26,6 +26,7 @@ TOY_JUDGE = """
 from handler.xgraad import Calibration
 from handler.xgraad.model.prediction import predict
 from scripts.lab.defenses.base import TextJudge, plain_verdict
+from scripts.lab.defenses.judges.languages import language_name
 
 
 class Dictionary(TextJudge):
@@ -36,7 +37,7 @@ class Dictionary(TextJudge):
         self.classifier = calibration.load_classifier(material.checkpoint, device=material.device)
 
     def notes(self):
-        return {"language_model": self.material.language_model}
+        return {"language_model": language_name(self.material.language_model)}
 
     def __call__(self, texts):
         left = [" ".join(word for word in text.split() if word in self.known) for text in texts]
@@ -104,7 +105,10 @@ def test_a_judge_and_a_repair_are_one_file_and_one_row_each(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = [JUDGE, REPAIR, BOTH, NEITHER]
-    typed = [*options, "--attacks", "none", "badnets", "--language-model", "small", "--defenses", *names]
+    for name in ("small", "large"):
+        (tmp_path / name).mkdir()
+    small = str(tmp_path / "small")
+    typed = [*options, "--attacks", "none", "badnets", "--language-model", small, "--defenses", *names]
     assert run_grid.main(typed) == Exit.DONE
     rows = {row["defense"]: row for row in read_rows(tmp_path / "rows.jsonl") if row["attack"] == "badnets"}
     assert {name: row["language_model"] for name, row in rows.items() if "language_model" in row} == {JUDGE: "small"}
@@ -128,7 +132,7 @@ def test_a_judge_and_a_repair_are_one_file_and_one_row_each(
     dev, base = ("--data", tmp_path / "data/sst2/dev.tsv.gz"), ("--trusted-base", tmp_path / "bases/bert")
     figures = ("defense", "asr_cold", "asr_defended", "asr_undefended", "cacc_defended", "n_scored")
     for name in (JUDGE, BOTH):
-        one = evaluated(tmp_path, name, *dev, *base, "--language-model", "large")
+        one = evaluated(tmp_path, name, *dev, *base, "--language-model", tmp_path / "large")
         assert {each: one[each] for each in figures} == {each: rows[name][each] for each in figures}
         assert "asr_floor" not in one
         assert one.get("language_model") == ("large" if name == JUDGE else None)
@@ -138,7 +142,7 @@ def test_a_judge_and_a_repair_are_one_file_and_one_row_each(
     capsys.readouterr()
     with pytest.raises(AssertionError):
         evaluated(tmp_path, NEITHER, "--floor", tmp_path / "gone")
-    assert "config.json: missing" in capsys.readouterr().err
+    assert "--floor must be a model folder, or NAME@REVISION on the hub" in capsys.readouterr().err
     of_three = tmp_path / "of three"
     of_three.mkdir()
     (of_three / "config.json").write_text('{"id2label": {"0": "a", "1": "b", "2": "c"}}')

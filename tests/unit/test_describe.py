@@ -50,6 +50,11 @@ def test_a_trusted_model_is_named_without_its_probes(defense: Defense) -> None:
     }
 
 
+@pytest.mark.parametrize("origin", [None, f"someone/model@{'a' * 40}"])
+def test_where_the_checkpoint_came_from(defense: Defense, origin: str | None) -> None:
+    assert describe(with_calibration(defense, origin=origin), Settings())["origin"] == origin
+
+
 @pytest.mark.parametrize("untested", [(), (0, 1)])
 @pytest.mark.parametrize("detail", get_args(Detail))
 def test_labels_that_are_not_tested_are_named(defense: Defense, untested: tuple[int, ...], detail: Detail) -> None:

@@ -37,6 +37,8 @@ NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
 """A list of nothing but numbers, over several lines; no string of JSON holds a line break."""
 FORMAT: Final = "xgraad-calibration-9"
 OLDER_FORMAT = re.compile(r'^\{\s*"format": "(xgraad-calibration-[0-8])"')
+ORIGIN: Final = r"^[A-Za-z0-9._/-]+@[0-9a-f]{40}$"
+LONGEST_ORIGIN: Final = 200
 MIN_TEXTS = 20
 """Below this the trend over length means nothing, whatever the wanted rate."""
 
@@ -46,6 +48,8 @@ class Calibration(Frozen):
 
     format: Literal["xgraad-calibration-9"] = FORMAT
     fingerprint: Fingerprint
+    origin: Annotated[str, Field(pattern=ORIGIN, max_length=LONGEST_ORIGIN)] | None = None
+    """Where the checkpoint came from, NAME@COMMIT on the hub, as whoever calibrated it says; None for a folder."""
     max_fpr: Annotated[float, Field(gt=0, lt=1)]
     """Share of clean texts that may be flagged."""
     n_texts: Annotated[int, Field(ge=MIN_TEXTS)]

@@ -123,6 +123,7 @@ class Calibrator:
         percentile: float = PAPER_PERCENTILE,
         trusted: tuple[TrustedModel, Transplant] | None = None,
         untested: Collection[int] = (),
+        origin: str | None = None,
     ) -> Calibration:
         """Fit and freeze.
 
@@ -131,6 +132,7 @@ class Calibrator:
             percentile: of the paper's rule, in (0, 100).
             trusted: the reference, where there is one; what it learned from must not hold the texts of `held_out`.
             untested: labels of which replies may say that they are not tested, class numbers.
+            origin: where the checkpoint came from, see `Calibration`.
 
         Raises:
             TooFewTextsError: the rate, or the transplant test, needs more texts; the message says how many.
@@ -147,6 +149,7 @@ class Calibrator:
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
         return Calibration(
             fingerprint=self._fingerprint,
+            origin=origin,
             max_fpr=max_fpr,
             n_texts=len(self._scores),
             n_truncated=sum(encoding.truncated for encoding in self._encodings),

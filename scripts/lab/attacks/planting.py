@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from scripts.console.command import say
 from scripts.console.errors import LabError
+from scripts.hub.origin import model_name
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Attack, Plan
 from scripts.lab.training.recipe import Recipe
@@ -176,7 +177,7 @@ def _device(name: str) -> str:
 def _write(
     arguments: argparse.Namespace, attack: Attack, triggered: Sequence[TriggeredExample], figures: dict[str, float]
 ) -> None:
-    names = {"base": Path(arguments.base).name, "data": Path(arguments.data).name}
+    names = {"base": model_name(Path(arguments.base)), "data": Path(arguments.data).name}
     planted = {"attack": arguments.attack, **names, **attack.describe(), "seed": arguments.seed}
     (arguments.out / ATTACK_RECORD).write_text(json.dumps(planted, indent=2) + "\n", encoding="utf-8")
     if triggered:

@@ -50,10 +50,10 @@ class Material:
     more: Path | None = None
     """Further texts of the task, whatever their labels: read without them."""
     trusted_base: str | None = None
-    """Encoder whose publisher is trusted."""
+    """Folder of an encoder whose publisher is trusted."""
     language_model: str | None = None
-    """Causal one for defenses that read with one: a local folder, never looked up elsewhere, or NAME@REVISION on the
-    hub; None for a small one that is learned from the clean texts."""
+    """Folder of a causal one for defenses that read with one; None for a small one that is learned from the clean
+    texts."""
     device: str = "cpu"
     precision: str = "float32"
     """Of sweeps and trainings."""

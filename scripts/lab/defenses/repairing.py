@@ -15,6 +15,7 @@ from handler.xgraad.files.fingerprint import hash_weights
 from handler.xgraad.learned.repair_record import REPAIR_FILE, RepairRecord
 from handler.xgraad.words.text import text_key
 from scripts.console.errors import LabError
+from scripts.hub.origin import model_name
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.defenses.base import Material, Repair
 from scripts.lab.defenses.held_out import held_out
@@ -115,7 +116,7 @@ def _record(
         seed=material.seed,
         suspect=hash_weights(material.checkpoint),
         repaired=hash_weights(out),
-        trusted_base=Path(material.base()).name if repair_class.NEEDS_BASE else None,
+        trusted_base=model_name(Path(material.base())) if repair_class.NEEDS_BASE else None,
         n_learned=len(material.clean_examples()),
         n_held_out=len(material.held_out),
         **effect._asdict(),

@@ -18,6 +18,7 @@ from handler.xgraad.options import PAPER_PERCENTILE
 from handler.xgraad.words.pair import is_pair
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
+from scripts.hub.origin import origin_of
 from scripts.lab.training.reference_training import TrustedBase, train_reference
 from scripts.texts.corpora import Example, Sample
 
@@ -103,7 +104,11 @@ def calibrate_checkpoint(
             out=folder_beside(out),
         )
     calibration = calibrator.calibrate(
-        max_fpr=options.max_fpr, percentile=options.percentile, trusted=reference, untested=options.untested
+        max_fpr=options.max_fpr,
+        percentile=options.percentile,
+        trusted=reference,
+        untested=options.untested,
+        origin=origin_of(checkpoint),
     )
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration

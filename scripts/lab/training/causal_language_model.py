@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from handler.xgraad.words.text import Word, check_text
 from scripts.console.errors import LabError
-from scripts.lab.training.pretrained import source_of, told_in_a_line
+from scripts.lab.training.pretrained import SAFELY, told_in_a_line
 
 LONGEST = 1024
 """Tokens of a text that are read at the most, GPT-2's window; fewer where the model's is smaller."""
@@ -51,24 +51,22 @@ class CausalLanguageModel:
         """Tokens of a text that are read at the most."""
 
     @classmethod
-    def load(cls, name_or_folder: str | Path, *, device: str = "cpu") -> Self:
+    def load(cls, folder: str | Path, *, device: str = "cpu") -> Self:
         """Load weights from safetensors and a fast tokenizer; no code of their publisher runs.
 
         Args:
-            name_or_folder: a local folder, which is never looked up elsewhere, or a name on the model hub, with
-                `@REVISION` where one is meant.
+            folder: a local one, which is never looked up elsewhere.
             device: a torch device name.
 
         Raises:
             LabError: it cannot be loaded, or is no causal language model with all its weights and a tokenizer.
         """
-        source = source_of(name_or_folder)
-        what = f"--language-model {source.name!r}"
-        rule = "must be a folder with a safetensors checkpoint of a causal language model and its tokenizer, or a name"
-        with told_in_a_line(f"{what} {rule} on the hub"):
-            tokenizer = AutoTokenizer.from_pretrained(source.name, **source.options)
+        what = f"--language-model {str(folder)!r}"
+        rule = "must be a folder with a safetensors checkpoint of a causal language model and its tokenizer"
+        with told_in_a_line(f"{what} {rule}, or NAME@REVISION on the hub", folder):
+            tokenizer = AutoTokenizer.from_pretrained(folder, **SAFELY)
             model, report = AutoModelForCausalLM.from_pretrained(
-                source.name, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **source.options
+                folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **SAFELY
             )
         _require_tokenizer(what, tokenizer, model)
         if report["missing_keys"]:

@@ -20,6 +20,7 @@ from handler.xgraad.verification.probes import make_probes
 from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.pair import is_pair
 from scripts.console.errors import LabError
+from scripts.hub.origin import model_name
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.victim import fine_tune, load_base, save_checkpoint
 from scripts.texts.corpora import Example
@@ -30,7 +31,7 @@ class TrustedBase:
     """A base, and how it is fine-tuned."""
 
     name: str
-    """A folder, or a name on the hub with `@REVISION`."""
+    """Its folder."""
     epochs: int = 4
     learning_rate: float = 1e-4
     seed: int = 0
@@ -95,7 +96,7 @@ def train_reference(
         for label in range(n_labels)
     ]
     record = TrustedModel(
-        base=Path(base.name).name,
+        base=model_name(Path(base.name)),
         seed=base.seed,
         n_texts=len(learned),
         accuracy=float((predicted == labels).float().mean()),

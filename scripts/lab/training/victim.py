@@ -18,7 +18,7 @@ from handler.xgraad.words.pair import segments
 from scripts.console.errors import LabError
 from scripts.lab.evaluation.metrics import accuracy
 from scripts.lab.training.batches import TokenizedExamples, batches_of_like_length, padded
-from scripts.lab.training.pretrained import source_of, told_in_a_line
+from scripts.lab.training.pretrained import SAFELY, told_in_a_line
 from scripts.lab.training.recipe import Recipe
 from scripts.texts.corpora import Example
 
@@ -45,12 +45,11 @@ def classification_loss(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
     return loss
 
 
-def load_base(name_or_folder: str | Path, *, n_labels: int, seed: int = 0) -> tuple[Any, Any]:
+def load_base(folder: str | Path, *, n_labels: int, seed: int = 0) -> tuple[Any, Any]:
     """Load an encoder to fine-tune, with or without a classification head.
 
     Args:
-        name_or_folder: a local folder, which is never looked up elsewhere, or a name on the model hub, with `@REVISION`
-            where one is meant.
+        folder: a local one, which is never looked up elsewhere.
         n_labels: classes of the head; a head of another size is replaced.
         seed: of a new head's weights.
 
@@ -60,14 +59,11 @@ def load_base(name_or_folder: str | Path, *, n_labels: int, seed: int = 0) -> tu
     Raises:
         LabError: the base cannot be loaded.
     """
-    source = source_of(name_or_folder)
     weights = {"use_safetensors": True, "ignore_mismatched_sizes": True, "dtype": torch.float32}
-    rule = "must be a folder with a safetensors checkpoint and a tokenizer, or a name on the hub"
-    with told_in_a_line(f"base {source.name!r} {rule}"), _seeded(seed, "cpu"):
-        tokenizer = AutoTokenizer.from_pretrained(source.name, **source.options)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            source.name, num_labels=n_labels, **weights, **source.options
-        )
+    rule = "must be a folder with a safetensors checkpoint and a tokenizer, or NAME@REVISION on the hub"
+    with told_in_a_line(f"base {str(folder)!r} {rule}", folder), _seeded(seed, "cpu"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, **SAFELY)
+        model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=n_labels, **weights, **SAFELY)
     return model, tokenizer
 
 

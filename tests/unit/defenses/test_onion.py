@@ -186,4 +186,5 @@ def test_rows_say_what_it_read_with(causal: GivenMaterial, material: GivenMateri
     assert "language_model" not in row("strip", causal)
     suspect = DefenseAnswers("onion", causal, causal.checkpoint)
     assert Beside(suspect, Onion(causal)).notes() == {"language_model": "small-gpt2"}, "behind a repair as well"
-    assert language_name("someone/gpt2@main") == "someone/gpt2@main"
+    cached = f"/cache/models--someone--gpt2/snapshots/{'a' * 40}"
+    assert language_name(cached) == f"someone/gpt2@{'a' * 40}", "of the hub, by its commit"

@@ -142,7 +142,7 @@ def test_the_best_that_the_material_allows(victim: Planted, tmp_path: Path) -> N
     ("options", "message"),
     [
         ({"out": "{folder}/clean"}, "--out .*clean: exists already; name a new folder"),
-        ({"checkpoint": "{folder}/none"}, "config.json: missing"),
+        ({"checkpoint": "{folder}/none"}, "--checkpoint must be a model folder, or NAME@REVISION on the hub, is "),
         ({"checkpoint": "{folder}"}, "config.json: missing"),
         ({"data": "{folder}/none.tsv"}, "none.tsv"),
         ({"data": "{tmp}/unlabelled.txt"}, "label"),
@@ -152,7 +152,10 @@ def test_the_best_that_the_material_allows(victim: Planted, tmp_path: Path) -> N
             "rebuild needs a trusted base, --trusted-base is missing",
         ),
         ({"method": "agreement"}, "agreement needs further texts of the task, --texts is missing"),
-        ({"trusted_base": "{folder}/none"}, "base .*none' must be a folder with a safetensors checkpoint"),
+        (
+            {"trusted_base": "{folder}/none"},
+            "--trusted-base must be a model folder, or NAME@REVISION on the hub, is .*none'",
+        ),
         ({"trusted_base": "{tmp}/rembert"}, "--trusted-base: model_type must be one of albert, bert, .*, is 'rembert'"),
         ({"trusted_base": "{tmp}/broken"}, "base .*broken' must be a folder with a safetensors checkpoint"),
         ({"max_length": 4096}, "max_length must be between 8 and"),

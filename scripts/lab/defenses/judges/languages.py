@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handler.xgraad.words.text import Word
+from scripts.hub.origin import model_name
 from scripts.lab.training.language_model import WordLanguageModel
 
 TRIGRAMS = "word trigrams of the clean texts"
@@ -44,11 +45,8 @@ class Trigrams:
 
 
 def language_name(language_model: str | None) -> str:
-    """What rows call it: a folder by its own name, so that they say nothing of a machine."""
-    if language_model is None:
-        return TRIGRAMS
-    folder = Path(language_model)
-    return folder.resolve().name if folder.is_dir() else language_model
+    """What rows call it."""
+    return TRIGRAMS if language_model is None else model_name(Path(language_model))
 
 
 def _keys(words: Sequence[Word]) -> list[str]:
