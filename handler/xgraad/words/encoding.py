@@ -1,12 +1,15 @@
 """Texts to token ids, with the way back from each token to its word."""
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from handler.xgraad.words.occurrences import are_touching, merged
 from handler.xgraad.words.text import Word, check_text, split_words
 
 NO_WORD = -1
@@ -18,7 +21,7 @@ class Encoding:
 
     text: str
     words: tuple[Word, ...]
-    """All words of the text, also those past the model's window."""
+    """All words of the text, also those past the model's window; see `seen_words`."""
     token_ids: tuple[int, ...]
     """With special tokens, cut to the model's window, not padded."""
     token_types: tuple[int, ...]
@@ -76,6 +79,16 @@ class Encoder:
         """The tokens that `word` alone becomes, without special tokens."""
         return tuple(self.tokenizer(word, add_special_tokens=False)["input_ids"])
 
+    def spans_of(self, text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+        """The same with the characters of each token."""
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return tuple(encoded["input_ids"]), tuple(encoded["offset_mapping"])
+
+    def words_of(self, text: str) -> tuple[Word, ...]:
+        """The words of a text as its `Encoding` has them."""
+        words = split_words(text)
+        return seen_words(words, self.spans_of(text)[1]) if any(word.needs_no_space for word in words) else words
+
     def with_template(self, token_ids: Sequence[int]) -> Encoding:
         """An encoding without text: tokens without special ones get those of the template, cut to the window."""
         room = self.max_length - len(self._opening) - len(self._closing)
@@ -90,8 +103,8 @@ class Encoder:
         )
 
     def _encoding(self, text: str, encoded: Any, row: int) -> Encoding:
-        words = split_words(text)
         fast = encoded.encodings[row]
+        words = seen_words(split_words(text), [span for part in (fast, *fast.overflowing) for span in part.offsets])
         return Encoding(
             text=text,
             words=words,
@@ -108,6 +121,26 @@ def _template(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     ids, special = tuple(encoded["input_ids"]), encoded.encodings[0].special_tokens_mask
     body = [index for index, is_special in enumerate(special) if not is_special]
     return ids[: body[0]], ids[body[-1] + 1 :]
+
+
+def seen_words(words: Sequence[Word], offsets: Iterable[tuple[int, int]]) -> tuple[Word, ...]:
+    """Words as a model sees them: clusters of a script without spaces that one token covers are one word.
+
+    The model cannot tell them apart, and by itself each of them would be another token.
+
+    Args:
+        words: in text order, see `split_words`.
+        offsets: characters of each token in the original text.
+    """
+    touching = {after.start for before, after in pairwise(words) if are_touching(before, after)}
+    if not touching:
+        return tuple(words)
+    starts, inside, covered = sorted(touching), set[int](), 0
+    for start, end in sorted(set(offsets)):
+        first = bisect_right(starts, max(start, covered))
+        inside.update(starts[first : bisect_left(starts, end)])
+        covered = max(covered, end - 1)
+    return merged(words, lambda _, word: word.start in inside)
 
 
 def words_of_tokens(
