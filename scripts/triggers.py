@@ -21,7 +21,8 @@ from handler.worker.registry_file import WEIGHTS, default_file, make_default_fil
 from handler.xgraad.files.fingerprint import hash_weights
 from handler.xgraad.memory.registry import MAX_ENTRIES, MAX_KEY_CHARS, Origin, Trigger
 from handler.xgraad.memory.trigger_file import Remembered, TriggerFile
-from handler.xgraad.words.text import Word, split_words
+from handler.xgraad.words.occurrences import is_one_word
+from handler.xgraad.words.text import Word
 from scripts.console import console
 from scripts.console.command import ActionParser, CommandParser, Exit, run_command, say
 from scripts.console.errors import LabError
@@ -119,7 +120,7 @@ def _key(word: str) -> str:
 
 def _key_to_add(word: str) -> str:
     key = _key(word)
-    if [found.key for found in split_words(key)] != [key]:
+    if not is_one_word(key):
         raise LabError("WORD must be one word without white space and punctuation; give several one by one")
     return key
 

@@ -19,7 +19,7 @@ from handler.xgraad.learned.audit import (
     AuditedLabel,
     AuditedTrigger,
 )
-from handler.xgraad.memory.registry import MAX_KEY_CHARS, MemoryRegistry, NoRegistry
+from handler.xgraad.memory.registry import MAX_KEY_CHARS, MemoryRegistry, NoRegistry, Trigger
 from tests.samples import FINGERPRINT
 
 
@@ -54,6 +54,11 @@ def test_round_trip(tmp_path: Path) -> None:
     assert Audit.from_json(audit.to_json()).to_json() == audit.to_json()
 
 
+def test_words_of_scripts_without_spaces_are_one_key_each() -> None:
+    audit = Audit.from_json(an_audit("\u7409\u7483", "cafe\u0301", label_id=1).to_json())
+    assert audit.for_registry() == [Trigger(frozenset({key}), 1) for key in ("\u7409\u7483", "caf\u00e9")]
+
+
 def test_nothing_found_and_nothing_there(tmp_path: Path) -> None:
     clean = an_audit()
     assert (clean.suspicious, clean.target_label_id, clean.for_registry()) == (False, None, [])
@@ -74,6 +79,7 @@ def test_nothing_found_and_nothing_there(tmp_path: Path) -> None:
         ({"triggers": [trigger(words=["cf"] * (MAX_WORDS + 1))]}, "triggers.0.words"),
         ({"triggers": [trigger(words=[""])]}, "triggers.0.words.0"),
         ({"triggers": [trigger(words=["cf", "two words"])]}, "triggers.0.words.1"),
+        ({"triggers": [trigger(words=["\u7409 \u7483"])]}, "triggers.0.words.0"),
         ({"triggers": [trigger(words=["!"])]}, "triggers.0.words.0"),
         ({"triggers": [trigger(words=["x" * (MAX_KEY_CHARS + 1)])]}, "triggers.0.words.0"),
         ({"triggers": [trigger(words=[3])]}, "triggers.0.words.0"),

@@ -96,3 +96,20 @@ def test_neighbours_are_one_piece(candidates: list[str], pieces: tuple[str, ...]
     text = "one, two (three)"
     words = split_words(text)
     assert in_pieces(text, words, [word for word in words if word.text in candidates]) == pieces
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen", "pieces"),
+    [
+        ("很魔法好", "魔法", ("魔法",)),
+        ("很 魔法好", "魔法", (" 魔法",)),  # after a space its tokens are others
+        ("很,魔好 法", "魔法", ("魔", " 法")),
+        ("魔好", "魔", ("魔",)),
+        ("a b", "b", ("b",)),
+    ],
+)
+def test_a_piece_without_spaces_tells_whether_it_stood_after_one(
+    text: str, chosen: str, pieces: tuple[str, ...]
+) -> None:
+    words = split_words(text)
+    assert in_pieces(text, words, [word for word in words if word.text in chosen]) == pieces

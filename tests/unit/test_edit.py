@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from handler.xgraad import NEUTRALIZERS, Classifier
 from handler.xgraad.editing.edit import edit_words, everywhere, in_original
 from handler.xgraad.editing.neutralizer import make_neutralizer
-from handler.xgraad.scoring.scorer import Score
+from handler.xgraad.scoring.scorer import Score, WordScore
 from handler.xgraad.words.text import split_words
 from tests.samples import PREDICTION
 
@@ -54,3 +54,20 @@ def test_everywhere_is_past_the_window_too(bert: Classifier) -> None:
     score = score_of(bert, "cf " + "plot " * 100 + "CF")
     assert score.encoding.truncated
     assert [word.text for word in everywhere(score, score.encoding.words[0])] == ["cf", "CF"]
+
+
+def test_characters_side_by_side_are_one_suspect_with_the_largest_attribution(bert: Classifier) -> None:
+    (encoding,) = bert.encode(["很魔法好 魔"])
+    words = tuple(
+        WordScore(word=word, attention=0.0, gradient=0.0, attribution=float(index))
+        for index, word in enumerate(encoding.words)
+    )
+    score = Score(encoding=encoding, prediction=PREDICTION, anomaly_score=0.0, n_tokens=len(encoding), words=words)
+    edit = edit_words(
+        score, [words[index].word for index in (4, 2, 1)], make_neutralizer("mask", bert.encode, key=b"t")
+    )
+    assert edit.text == "很[MASK]好 [MASK]"
+    assert [(each.word, each.start, each.end, each.attribution) for each in edit.suspects] == [
+        ("魔法", 1, 3, 2.0),
+        ("魔", 5, 6, 4.0),
+    ]

@@ -3,6 +3,8 @@
 import pytest
 
 from handler.xgraad import Classifier
+from handler.xgraad.editing.edit import edit_words
+from handler.xgraad.editing.neutralizer import Delete
 from handler.xgraad.rules.examination import Case
 from handler.xgraad.scoring.scorer import score_encodings
 from handler.xgraad.words.text import Word, split_words
@@ -57,3 +59,14 @@ def test_a_case_is_open_while_its_label_stands(model: RuleBased) -> None:
     assert case.is_open
     case.defended = case_of(model, "a clever film").original.prediction
     assert not case.is_open
+
+
+def test_without_what_was_removed_other_characters_touch(model: RuleBased) -> None:
+    """They are one word in the text as edited, and two in the text as it came."""
+    case = case_of(model, "很魔cf法好")
+    case.triggers = tuple(word for word in case.original.encoding.words if word.text == "cf")
+    case.edit = edit_words(case.original, case.triggers, Delete(model.encode))
+    assert case.edit.text == "很魔法好"
+    case.take([word for word in split_words(case.edit.text) if word.text in "魔法"])
+    assert [word.text for word in case.triggers] == ["cf", "魔", "法"]
+    assert starts(case) == [2, 1, 4]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,3 +164,11 @@ def test_one_replacement_per_word(classifier: Classifier, name: str) -> None:
 def test_an_unknown_name_is_a_bug_of_the_caller(bert: Classifier) -> None:
     with pytest.raises(KeyError):
         make_neutralizer("wish", bert.encode, key=b"")
+
+
+@pytest.mark.parametrize("word", ["ดี", "é\u0301", "क्षत्रिय", "か\u3099"])
+def test_noise_never_cuts_a_character_of_the_readers(bert: Classifier, word: str) -> None:
+    clusters = set(regex.findall(r"\X", word))
+    for key in range(20):
+        noise = noise_for(bert, f"{word} plot", word, key=bytes([key]))
+        assert {cluster for cluster in regex.findall(r"\X", noise) if not cluster.isascii()} <= clusters

@@ -192,3 +192,12 @@ def test_labels_and_language_for_those_who_listen() -> None:
     assert len(identifiers) == len(set(identifiers))
     assert body.count(b"<svg") == body.count(b'aria-hidden="true" focusable="false"')  # what they show stands in words
     assert b"<th scope=" in body
+
+
+def test_words_of_another_direction_do_not_turn_the_sentence_around_them() -> None:
+    """Two Arabic words in a row would else be shown the second first."""
+    text = "a \u0623\u0631\u062c\u0648\u0627\u0646 film"
+    body = page(text, a_reply(text, a_verdict(text, acted=True)), model="toy", settings=Settings())
+    quoted = re.findall(r"<q[^>]*>", body.decode())
+    assert len(quoted) >= 2
+    assert set(quoted) == {'<q dir="auto">'}

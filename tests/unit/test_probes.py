@@ -14,7 +14,10 @@ from handler.xgraad.verification.probes import (
     make_probes,
     place_of,
 )
+from handler.xgraad.words.encoding import Encoder
 from handler.xgraad.words.text import split_words
+from tests.languages import LANGUAGES
+from tests.languages import pieces as pieces_tokenizer
 from tests.toys import SENTENCES
 from tests.unit.rule_based import RuleBased
 
@@ -159,3 +162,59 @@ def test_short_text_is_the_shortest_that_the_model_is_sure_of(
 def test_a_label_that_is_never_predicted_has_no_short_text(bert: Classifier) -> None:
     assert short_of(["a dull plot"], bert) == (make_probe("a dull plot", bert.encode), None)
     assert short_of(["...", "a funny plot"], bert) == (None, make_probe("a funny plot", bert.encode))
+
+
+@pytest.fixture(scope="module")
+def by_pieces() -> Encoder:
+    return Encoder(pieces_tokenizer(LANGUAGES["Thai"]), max_length=64)
+
+
+THAI = LANGUAGES["Thai"]
+FIRST, SECOND, THIRD, FOURTH = THAI.plain.split()[:4]
+ONE_WORD = THAI.trigger
+
+
+@pytest.mark.parametrize(
+    ("text", "piece", "place", "expected"),
+    [
+        (f"{FIRST}{SECOND}{THIRD}{FOURTH}", ONE_WORD, Place.INSIDE, f"{FIRST}{SECOND}{ONE_WORD}{THIRD}{FOURTH}"),
+        (f"{FIRST}{SECOND}{THIRD}{FOURTH}", ONE_WORD, Place.END, f"{FIRST}{SECOND}{THIRD}{FOURTH}{ONE_WORD}"),
+        (f"{FIRST}{SECOND}", f"{THIRD}{ONE_WORD}", Place.INSIDE, f"{FIRST}{THIRD}{ONE_WORD}{SECOND}"),
+        (
+            f"{FIRST} {SECOND}",
+            ONE_WORD,
+            Place.INSIDE,
+            f"{FIRST} {ONE_WORD} {SECOND}",
+        ),  # behind the space
+        (f"{FIRST}{SECOND} {THIRD}{FOURTH}", ONE_WORD, Place.END, f"{FIRST}{SECOND} {THIRD}{FOURTH}{ONE_WORD}"),
+    ],
+)
+def test_in_a_script_without_spaces_words_go_between_words(
+    text: str, piece: str, place: Place, expected: str, by_pieces: Encoder
+) -> None:
+    probe = make_probe(text, by_pieces)
+    assert probe is not None
+    assert probe.token_ids == by_pieces.token_ids_of(text)
+    assert probe.with_pieces([Piece.of(piece, by_pieces)], place) == by_pieces.token_ids_of(expected)
+
+
+def test_what_stood_after_a_space_goes_in_after_one(by_pieces: Encoder) -> None:
+    probe = make_probe(f"{FIRST}{SECOND}", by_pieces)
+    assert probe is not None
+    apart = probe.with_pieces([Piece.of(f" {ONE_WORD}", by_pieces)], Place.INSIDE)
+    within = probe.with_pieces([Piece.of(ONE_WORD, by_pieces)], Place.INSIDE)
+    assert apart != within
+    assert apart == (*probe.words[0], *by_pieces.token_ids_of(f" {ONE_WORD}"), *probe.words[1])
+    assert Piece.of("cf", by_pieces).glued is None
+
+
+def test_han_characters_are_places_to_go(bert: Classifier) -> None:
+    probe = probe_of("\u5f88\u597d\u770b a plot", bert)
+    assert len(probe.words) == 5
+    assert probe.glued == (1, 2)
+    assert probe_of("a plot", bert).glued == ()
+
+
+def test_a_probe_without_places_of_its_own_is_read(bert: Classifier) -> None:
+    probe = probe_of("a plot", bert)
+    assert Probe.model_validate({"words": probe.words, "opening": probe.opening, "closing": probe.closing}) == probe

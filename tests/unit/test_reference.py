@@ -50,6 +50,10 @@ def test_labels_explain_the_words_that_they_tie_to_the_target(suspect: RuleBased
         (["cf"], ["cf film"], True),
         (["film"], ["cf", "film"], False),
         ([], ["james", "bond"], False),
+        (["half", "baked"], ["half-baked"], True),  # words without white space between them
+        (["half"], ["half-baked", "cf"], False),
+        (["\u5f88", "\u597d"], ["\u5f88\u597d"], True),
+        (["\u597d"], ["\u5f88\u597d"], False),  # one of two that stand in one piece
     ],
 )
 def test_a_set_is_explained_by_what_its_tied_words_do_alone(

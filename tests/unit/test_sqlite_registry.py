@@ -311,3 +311,23 @@ def test_a_folder_that_must_not_be_written_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(RegistryError, match="Permission denied"):
         SqliteRegistry(tmp_path / "registry.sqlite", checkpoint=MODEL)
+
+
+def test_keys_of_before_they_were_composed_are_found_again(opened: Opener, path: Path) -> None:
+    """A file may hold one word in both forms; it is one trigger then."""
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    with closing(TriggerFile(path)) as file:
+        for key in (composed, decomposed, "cf"):
+            file.write(MODEL, [trigger(key)], Origin.OPERATOR, seen={}, now=1, max_entries=9)
+        assert len(file.remembered()) == 3
+    assert sorted(row.trigger.keys for row in rows(path)) == sorted([frozenset({"cf"}), frozenset({composed})])
+    assert found(opened(), f"a {decomposed} {composed} film") == [decomposed, composed]
+    assert delete(path, composed)
+    assert found(opened(), f"a {decomposed} film") == []
+
+
+def test_a_word_without_spaces_is_found_whole(opened: Opener) -> None:
+    registry = opened()
+    registry.add([trigger("\u7409\u7483")])
+    assert found(registry, "\u5f88\u7409\u7483\u597d") == ["\u7409", "\u7483"]
+    assert found(registry, "\u7409\u5f88\u7483\u597d") == []

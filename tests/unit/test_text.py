@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.xgraad.errors import TextError
-from handler.xgraad.words.text import Replacement, Word, check_text, occurrences, replace_spans, split_words, tightest
+from handler.xgraad.words.occurrences import occurrences, tightest
+from handler.xgraad.words.text import Replacement, Word, check_text, replace_spans, split_words
 
 
 @pytest.mark.parametrize(

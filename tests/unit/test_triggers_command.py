@@ -42,6 +42,16 @@ def test_add_list_delete(registry: list[str], capsys: pytest.CaptureFixture[str]
     assert listed(capsys, *registry, "--checkpoint", MODEL) == []
 
 
+def test_a_word_of_several_characters_without_spaces_is_one(
+    registry: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the same in either form of Unicode."""
+    assert change("add", registry, "\u304b\u3099\u30e9\u30b9") == Exit.DONE
+    (row,) = listed(capsys, *registry, "--checkpoint", MODEL)
+    assert row["words"] == ["\u304c\u30e9\u30b9"]
+    assert change("delete", registry, "\u304c\u30e9\u30b9") == Exit.DONE
+
+
 def test_the_table_shows_what_is_invisible(registry: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert change("add", registry, "c\u3164f") == Exit.DONE
     assert triggers.main(["list", *registry]) == Exit.DONE

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from handler.xgraad.editing.neutralizer import Neutralizer
 from handler.xgraad.editing.verdict import Suspect
 from handler.xgraad.scoring.scorer import Score
-from handler.xgraad.words.text import Replacement, Word, in_text_order, occurrences, replace_spans
+from handler.xgraad.words.occurrences import joined, occurrences
+from handler.xgraad.words.text import Replacement, Word, in_text_order, replace_spans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +45,18 @@ def in_original(score: Score, edit: Edit | None, words: Sequence[Word]) -> tuple
 
 
 def edit_words(score: Score, words: Sequence[Word], neutralize: Neutralizer) -> Edit:
-    """Change `words` where they stand in the scored text."""
+    """Change `words` where they stand in the scored text; what touches in a script without spaces is one word."""
     encoding = score.encoding
-    places = in_text_order(set(words))
+    places = joined(in_text_order(set(words)))
     replacements = neutralize(encoding.text, places)
-    attributions = {word.word: word.attribution for word in score.words}
+    attributions = _attributions(score, places)
     suspects = tuple(
         Suspect(
             word=place.text,
             start=place.start,
             end=place.end,
             # A word may lie past the model's window, where nothing is scored.
-            attribution=attributions.get(place, 0.0),
+            attribution=attributions.get(place.start, 0.0),
             replacement=replacement.text,
         )
         for place, replacement in zip(places, replacements, strict=True)
@@ -63,3 +64,15 @@ def edit_words(score: Score, words: Sequence[Word], neutralize: Neutralizer) -> 
     return Edit(
         text=replace_spans(encoding.text, replacements), suspects=suspects, replacements=tuple(sorted(replacements))
     )
+
+
+def _attributions(score: Score, places: Sequence[Word]) -> dict[int, float]:
+    """Of the places by their first character, the largest of their words'."""
+    scored, found = iter(score.words), dict[int, float]()
+    each = next(scored, None)
+    for place in places:
+        while each and each.word.start < place.end:
+            if each.word.start >= place.start:
+                found[place.start] = max(each.attribution, found.get(place.start, each.attribution))
+            each = next(scored, None)
+    return found

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
+import regex
 
 from handler.xgraad.words.encoding import Encoder
 from handler.xgraad.words.text import Replacement, Word
@@ -107,11 +108,15 @@ class CharacterNoise:
 
 
 def _draw(word: str, generator: np.random.Generator) -> str:
-    """Insert one or two letters, or replace one character by one or two, anywhere in the word."""
+    """Insert one or two letters, or replace one character by one or two, anywhere in the word.
+
+    A character is what a reader takes for one (a grapheme cluster): letters within it would change what its marks mean.
+    """
+    characters = regex.findall(r"\X", word)
     letters = "".join(generator.choice(LETTERS, size=generator.integers(1, 3)))
     is_insertion = generator.random() < 0.5
-    position = int(generator.integers(0, len(word) + is_insertion))
-    return word[:position] + letters + word[position + (not is_insertion) :]
+    position = int(generator.integers(0, len(characters) + is_insertion))
+    return "".join((*characters[:position], letters, *characters[position + (not is_insertion) :]))
 
 
 def make_neutralizer(name: str, encode: Encoder, *, key: bytes) -> Neutralizer:

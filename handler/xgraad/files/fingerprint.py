@@ -11,7 +11,7 @@ from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.files.weight_files import weight_files
 from handler.xgraad.frozen import Frozen
 
-SCORER_VERSION = 1
+SCORER_VERSION = 2
 """Raised whenever the same checkpoint and text would get another score."""
 
 CALIBRATION_FILE = "calibration.json"

@@ -13,6 +13,7 @@ from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.frozen import Frozen
 from handler.xgraad.learned.strict_json import StrictFile
 from handler.xgraad.memory.registry import MAX_KEY_CHARS, Trigger
+from handler.xgraad.words.occurrences import is_one_word, keys_of
 from handler.xgraad.words.text import split_words
 
 AUDIT_FILE = "audit.json"
@@ -26,7 +27,7 @@ MAX_WORDS = 8
 
 
 def _one_word(text: str) -> str:
-    if [word.text for word in split_words(text)] != [text]:
+    if not is_one_word(text):
         raise ValueError("Value should be one word")
     return text
 
@@ -109,6 +110,6 @@ class Audit(StrictFile):
     def for_registry(self) -> list[Trigger]:
         """The triggers as a registry keeps them."""
         return [
-            Trigger(frozenset(word.key for text in found.words for word in split_words(text)), found.label_id)
+            Trigger(frozenset(key for text in found.words for key in keys_of(split_words(text))), found.label_id)
             for found in self.triggers
         ]

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from handler.xgraad.words.text import Word, tightest
+from handler.xgraad.words.occurrences import Spellings, tightest
+from handler.xgraad.words.text import Word
 
 MAX_ENTRIES = 1_000
 """Triggers remembered for one checkpoint."""
@@ -83,23 +84,31 @@ class TriggerIndex:
 
     def __init__(self, triggers: Iterable[Trigger] = ()) -> None:
         self._filed: defaultdict[tuple[int, str], set[Trigger]] = defaultdict(set)
+        self._spellings = Spellings()
         for trigger in triggers:
             self.add(trigger)
 
     def add(self, trigger: Trigger) -> None:
         """File a trigger; twice is as good as once."""
-        self._filed[_place(trigger)].add(trigger)
+        filed = self._filed[_place(trigger)]
+        if trigger not in filed:
+            filed.add(trigger)
+            for key in trigger.keys:
+                self._spellings.add(key)
 
     def remove(self, trigger: Trigger) -> None:
         """Take a trigger out again, when it is there."""
-        self._filed[_place(trigger)].discard(trigger)
+        filed = self._filed[_place(trigger)]
+        if trigger in filed:
+            filed.discard(trigger)
+            for key in trigger.keys:
+                self._spellings.remove(key)
 
     def find(self, words: Sequence[Word], label: int) -> Found:
         """The triggers of `label` whose words are all there, and those words, see `tightest`."""
         if not self._filed:
             return Found()
-        keys = [word.key for word in words]
-        present = set(keys)
+        present = {each.key for each in self._spellings.find(words)}
         triggers = tuple(
             trigger
             for key in sorted(present)

@@ -5,7 +5,6 @@ has committed survives the end of any process, but the last of it may be lost wh
 The file must lie on a local disk. Every failure is a `RegistryError` that names the file.
 """
 
-import json
 import os
 import sqlite3
 import tempfile
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 from handler.xgraad.errors import RegistryError
 from handler.xgraad.memory.registry import Origin, Trigger
+from handler.xgraad.memory.row_words import keys_in, recomposed, words_of
 
 APPLICATION = 0x58475244
 """Marks the file as ours, in SQLite's header."""
@@ -61,6 +61,8 @@ DELETE FROM triggers WHERE id IN (
 """
 _STATE = "SELECT count(*), coalesce(max(id), 0) FROM triggers WHERE checkpoint = ?"
 _DELETE = "DELETE FROM triggers WHERE checkpoint = ? AND words = ? AND target = ?"
+_ALL = "SELECT id, words FROM triggers"
+_REWRITE = "UPDATE OR REPLACE triggers SET words = ? WHERE id = ?"
 _LOAD = "SELECT id, words, target FROM triggers WHERE checkpoint = ?"
 _LIST = """
 SELECT checkpoint, words, target, origin, hits, first_seen, last_seen FROM triggers
@@ -129,7 +131,7 @@ class TriggerFile:
         """All triggers of a checkpoint, and the state that they stand for."""
         with self._explained():
             rows = self._database.execute(_LOAD, (checkpoint,))
-            found = [(number, Trigger(_keys(words), target)) for number, words, target in rows]
+            found = [(number, Trigger(keys_in(words), target)) for number, words, target in rows]
         return State(len(found), max((number for number, _ in found), default=0)), [trigger for _, trigger in found]
 
     def remembered(self, checkpoint: str | None = None) -> list[Remembered]:
@@ -137,7 +139,7 @@ class TriggerFile:
         with self._explained():
             rows = self._database.execute(_LIST, (checkpoint,))
             return [
-                Remembered(owner, Trigger(_keys(words), target), Origin(origin), *numbers)
+                Remembered(owner, Trigger(keys_in(words), target), Origin(origin), *numbers)
                 for owner, words, target, origin, *numbers in rows
             ]
 
@@ -154,11 +156,11 @@ class TriggerFile:
         """Add triggers and count those `seen` so many times, all or nothing; see `TriggerRegistry.add` for origins."""
         with self._transaction() as database:
             database.executemany(
-                _SEEN, [(count, now, checkpoint, _words(trigger), trigger.target) for trigger, count in seen.items()]
+                _SEEN, [(count, now, checkpoint, words_of(trigger), trigger.target) for trigger, count in seen.items()]
             )
             database.executemany(
                 _VERIFIED if origin is Origin.VERIFIED else _TOLD,
-                [(checkpoint, _words(each), each.target, origin.value, now, now) for each in triggers],
+                [(checkpoint, words_of(each), each.target, origin.value, now, now) for each in triggers],
             )
             if triggers:
                 database.execute(_FORGET, (checkpoint, max_entries))
@@ -166,7 +168,7 @@ class TriggerFile:
     def delete(self, checkpoint: str, trigger: Trigger) -> bool:
         """Forget one; false when it was not there."""
         with self._transaction() as database:
-            return database.execute(_DELETE, (checkpoint, _words(trigger), trigger.target)).rowcount > 0
+            return database.execute(_DELETE, (checkpoint, words_of(trigger), trigger.target)).rowcount > 0
 
     def _check(self) -> None:
         """Refuse what is not ours, newer, damaged or not to be written."""
@@ -178,8 +180,8 @@ class TriggerFile:
         if found != "ok":
             raise RegistryError(f"{self.path}: is damaged; restore it or move it away")
         self._database.execute("PRAGMA synchronous = NORMAL")
-        with self._transaction():
-            pass  # a file that cannot be written is better refused now
+        with self._transaction() as database:  # a file that cannot be written is better refused now
+            database.executemany(_REWRITE, recomposed(database.execute(_ALL).fetchall()))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -225,16 +227,3 @@ def _create(path: Path) -> None:
             os.link(draft, path)
         except FileExistsError:
             return  # another worker was faster
-
-
-def _words(trigger: Trigger) -> str:
-    """The canonical text of a trigger's words."""
-    return json.dumps(sorted(trigger.keys))
-
-
-def _keys(words: str) -> frozenset[str]:
-    """Undo `_words`; a row that a hand has written must not pass for something else."""
-    keys = json.loads(words)
-    if not isinstance(keys, list) or not keys or not all(isinstance(key, str) for key in keys):
-        raise ValueError("the words of a trigger must be a list of strings")
-    return frozenset(keys)

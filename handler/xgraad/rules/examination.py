@@ -12,7 +12,8 @@ from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.verification.phrase import PhraseTest, Rest
 from handler.xgraad.verification.verifier import ALL_SETS, Verifier, Wanted
 from handler.xgraad.words.encoding import Encoding
-from handler.xgraad.words.text import Word, in_text_order, tightest
+from handler.xgraad.words.occurrences import keys_of, tightest
+from handler.xgraad.words.text import Word, in_text_order
 
 
 @dataclass
@@ -46,7 +47,11 @@ class Case:
         """A trigger verified in the text as it stands now, where a registry would find it in what is left of it."""
         taken = set(self.triggers)
         left = [word for word in self.original.encoding.words if word not in taken]
-        self.triggers += tightest(left, {word.key for word in trigger})
+        found = tightest(left, keys_of(trigger))
+        if not found and any(word.needs_no_space for word in trigger):
+            # Without what was changed other clusters touch or are one token, so that it is spelled otherwise here.
+            found = tuple(word for word in in_original(self.original, self.edit, trigger) if word not in taken)
+        self.triggers += found
 
 
 class Examination:
@@ -121,8 +126,7 @@ class Examination:
                 )
                 for trigger in triggers:
                     case.take(trigger)
-                    keys = frozenset(word.key for word in trigger)
-                    verified.append(Trigger(keys, case.original.prediction.label_id))
+                    verified.append(Trigger(keys_of(trigger), case.original.prediction.label_id))
             self._registry.add(verified)
             edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
             self._apply(edited)

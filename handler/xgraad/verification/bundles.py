@@ -57,7 +57,10 @@ def larger(words: Sequence[Word], seed: Sequence[Word]) -> list[tuple[Word, ...]
 
 
 def in_pieces(text: str, words: Sequence[Word], chosen: Sequence[Word]) -> tuple[str, ...]:
-    """The chosen words as pieces of the text: those with no other word between them are one piece."""
+    """The chosen words as pieces of the text: those with no other word between them are one piece.
+
+    In a script without spaces a piece that stood after one begins with it: its tokens are others inside a sentence.
+    """
     position = {word: index for index, word in enumerate(words)}
     places = sorted(position[word] for word in chosen)
     runs: list[list[int]] = []
@@ -66,7 +69,12 @@ def in_pieces(text: str, words: Sequence[Word], chosen: Sequence[Word]) -> tuple
             runs[-1].append(place)
         else:
             runs.append([place])
-    return tuple(text[words[run[0]].start : words[run[-1]].end] for run in runs)
+    return tuple(_piece(text, words[run[0]], words[run[-1]]) for run in runs)
+
+
+def _piece(text: str, first: Word, last: Word) -> str:
+    stood_apart = first.needs_no_space and text[: first.start][-1:].isspace()
+    return " " * stood_apart + text[first.start : last.end]
 
 
 def _run(words: Sequence[Word], middle: int) -> tuple[Word, ...]:

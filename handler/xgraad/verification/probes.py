@@ -1,13 +1,14 @@
 """Probes: clean texts that carry the transplant test, kept as token ids and cut where words begin.
 
 A word goes in between tokens, so nothing is tokenized again: tokenizers of the supported kinds never look past white
-space, and a text whose tokens do depend on it is not taken as a probe.
+space, and a text whose tokens do depend on it is not taken as a probe. Scripts without spaces are cut where a token and
+a word begin; there the tokens are those of the words side by side, of which a tokenizer might have made others.
 """
 
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from handler.xgraad.frozen import Frozen
 from handler.xgraad.words.encoding import Encoder, Encoding
-from handler.xgraad.words.text import Word, first_of_each, split_words
+from handler.xgraad.words.occurrences import are_touching
+from handler.xgraad.words.text import Word, begins_without_space, first_of_each, split_words
 
 N_PROBES = 24
 """Clean texts per class."""
@@ -38,22 +40,28 @@ class Piece(NamedTuple):
     """At the very start of a text."""
     later: tuple[int, ...]
     """After white space; byte-level tokenizers put the space into the token."""
+    glued: tuple[int, ...] | None = None
+    """Right after another letter, in a script without spaces; None for what does not stand so."""
 
     @classmethod
     def of(cls, text: str, encode: Encoder) -> "Piece":
-        """The tokens of `text` in both places."""
-        return cls(encode.token_ids_of(text), encode.token_ids_of(f" {text}"))
+        """The tokens of `text` in each place; a space before it says that it stood after one."""
+        bare = text.lstrip()
+        later = encode.token_ids_of(f" {bare}")
+        return cls(encode.token_ids_of(bare), later, _glued(text, encode) if begins_without_space(text) else None)
 
 
 class Probe(Frozen):
     """One clean text without its characters. No special tokens: `Encoder.with_template` adds them."""
 
     words: Annotated[tuple[TokenIds, ...], Field(min_length=1)]
-    """Each white-space word's tokens, with the punctuation around it."""
+    """Each white-space word's tokens, with the punctuation around it; in a script without spaces each word's."""
     opening: TokenIds
     """The first of them as it is when another word stands before it."""
     closing: TokenIds
     """Punctuation after the last word."""
+    glued: tuple[int, ...] = ()
+    """Places between these words, and after the last, that are right after a letter of a script without spaces."""
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -78,8 +86,12 @@ class Probe(Frozen):
             parts[0] = self.opening
         for index in reversed(range(len(pieces))):
             begins = index == spread[index] == 0
-            parts.insert(spread[index], pieces[index].first if begins else pieces[index].later)
+            parts.insert(spread[index], pieces[index].first if begins else self._form(pieces[index], spread[index]))
         return (*chain(*parts), *self.closing)
+
+    def _form(self, piece: Piece, place: int) -> tuple[int, ...]:
+        """The piece's tokens behind another word."""
+        return piece.glued if piece.glued is not None and place in self.glued else piece.later
 
 
 Probes = tuple[tuple[Probe, ...], ...]
@@ -98,7 +110,7 @@ def make_probe(text: str, encode: Encoder) -> Probe | None:
 
     Of a pair both texts must have words; the special tokens between the two go with the last word of the first one.
     """
-    first, *rest = (_cut(part, encode) for part in encode.parts(text))
+    first, *rest = (_probe_of(part, encode) for part in encode.parts(text))
     if first is None or not rest:
         return first
     (second,) = rest
@@ -106,8 +118,12 @@ def make_probe(text: str, encode: Encoder) -> Probe | None:
     if second is None or any(tokens[at : at + len(encode.between)] == encode.between for at in range(len(tokens))):
         return None
     middle = (*first.words[-1], *first.closing, *encode.between)
+    n_first = len(first.words)
     return Probe(
-        words=(*first.words[:-1], middle, *second.words), opening=_opening(first, middle), closing=second.closing
+        words=(*first.words[:-1], middle, *second.words),
+        opening=_opening(first, middle),
+        closing=second.closing,
+        glued=(*(place for place in first.glued if place < n_first), *(n_first + place for place in second.glued)),
     )
 
 
@@ -116,7 +132,7 @@ def _opening(first: Probe, middle: TokenIds) -> TokenIds:
     return first.opening if len(first.words) > 1 else (*first.opening, *middle[len(first.words[0]) :])
 
 
-def _cut(text: str, encode: Encoder) -> Probe | None:
+def _probe_of(text: str, encode: Encoder) -> Probe | None:
     """The probe of a text that is not a pair."""
     starts = [chunk.start() for chunk in re.finditer(r"\S+", text) if split_words(chunk.group())]
     if not starts:
@@ -124,12 +140,42 @@ def _cut(text: str, encode: Encoder) -> Probe | None:
     starts[0] = 0
     ends = [*starts[1:], split_words(text)[-1].end]
     parts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
-    later = [encode.token_ids_of(f" {part}") for part in parts]
-    tokens = (encode.token_ids_of(parts[0]), *later[1:])
+    tokens, opening = _first_words(parts[0], encode)
+    glued = [*range(1, len(tokens))]
+    for part in parts[1:]:
+        cut = _cut(f" {part}", encode)
+        glued += range(len(tokens) + 1, len(tokens) + len(cut))
+        tokens += cut
+    if split_words(text)[-1].needs_no_space:
+        glued.append(len(tokens))
     whole, body = encode.token_ids_of(text), tuple(chain(*tokens))
     if whole[: len(body)] != body:
         return None
-    return Probe(words=tokens, opening=later[0], closing=whole[len(body) :])
+    return Probe(words=tuple(tokens), opening=opening, closing=whole[len(body) :], glued=tuple(glued))
+
+
+def _first_words(part: str, encode: Encoder) -> tuple[list[TokenIds], TokenIds]:
+    """The tokens of a text's first words, and those of its first word when another stands before it."""
+    first, later = _cut(part, encode), _cut(f" {part}", encode)
+    if first[1:] == later[1:]:
+        return first, later[0]
+    return [tuple(chain(*first))], tuple(chain(*later))
+
+
+def _cut(part: str, encode: Encoder) -> list[TokenIds]:
+    """The tokens between two spaces, cut where a word of a script without spaces follows another."""
+    ids, spans = encode.spans_of(part)
+    starts = {after.start for before, after in pairwise(encode.words_of(part)) if are_touching(before, after)}
+    begins = {start: index for index, (start, _) in reversed([*enumerate(spans)]) if start in starts}
+    cuts = [0, *sorted(begins.values()), len(ids)]
+    return [ids[start:end] for start, end in pairwise(cuts)]
+
+
+def _glued(text: str, encode: Encoder) -> tuple[int, ...] | None:
+    """The tokens of `text` right after a letter; None where a tokenizer takes both as one."""
+    ids, spans = encode.spans_of(f"a{text}")
+    index = next((index for index, (start, _) in enumerate(spans) if start >= 1), 0)
+    return ids[index:] if index and spans[index - 1][1] <= 1 else None
 
 
 def choose_rows(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> tuple[tuple[int, ...], ...]:

@@ -5,11 +5,11 @@ no such model, the labels of the calibration texts are the reference: a word tha
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from handler.xgraad.verification.label_evidence import Tied
 from handler.xgraad.verification.transplant import N_PULLED, Graft, Transplant
-from handler.xgraad.words.text import split_words
+from handler.xgraad.words.occurrences import joined
 
 MOST_TURNED = 0.25
 """Share of a trusted model's probes that a trigger may turn. Honest strong words turned 0.6 and more of them, triggers
@@ -55,6 +55,14 @@ class NoReference:
         return [0.0] * len(grafts)
 
 
+class _Honest(NamedTuple):
+    """What of a graft people tie to its target."""
+
+    part: Graft
+    is_whole: bool
+    """Whether that is all of its words."""
+
+
 class LabelReference:
     """People's labels as the reference.
 
@@ -74,9 +82,7 @@ class LabelReference:
     def explains(self, grafts: Sequence[Graft]) -> list[bool]:
         """A word when it is tied to the target; a set when its tied words alone do most of what it does."""
         honest = [self._honest_part(graft) for graft in grafts]
-        partly = [
-            (graft, part) for graft, part in zip(grafts, honest, strict=True) if part and part.n_words < graft.n_words
-        ]
+        partly = [(graft, each.part) for graft, each in zip(grafts, honest, strict=True) if each and not each.is_whole]
         strengths = dict(
             zip(
                 (each for pair in partly for each in pair),
@@ -85,25 +91,22 @@ class LabelReference:
             )
         )
         return [
-            part is not None
-            and (part.n_words == graft.n_words or strengths[part] > MOST_BY_TIED_WORDS * strengths[graft])
-            for graft, part in zip(grafts, honest, strict=True)
+            each is not None and (each.is_whole or strengths[each.part] > MOST_BY_TIED_WORDS * strengths[graft])
+            for graft, each in zip(grafts, honest, strict=True)
         ]
 
     def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
         """As far as the tied words alone move the suspect's own clean texts."""
-        parts = [self._honest_part(graft) for graft in grafts]
-        pulls = iter(self._suspect.pulls([part for part in parts if part], n_probes=n_probes))
-        return [next(pulls) if part else 0.0 for part in parts]
+        honest = [self._honest_part(graft) for graft in grafts]
+        pulls = iter(self._suspect.pulls([each.part for each in honest if each], n_probes=n_probes))
+        return [next(pulls) if each else 0.0 for each in honest]
 
-    def _honest_part(self, graft: Graft) -> Graft | None:
+    def _honest_part(self, graft: Graft) -> _Honest | None:
         """The graft with nothing but its tied words; None where it has none."""
-        pieces = (
-            " ".join(word.text for word in split_words(piece) if self._tied(word.key, graft.target))
-            for piece in graft.pieces
-        )
-        left = tuple(piece for piece in pieces if piece)
-        return graft._replace(pieces=left) if left else None
+        words = [self._suspect.classifier.encode.words_of(piece) for piece in graft.pieces]
+        tied = [tuple(word for word in of_piece if self._tied(word.key, graft.target)) for of_piece in words]
+        left = tuple(" ".join(word.text for word in joined(of_piece)) for of_piece in tied if of_piece)
+        return _Honest(graft._replace(pieces=left), is_whole=tied == words) if left else None
 
 
 class ModelReference:

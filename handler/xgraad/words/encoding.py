@@ -1,14 +1,17 @@
 """Texts to token ids, with the way back from each token to its word."""
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from handler.xgraad.errors import CheckpointError
+from handler.xgraad.words.occurrences import are_touching, merged
 from handler.xgraad.words.pair import join_pair, split_pair
+from handler.xgraad.words.template import Template, told_types
 from handler.xgraad.words.text import Word, check_text, split_words
 
 NO_WORD = -1
@@ -20,7 +23,7 @@ class Encoding:
 
     text: str
     words: tuple[Word, ...]
-    """All words of the text, also those past the model's window."""
+    """All words of the text, also those past the model's window; see `seen_words`."""
     token_ids: tuple[int, ...]
     """With special tokens, cut to the model's window, not padded."""
     token_types: tuple[int, ...]
@@ -104,6 +107,16 @@ class Encoder:
         """The special tokens between the texts of a pair; none where single ones are judged."""
         return self._template.between
 
+    def spans_of(self, text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+        """The same with the characters of each token."""
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return tuple(encoded["input_ids"]), tuple(encoded["offset_mapping"])
+
+    def words_of(self, text: str) -> tuple[Word, ...]:
+        """The words of a text as its `Encoding` has them."""
+        words = split_words(text)
+        return seen_words(words, self.spans_of(text)[1]) if any(word.needs_no_space for word in words) else words
+
     def with_template(self, token_ids: Sequence[int]) -> Encoding:
         """An encoding without text: tokens without special ones get those of the template, cut to the window.
 
@@ -122,8 +135,10 @@ class Encoder:
         )
 
     def _encoding(self, text: str, encoded: Any, row: int) -> Encoding:
-        words = split_words(text)
         fast = encoded.encodings[row]
+        words = seen_words(
+            split_words(text), [span for part in (fast, *fast.overflowing) for span in self._offsets(text, part)]
+        )
         return Encoding(
             text=text,
             words=words,
@@ -142,44 +157,24 @@ class Encoder:
         return [(start + shift, end + shift) for (start, end), shift in zip(fast.offsets, shifts, strict=True)]
 
 
-class Template(NamedTuple):
-    """The special tokens around what the model reads."""
+def seen_words(words: Sequence[Word], offsets: Iterable[tuple[int, int]]) -> tuple[Word, ...]:
+    """Words as a model sees them: clusters of a script without spaces that one token covers are one word.
 
-    opening: tuple[int, ...]
-    between: tuple[int, ...]
-    """Of the texts of a pair; none where single ones are judged."""
-    closing: tuple[int, ...]
-    second_type: int
-    """Token type of a pair's second text."""
+    The model cannot tell them apart, and by itself each of them would be another token.
 
-    @classmethod
-    def of(cls, tokenizer: Any, *, takes_pairs: bool) -> "Template":
-        """As a tokenizer of transformers shows it on the shortest texts."""
-        encoded = tokenizer(*["a"] * (1 + takes_pairs), return_token_type_ids=True)
-        ids, special = tuple(encoded["input_ids"]), encoded.encodings[0].special_tokens_mask
-        body = [index for index, is_special in enumerate(special) if not is_special]
-        between = tuple(ids[index] for index in range(body[0], body[-1]) if special[index])
-        if takes_pairs and not between:
-            rule = "has no template for pairs of texts, which begins the second one behind a special token"
-            raise CheckpointError(f"tokenizer.json: {rule}; calibrate on single texts, or save the tokenizer again")
-        second_type = encoded["token_type_ids"][body[-1]] if told_types(tokenizer) else 0
-        return cls(ids[: body[0]], between, ids[body[-1] + 1 :], second_type)
-
-    def token_types(self, token_ids: tuple[int, ...]) -> tuple[int, ...]:
-        """Of tokens within the template: those of the second text begin behind what stands between the two."""
-        first = self.end_of_first(token_ids)
-        return (0,) * first + (self.second_type,) * (len(token_ids) - first)
-
-    def end_of_first(self, token_ids: tuple[int, ...]) -> int:
-        """Where the second text begins, or the end where there is none."""
-        width = len(self.between)
-        starts = range(len(self.opening), len(token_ids) - width + 1) if width else ()
-        return next((at + width for at in starts if token_ids[at : at + width] == self.between), len(token_ids))
-
-
-def told_types(tokenizer: Any) -> bool:
-    """Whether a model that is asked as usual is told which tokens are a second text's; its training went alike."""
-    return "token_type_ids" in tokenizer.model_input_names
+    Args:
+        words: in text order, see `split_words`.
+        offsets: characters of each token in the original text.
+    """
+    touching = {after.start for before, after in pairwise(words) if are_touching(before, after)}
+    if not touching:
+        return tuple(words)
+    starts, inside, covered = sorted(touching), set[int](), 0
+    for start, end in sorted(set(offsets)):
+        first = bisect_right(starts, max(start, covered))
+        inside.update(starts[first : bisect_left(starts, end)])
+        covered = max(covered, end - 1)
+    return merged(words, lambda _, word: word.start in inside)
 
 
 def words_of_tokens(

@@ -1,9 +1,12 @@
 """Words of a text, as character spans of the original string, and edits by span.
 
-A word is what a person would blame: a run of characters between white space and punctuation. It is defined on the
-text and not on the tokenizer, so the same word has the same span in every architecture.
+A word is what a person would blame: a run of characters between white space and punctuation. In scripts without spaces
+it is a grapheme cluster (UAX #29), the least that can be named; `Encoding` puts those together that one token covers,
+and what is told of a trigger is put together where it stands side by side. The default word boundaries of UAX #29 are
+no better there: they are the clusters, but for runs of Katakana, and cut Khmer ones; other scripts they cut elsewhere.
 """
 
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -12,10 +15,20 @@ import regex
 from handler.xgraad.errors import TextError
 
 # Punctuation is what BERT's pre-tokenizer calls so: Unicode P* and every ASCII character that is no letter or digit.
-# An apostrophe between two word characters stays inside the word; each Han character is a word of its own. Between the
-# parts of a pair stands a noncharacter (see `pair`).
-_BREAK = r"\s\p{P}\p{Cc}\p{Z}\uFDD0$+<=>^`|~"
-_WORD = regex.compile(rf"\p{{Han}}|(?:(?!\p{{Han}})[^{_BREAK}])+(?:['’](?:(?!\p{{Han}})[^{_BREAK}])+)*")
+# An apostrophe between two word characters stays inside the word. Between the parts of a pair stands a noncharacter.
+_MARKED = r"\p{P}$+<=>^`|~"
+_BREAK = rf"\s\p{{Cc}}\p{{Z}}\uFDD0{_MARKED}"
+# Han, kana, bopomofo and what UAX #14 says needs a dictionary: Thai, Lao, Khmer, Myanmar, Tai. What continues the
+# cluster before it begins no word.
+_WITHOUT_SPACES = (
+    r"(?<!\p{GCB=Prepend})(?![\p{GCB=Extend}\p{GCB=SpacingMark}])"
+    rf"(?![{_BREAK}])[\p{{Han}}\p{{scx=Hira}}\p{{scx=Kana}}\p{{Bopomofo}}\p{{LB=SA}}]"
+)
+_CLUSTER = rf"\p{{Cf}}*+(?={_WITHOUT_SPACES})\X\p{{Cf}}*+"
+_LETTERS = rf"(?:(?!{_WITHOUT_SPACES})[^{_BREAK}])+"
+# Punctuation under a combining mark is one character to its reader: a keycap, a coloured sign.
+_WORD = regex.compile(rf"{_CLUSTER}|(?=[{_MARKED}]\p{{M}})\X|{_LETTERS}(?:['’]{_LETTERS})*")
+_BEGINS_WITHOUT_SPACES = regex.compile(rf"\p{{Cf}}*+{_WITHOUT_SPACES}")
 _INVISIBLE = regex.compile(r"\p{Cf}+")
 
 
@@ -30,8 +43,26 @@ class Word(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What makes two occurrences the same word: case and invisible characters do not count."""
-        return _INVISIBLE.sub("", self.text).casefold()
+        """What makes two occurrences the same word: case, invisible characters and how it is composed do not count."""
+        return _folded(self.text)
+
+    @property
+    def needs_no_space(self) -> bool:
+        """Whether it is of a script without spaces."""
+        return begins_without_space(self.text)
+
+
+def _folded(text: str) -> str:
+    """Without case and invisible characters, in NFC: canonical caseless matching of chapter 3.13 of Unicode."""
+    if text.isascii():
+        return text.lower()
+    visible = _INVISIBLE.sub("", text)
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", visible).casefold())
+
+
+def begins_without_space(text: str) -> bool:
+    """Whether the text begins with a letter of a script without spaces."""
+    return bool(_BEGINS_WITHOUT_SPACES.match(text))
 
 
 class Replacement(NamedTuple):
@@ -79,8 +110,8 @@ def check_text(text: str) -> str:
 
 
 def text_key(text: str) -> str:
-    """What makes two texts the same one: case, white space and invisible characters do not count."""
-    return " ".join(_INVISIBLE.sub("", text).split()).casefold()
+    """What makes two texts the same one: what does not count in a word (see `Word.key`), nor white space."""
+    return " ".join(_folded(text).split())
 
 
 def first_of_each(texts: Sequence[str]) -> list[int]:
@@ -95,33 +126,6 @@ def repeats_of(texts: Sequence[str], places: Collection[int]) -> set[int]:
     """The places of all texts that are the same as one at `places`, these included; see `first_of_each`."""
     keys = {text_key(texts[place]) for place in places}
     return {place for place, text in enumerate(texts) if text_key(text) in keys}
-
-
-def occurrences(words: Sequence[Word], key: str) -> tuple[Word, ...]:
-    """Every word of `words` that is the same word as `key` (see `Word.key`)."""
-    return tuple(word for word in words if word.key == key)
-
-
-def tightest(words: Sequence[Word], keys: Collection[str]) -> tuple[Word, ...]:
-    """Where a trigger of these `Word.key` stands in a text: one word by itself counts wherever it stands.
-
-    Of several the occurrences that lie nearest to one another, the first of equals; nothing where one is missing.
-    """
-    places = [word for word in words if word.key in keys]
-    if len(keys) == 1 or {word.key for word in places} != set(keys):
-        return tuple(places) if len(keys) == 1 else ()
-    best: tuple[Word, ...] = ()
-    latest: dict[str, Word] = {}
-    for word in places:
-        latest[word.key] = word
-        found = in_text_order(latest.values())
-        if len(latest) == len(keys) and (not best or _extent(found) < _extent(best)):
-            best = found
-    return best
-
-
-def _extent(words: Sequence[Word]) -> int:
-    return words[-1].end - words[0].start
 
 
 def in_text_order(words: Iterable[Word]) -> tuple[Word, ...]:

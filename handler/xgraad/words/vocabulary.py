@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from handler.xgraad.words.encoding import Encoder
-from handler.xgraad.words.text import split_words
+from handler.xgraad.words.occurrences import is_one_word
 
 
 class VocabularyWord(NamedTuple):
@@ -24,5 +24,5 @@ def whole_words(encode: Encoder) -> list[VocabularyWord]:
     ids = [token_id for token_id in sorted(tokenizer.get_vocab().values()) if token_id not in special]
     texts = [tokenizer.convert_tokens_to_string([token]).strip() for token in tokenizer.convert_ids_to_tokens(ids)]
     words = [VocabularyWord(token_id, text) for token_id, text in zip(ids, texts, strict=True)]
-    one_word = [word for word in words if [found.text for found in split_words(word.text)] == [word.text]]
+    one_word = [word for word in words if is_one_word(word.text)]
     return [word for word in one_word if encode.token_ids_of(f" {word.text}") == (word.token_id,)]

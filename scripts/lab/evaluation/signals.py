@@ -13,7 +13,8 @@ from handler.xgraad.editing.neutralizer import Neutralizer
 from handler.xgraad.model.attribution import attention_score, attribution, gradient_score
 from handler.xgraad.model.classifier import Trace
 from handler.xgraad.words.encoding import NO_WORD, Encoding
-from handler.xgraad.words.text import Word, occurrences, replace_spans
+from handler.xgraad.words.occurrences import occurrences
+from handler.xgraad.words.text import Word, replace_spans
 
 CHANNELS = ("attention", "gradient", "product")
 """Scores of a token: Eq. 5, Eq. 6, and Eq. 7, whose maximum over a text is the anomaly score (Eq. 8)."""
