@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -136,9 +136,8 @@ class Encoder:
 
     def _encoding(self, text: str, encoded: Any, row: int) -> Encoding:
         fast = encoded.encodings[row]
-        words = seen_words(
-            split_words(text), [span for part in (fast, *fast.overflowing) for span in self._offsets(text, part)]
-        )
+        whole = chain.from_iterable(self._offsets(text, part) for part in (fast, *fast.overflowing))
+        words = seen_words(split_words(text), whole)
         return Encoding(
             text=text,
             words=words,
