@@ -18,6 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with train, dev and test")
     parser.add_argument("--out", type=Path, required=True, help="folder to write them to")
     parser.add_argument("--limit", type=positive, help="use only the first N texts of each split")
+    parser.add_argument("--max-words", type=positive, help="cut each text after its first N words (whole texts)")
     parser.add_argument("--seed", type=int, default=0, help="of who is paired with whom (0)")
     return run_command(parser, _make, argv)
 
@@ -27,7 +28,7 @@ def _make(arguments: argparse.Namespace) -> None:
     from scripts.texts.same_topic import same_topic_pairs
 
     corpus = Corpus(*(split[: arguments.limit] for split in read_corpus(arguments.data)))
-    pairs = same_topic_pairs(corpus, seed=arguments.seed)
+    pairs = same_topic_pairs(corpus, seed=arguments.seed, max_words=arguments.max_words)
     write_corpus(arguments.out, pairs)
     say(
         f"{arguments.out}: {', '.join(f'{len(split)} {name}' for name, split in zip(SPLITS, pairs, strict=True))} pairs"

@@ -22,6 +22,11 @@ def test_labels_say_whether_the_topics_are_the_same() -> None:
             assert (first[-1] == second[-1]) == label
 
 
+def test_texts_may_be_cut() -> None:
+    for text, _ in same_topic_pairs(CORPUS, seed=0, max_words=3).train:
+        assert [len(part.split()) for part in split_pair(text)] == [3, 3]
+
+
 def test_the_seed_decides() -> None:
     assert same_topic_pairs(CORPUS, seed=1) == same_topic_pairs(CORPUS, seed=1) != same_topic_pairs(CORPUS, seed=2)
 
