@@ -1,5 +1,6 @@
 """Where a model folder comes from, as far as its path tells: one in the hub's cache has name and commit in it."""
 
+from os.path import abspath
 from pathlib import Path
 
 from scripts.hub.snapshot import COMMIT
@@ -10,7 +11,7 @@ PREFIX = "models--"
 
 def origin_of(folder: Path) -> str | None:
     """NAME@COMMIT of a model of the hub; None for any other folder."""
-    *_, model, snapshots, commit = ("", "", *folder.absolute().parts)
+    *_, model, snapshots, commit = ("", "", *_absolute(folder).parts)
     if model.startswith(PREFIX) and snapshots == "snapshots" and COMMIT.fullmatch(commit):
         return f"{model.removeprefix(PREFIX).replace('--', '/', 1)}@{commit}"
     return None
@@ -18,4 +19,9 @@ def origin_of(folder: Path) -> str | None:
 
 def model_name(folder: Path) -> str:
     """What rows and records call a model: its origin, or else its folder's name, which tells nothing of a machine."""
-    return origin_of(folder) or folder.resolve().name
+    return origin_of(folder) or _absolute(folder).name
+
+
+def _absolute(folder: Path) -> Path:
+    """Without dots, but with the links that its user named it by."""
+    return Path(abspath(folder))

@@ -295,3 +295,11 @@ def test_no_address_leads_out_of_its_folder(text: str) -> None:
 def test_origins(folder: str, origin: str | None) -> None:
     assert origin_of(Path(folder)) == origin
     assert model_name(Path(folder)) == (origin or Path(folder).name)
+
+
+def test_a_folder_is_called_what_its_user_calls_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "made0" / "inside").mkdir(parents=True)
+    (tmp_path / "bert").symlink_to(tmp_path / "made0")
+    assert model_name(tmp_path / "bert") == "bert"
+    monkeypatch.chdir(tmp_path / "made0")
+    assert model_name(Path()) == model_name(Path("inside/..")) == "made0"
