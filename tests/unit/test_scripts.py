@@ -90,6 +90,7 @@ def test_words_of_many_scripts(text: str, words: list[str]) -> None:
 @given(any_texts)
 @example("\u0d4eก")
 @example("a\u0e33")
+@example("\u17d2\u200d\u1781\u17d2\u1798\u17c2")
 def test_no_character_of_the_readers_is_cut(text: str) -> None:
     """But for what stands on a space, which is in no word, and for what is invisible behind punctuation."""
     edges = {edge for word in split_words(text) for edge in (word.start, word.end)}
