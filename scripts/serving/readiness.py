@@ -83,8 +83,9 @@ class HealthProbe:
         """A text that the operator's policy blocks was judged as well, and that is what counts."""
         url = f"{self.client.inference}/predictions/{quote(model, safe='')}"
         answer = self._ask("POST", url, "inference", json.dumps({"text": text}).encode())
-        error = answer.document.get("error", {}) if isinstance(answer.document, dict) else {}
-        judged = answer.status == 200 or (isinstance(error, dict) and error.get("type") == "trigger_blocked")
+        if _error_type(answer) == "missing_text_pair":
+            answer = self._ask("POST", url, "inference", json.dumps({"text": text, "text_pair": text}).encode())
+        judged = answer.status == 200 or _error_type(answer) == "trigger_blocked"
         return None if judged else f"{model}: canary not answered, status {answer.status}"
 
     def _ask(self, method: str, url: str, purpose: Purpose, data: bytes = b"") -> Response:
@@ -99,3 +100,9 @@ class HealthProbe:
             return Response(status=reply.status, document=reply.document())
         except LabError:
             return Response(status=reply.status, document=None)
+
+
+def _error_type(answer: Response) -> Any:
+    """Why the handler refused; None where it did not."""
+    error = answer.document.get("error") if isinstance(answer.document, dict) else None
+    return error.get("type") if isinstance(error, dict) else None
