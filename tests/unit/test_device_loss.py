@@ -24,6 +24,8 @@ ASSERTED = torch.AcceleratorError("CUDA error: device-side assert triggered")
 class Breaking:
     """A defense on a GPU that one text breaks for good, and on which every further call fails."""
 
+    takes_pairs = False
+
     def __init__(self, error: Exception, *, stays: bool) -> None:
         self.error = error
         self.is_broken = False

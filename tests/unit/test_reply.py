@@ -180,7 +180,7 @@ def test_describe_is_json_and_complete(load_bert: Callable[..., Defense]) -> Non
     defense = load_bert()
     document = strict(to_json(describe(defense, Settings())))
     names = {"labels", "model_type", "takes_pairs", "text_pairs", "device", "defense", "repair", "limits"}
-    assert set(document) == names | {"fingerprint", "versions"}
+    assert set(document) == names | {"origin", "fingerprint", "versions"}
     assert document["labels"] == ["LABEL_0", "LABEL_1"]
     limits = {name: getattr(Settings(), name) for name in ("max_texts", "max_chars", "max_request_chars")}
     assert document["limits"] == limits | {"max_length": 64}

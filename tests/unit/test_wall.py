@@ -32,6 +32,8 @@ LIST: dict[str, Any] = {"texts": b'["a dull film", "a thin plot"]'}
 class Faulty:
     """A defense that raises for any text with "boom" in it, and keeps a diary."""
 
+    takes_pairs = False
+
     def __init__(self, classifier: Classifier, error: BaseException, *, also_plain: bool = False) -> None:
         self.classifier = classifier
         self.judged: list[list[str]] = []
@@ -150,8 +152,8 @@ def test_a_text_that_cannot_be_tokenized(
 def test_a_row_that_cannot_even_be_parsed(faulty: Callable[..., Faulty], monkeypatch: pytest.MonkeyPatch) -> None:
     """Refusing it is what parsing is for; this is a fault of ours."""
 
-    def parse(row: dict[str, Any], *rest: Any) -> Any:
-        return 1 / 0 if row is BOOM else parse_row(row, *rest)
+    def parse(row: dict[str, Any], *rest: Any, **options: Any) -> Any:
+        return 1 / 0 if row is BOOM else parse_row(row, *rest, **options)
 
     monkeypatch.setattr(preparing, "parse_row", parse)
     assert [reply.status for reply in run(faulty(), GOOD, BOOM, LIST, settings=OPEN)] == [200, 500, 200]
