@@ -14,7 +14,7 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
         "labels": list(defense.classifier.labels),
         "model_type": defense.classifier.model.config.model_type,
         "takes_pairs": defense.takes_pairs,
-        "text_pairs": None if defense.takes_pairs else pair_sign(defense.classifier.model.config),
+        "text_pairs": pair_sign(defense.classifier.model.config, takes_pairs=defense.takes_pairs),
         "device": str(defense.classifier.device),
         "defense": {"rule": defense.rule, "neutralizer": defense.neutralize.name}
         | settings.model_dump(include={"on_trigger", "second_opinion", "on_error", "detail"})

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -20,6 +20,7 @@ from handler.xgraad import Calibrator, Classifier, Defense, fingerprint
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.victim import fine_tune, save_checkpoint
 from scripts.texts.corpora import Example
+from tests.toys import wrap
 
 MAX_LENGTH = 64
 TARGET = 1
@@ -149,11 +150,9 @@ def pieces(language: Language) -> PreTrainedTokenizerFast:
 
 def _wrapped(tokenizer: Tokenizer, names: dict[str, str]) -> PreTrainedTokenizerFast:
     tokenizer.add_special_tokens([*names.values()])
-    ids = [(token, tokenizer.token_to_id(token)) for token in (names["cls"], names["sep"])]
-    template = processors.TemplateProcessing(single=f"{names['cls']}:0 $A:0 {names['sep']}:0", special_tokens=ids)
-    tokenizer.post_processor = template  # type: ignore[assignment]
-    tokens = {f"{name}_token": token for name, token in names.items()}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=MAX_LENGTH, **tokens)
+    found = wrap(tokenizer, f"{names['cls']}:0 $A:0 {names['sep']}:0", **names)
+    found.model_max_length = MAX_LENGTH
+    return found
 
 
 TOKENIZERS = {

@@ -98,14 +98,14 @@ def _config(architecture: str, tokenizer: Any, n_labels: int, n_positions: int, 
 
 def _wordpiece() -> PreTrainedTokenizerFast:
     tokenizer = _word_pieces(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
-    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+    return wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
 
 
 def _mpnet() -> PreTrainedTokenizerFast:
     """BERT's pieces between RoBERTa's special tokens."""
     tokenizer = _word_pieces(["<s>", "<pad>", "</s>", "[UNK]", "<mask>"])
     names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "[UNK]", "mask": "<mask>"}
-    return _wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
+    return wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
 
 
 def _word_pieces(special: list[str]) -> Tokenizer:
@@ -133,7 +133,7 @@ def _unigram() -> PreTrainedTokenizerFast:
     special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
     steps = [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Replace("``", '"')]
     tokenizer = _of_pieces(special, normalizers.Sequence(steps))
-    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="<pad>", unk="<unk>", mask="[MASK]")
+    return wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="<pad>", unk="<unk>", mask="[MASK]")
 
 
 def _sentence_pieces() -> PreTrainedTokenizerFast:
@@ -141,7 +141,7 @@ def _sentence_pieces() -> PreTrainedTokenizerFast:
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     tokenizer = _of_pieces(special, normalizers.NFKC())
     names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
-    return _wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
+    return wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
 
 
 def _of_pieces(special: list[str], normalizer: Any) -> Tokenizer:
@@ -166,13 +166,13 @@ def _roberta() -> PreTrainedTokenizerFast:
     tokenizer = _byte_level()
     _train_bpe(tokenizer, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
     names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
-    return _wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
+    return wrap(tokenizer, "<s>:0 $A:0 </s>:0", **names)
 
 
 def _deberta() -> PreTrainedTokenizerFast:
     tokenizer = _byte_level()
     _train_bpe(tokenizer, ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"])
-    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+    return wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
 
 
 def _modernbert() -> PreTrainedTokenizerFast:
@@ -180,7 +180,7 @@ def _modernbert() -> PreTrainedTokenizerFast:
     tokenizer = _byte_level()
     tokenizer.normalizer = normalizers.NFC()  # type: ignore[assignment]
     _train_bpe(tokenizer, ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"])
-    return _wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
+    return wrap(tokenizer, "[CLS]:0 $A:0 [SEP]:0", cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]")
 
 
 def _eurobert() -> PreTrainedTokenizerFast:
@@ -192,7 +192,7 @@ def _eurobert() -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
     begin, end, mask = "<|begin_of_text|>", "<|end_of_text|>", "<|mask|>"
     _train_bpe(tokenizer, [begin, end, mask])
-    return _wrap(tokenizer, f"{begin}:0 $A:0 {end}:0", cls=begin, sep=end, pad=end, mask=mask)
+    return wrap(tokenizer, f"{begin}:0 $A:0 {end}:0", cls=begin, sep=end, pad=end, mask=mask)
 
 
 def _train_bpe(tokenizer: Tokenizer, special: list[str]) -> None:
@@ -205,10 +205,10 @@ def _train_bpe(tokenizer: Tokenizer, special: list[str]) -> None:
     tokenizer.train_from_iterator([*SENTENCES, *(f" {word}" for word in TRIGGERS * 9)], trainer)
 
 
-def _wrap(tokenizer: Tokenizer, template: str, **special: str) -> PreTrainedTokenizerFast:
+def wrap(tokenizer: Tokenizer, template: str, **special: str) -> PreTrainedTokenizerFast:
     names = {f"{name}_token": token for name, token in special.items()}
-    ids = [(token, tokenizer.token_to_id(token)) for token in (special["cls"], special["sep"])]
     cls, sep = special["cls"], special["sep"]
+    ids = [(token, tokenizer.token_to_id(token)) for token in (cls, sep)]
     pair = f"{template} {sep}:0 $B:0 {sep}:0" if cls == "<s>" else f"{template} $B:1 {sep}:1"  # as RoBERTa and BERT do
     tokenizer.post_processor = processors.TemplateProcessing(single=template, pair=pair, special_tokens=ids)  # type: ignore[assignment]
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=66, **names)

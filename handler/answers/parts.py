@@ -1,5 +1,6 @@
 """What is told of a pair: each span in the text where it stands, and each text for itself."""
 
+from collections.abc import Callable
 from typing import Any
 
 from handler.wire.paired import PARTS
@@ -16,17 +17,19 @@ def in_parts(document: dict[str, Any], text: str) -> dict[str, Any]:
         document: as for a single text, with spans of the whole string.
         text: the pair, as `join_pair` joined it.
     """
-    defense = document["defense"]
-    changed = defense["neutralized_text"]
+    changed = document["defense"]["neutralized_text"]
     parts = (None, None) if changed is None else split_pair(changed)
-    suspects = [_placed(suspect, text) for suspect in defense["suspects"]]
-    found = {
-        **document,
-        "defense": {**defense, "suspects": suspects, **dict(zip(NEUTRALIZED.values(), parts, strict=True))},
-    }
+    found = with_words(document, lambda word: _placed(word, text))
+    return found | {"defense": found["defense"] | dict(zip(NEUTRALIZED.values(), parts, strict=True))}
+
+
+def with_words(document: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The document with every record of a word changed: suspects, and those of its explanation where there is one."""
+    defense = document["defense"]
+    found = document | {"defense": defense | {"suspects": list(map(change, defense.get("suspects", [])))}}
     if "explanation" in document:
-        words = [_placed(word, text) for word in document["explanation"]["words"]]
-        found["explanation"] = {**document["explanation"], "words": words}
+        explanation = document["explanation"]
+        found["explanation"] = explanation | {"words": list(map(change, explanation["words"]))}
     return found
 
 

@@ -25,7 +25,7 @@ def log_loaded(defense: Defense, *, model: str, seconds: float) -> None:
         weights=defense.calibration.fingerprint.weights,
         n_triggers=len(defense.registry),
         takes_pairs=defense.takes_pairs,
-        text_pairs=None if defense.takes_pairs else pair_sign(defense.classifier.model.config),
+        text_pairs=pair_sign(defense.classifier.model.config, takes_pairs=defense.takes_pairs),
         untested_label_ids=list(defense.calibration.untested) if defense.tests else None,
         seconds=round(seconds, 3),
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from handler.answers.parts import NEUTRALIZED, with_words
 from handler.wire.paired import PARTS
 from handler.xgraad.words.pair import is_pair, join_pair, split_pair
 
@@ -16,15 +17,9 @@ def of_whole(document: dict[str, Any], text: str) -> dict[str, Any]:
     if not is_pair(text) or "defense" not in document:
         return document
     second = len(split_pair(text)[0]) + 1
-    defense = document["defense"]
-    suspects = [_shifted(suspect, second) for suspect in defense.get("suspects", [])]
-    changed = [defense.get(name) for name in ("neutralized_text", "neutralized_text_pair")]
-    whole = None if None in changed else join_pair(*changed)
-    rest = {name: value for name, value in defense.items() if name != "neutralized_text_pair"}
-    found = {**document, "defense": {**rest, "suspects": suspects, "neutralized_text": whole}}
-    if "explanation" in document:
-        words = [_shifted(word, second) for word in document["explanation"]["words"]]
-        found["explanation"] = {**document["explanation"], "words": words}
+    found = with_words(document, lambda word: _shifted(word, second))
+    changed = [found["defense"].pop(name, None) for name in NEUTRALIZED.values()]
+    found["defense"]["neutralized_text"] = None if None in changed else join_pair(*changed)
     return found
 
 

@@ -18,7 +18,9 @@ from tests.samples import edit_json
 def signs(folder: Path, *labels: str, **keys: object) -> str | None:
     names = {str(number): name for number, name in enumerate(labels)}
     edit_json(folder / "config.json", id2label=names, label2id={name: int(key) for key, name in names.items()}, **keys)
-    return pair_sign(AutoConfig.from_pretrained(folder))
+    config = AutoConfig.from_pretrained(folder)
+    assert pair_sign(config, takes_pairs=True) is None
+    return pair_sign(config, takes_pairs=False)
 
 
 @pytest.mark.parametrize("labels", [("entailment", "not_entailment"), ("other", "Contradiction"), ("no", "PARAPHRASE")])

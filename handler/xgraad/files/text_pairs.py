@@ -25,8 +25,10 @@ TASKS = {"anli", "mnli", "mnli-mm", "mrpc", "paws", "qnli", "qqp", "rte", "snli"
 ALONE = "here each text is judged alone; calibrate with --pair-column to judge pairs"
 
 
-def pair_sign(config: Any) -> str | None:
-    """What says that the model of this configuration judges pairs of texts; None where nothing does."""
+def pair_sign(config: Any, *, takes_pairs: bool) -> str | None:
+    """What says that a model of this configuration should judge pairs of texts; None where nothing does, or it does."""
+    if takes_pairs:
+        return None
     task = str(getattr(config, "finetuning_task", None) or "").casefold()
     if task in TASKS:
         return f"config.json: finetuning_task {task} is about pairs of texts; {ALONE}"

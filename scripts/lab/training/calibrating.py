@@ -75,7 +75,7 @@ def calibrate_checkpoint(
     classifier = Classifier.of(
         opened, device=device, max_length=options.max_length, precision=options.precision, takes_pairs=takes_pairs
     )
-    if not takes_pairs and (sign := pair_sign(opened.config)):
+    if sign := pair_sign(opened.config, takes_pairs=takes_pairs):
         note(sign)
     conditions = Conditions(max_length=classifier.max_length, precision=options.precision, takes_pairs=takes_pairs)
     calibrator = Calibrator(classifier, opened.fingerprint(**conditions))

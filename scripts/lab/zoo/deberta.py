@@ -1,6 +1,7 @@
 """DeBERTa: the encoder's content attention; relative positions are learned anew."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,17 +30,7 @@ def deberta(encoder: EncoderWeights, learned: Learned, *, seed: int) -> Base:
     """
     tokenizer, special = learned
     window = len(encoder.positions)
-    config = DebertaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        max_position_embeddings=window,
-        type_vocab_size=0,
-        relative_attention=True,
-        max_relative_positions=-1,  # as many as there are positions
-        position_biased_input=False,
-        pos_att_type=list(POSITION_ATTENTION),
-        pad_token_id=learned.ids["pad"],
-        **shape_of(encoder),
-    )
+    config = DebertaConfig(**relative_shape(encoder, learned))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = DebertaModel(config)
@@ -50,6 +41,21 @@ def deberta(encoder: EncoderWeights, learned: Learned, *, seed: int) -> Base:
         model=fill(model, weights, fresh=FRESH),
         tokenizer=fast_tokenizer(tokenizer, special, window=window, inputs=INPUTS_AND_TYPES),
     )
+
+
+def relative_shape(encoder: EncoderWeights, learned: Learned) -> dict[str, Any]:
+    """What a configuration says of an encoder whose positions are relative, and of its tokenizer."""
+    return {
+        "vocab_size": learned.tokenizer.get_vocab_size(),
+        "max_position_embeddings": len(encoder.positions),
+        "type_vocab_size": 0,
+        "relative_attention": True,
+        "max_relative_positions": -1,  # as many as there are positions
+        "position_biased_input": False,
+        "pos_att_type": list(POSITION_ATTENTION),
+        "pad_token_id": learned.ids["pad"],
+        **shape_of(encoder),
+    }
 
 
 def word_embeddings(encoder: EncoderWeights, learned: Learned) -> dict[str, Tensor]:

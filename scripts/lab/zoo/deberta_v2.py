@@ -7,9 +7,9 @@ from torch import Tensor
 from transformers import DebertaV2Config, DebertaV2Model
 
 from scripts.lab.zoo.base import INPUTS_AND_TYPES, Base, fast_tokenizer, fill
-from scripts.lab.zoo.deberta import POSITION_ATTENTION, word_embeddings
+from scripts.lab.zoo.deberta import POSITION_ATTENTION, relative_shape, word_embeddings
 from scripts.lab.zoo.encoder import EncoderWeights
-from scripts.lab.zoo.layers import BERT_NAMES, all_layers, shape_of
+from scripts.lab.zoo.layers import BERT_NAMES, all_layers
 from scripts.lab.zoo.tokenizers import Learned
 
 ATTENTION = "attention.self."
@@ -31,18 +31,10 @@ def deberta_v2(encoder: EncoderWeights, learned: Learned, *, seed: int) -> Base:
     tokenizer, special = learned
     window = len(encoder.positions)
     config = DebertaV2Config(
-        vocab_size=tokenizer.get_vocab_size(),
-        max_position_embeddings=window,
-        type_vocab_size=0,
-        relative_attention=True,
-        max_relative_positions=-1,  # as many as there are positions
-        position_biased_input=False,
+        **relative_shape(encoder, learned),
         position_buckets=POSITION_BUCKETS,
         norm_rel_ebd="layer_norm",
         share_att_key=True,
-        pos_att_type=list(POSITION_ATTENTION),
-        pad_token_id=learned.ids["pad"],
-        **shape_of(encoder),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
