@@ -64,14 +64,19 @@ def run_step(command: Command, codes: Collection[int] = (Exit.DONE,), /, **optio
     Args:
         command: the `main` of a script.
         codes: exit codes that are as good as any.
-        options: by name; those that are None are left to the command.
+        options: by name; those that are None are left to the command, those that are True are flags, and those that
+            are tuples take several values.
 
     Raises:
         LabError: it ended with another exit code.
     """
-    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
-    typed = [part for pair in pairs for part in pair]
+    typed = [part for name, value in options.items() if value is not None for part in _typed(name, value)]
     say(f"\n$ python -m {command.__module__} {' '.join(typed)}")
     code = command(typed)
     if code not in codes:
         raise LabError(f"{command.__module__} ended with exit code {code}")
+
+
+def _typed(name: str, value: object) -> list[str]:
+    values = () if value is True else value if isinstance(value, tuple) else (value,)
+    return [f"--{name.replace('_', '-')}", *map(str, values)]

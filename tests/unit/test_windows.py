@@ -39,7 +39,7 @@ def test_every_way_of_a_traced_pass_sees_through_the_window(
     classifier, slow = Classifier.load(folder), SlowScorer(folder, max_length=256)
     encodings = classifier.encode(TEXTS)
     assert len(encodings[0]) > 5 * WINDOW
-    monkeypatch.setattr(attention_capture, "_way", lambda *_: way)
+    monkeypatch.setattr(attention_capture, "attention_way", lambda *_: way)
     # In one batch, which micro-batches would part.
     with torch.enable_grad():
         traces = classifier._trace_part(encodings)

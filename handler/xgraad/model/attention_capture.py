@@ -211,10 +211,10 @@ def _captured(heads: Heads, n_queries: int, add: Add) -> Tensor:
         with torch.no_grad():
             looking(heads, 0, add)
         return fused(heads, n_queries)
-    return _way(heads.query.device, heads.query.shape[2])(heads, add)
+    return attention_way(heads.query.device, heads.query.shape[2])(heads, add)
 
 
-def _way(device: torch.device, n_tokens: int) -> Callable[[Heads, Add], Tensor]:
+def attention_way(device: torch.device, n_tokens: int) -> Callable[[Heads, Add], Tensor]:
     """The way of a traced pass.
 
     On a CPU measured, forward and backward, in units of the plain fused kernel's: `keeping` 1.0 at 32 tokens, 1.7 at

@@ -1,8 +1,9 @@
-"""A small BERT with random weights and a tokenizer of its own, so that a demo needs no download."""
+"""A BERT with random weights and a tokenizer of its own, so that a demo needs no download; small unless told."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer
@@ -19,31 +20,47 @@ from scripts.texts.corpora import Corpus
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def small_bert(corpus: Corpus, folder: Path, *, seed: int) -> None:
-    """Write a base checkpoint: a WordPiece tokenizer of the corpus and a three-layer BERT with random weights.
+class Shape(NamedTuple):
+    """How large a BERT is; heads are 64 wide in those that are published, 32 here."""
+
+    width: int = 128
+    n_layers: int = 3
+    n_heads: int = 4
+    n_positions: int = 128
+    spread: float = 0.05
+    """Standard deviation of the random weights. Larger ones than usual: so small a model, from nothing and on ample
+    text, learns sooner that way."""
+
+
+SMALL = Shape()
+
+
+def small_bert(corpus: Corpus, folder: Path, *, seed: int, shape: Shape = SMALL) -> None:
+    """Write a base checkpoint: a WordPiece tokenizer of the corpus and a BERT with random weights.
 
     Args:
         corpus: its training split decides the vocabulary; every other ASCII word falls apart into pieces.
         folder: made where needed; `AutoTokenizer` and `AutoModelForSequenceClassification` load it.
         seed: of the weights.
+        shape: three narrow layers unless told.
     """
     n_labels = 1 + max(example.label for example in corpus.train)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _word_piece([example.text for example in corpus.train])
     tokenizer.save(str(folder / "tokenizer.json"))
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL_TOKENS, strict=True))
-    kind = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 128}
+    kind = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": shape.n_positions}
     (folder / "tokenizer_config.json").write_text(json.dumps(kind | names, indent=2) + "\n")
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=128,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        intermediate_size=512,
-        max_position_embeddings=128,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.n_layers,
+        num_attention_heads=shape.n_heads,
+        intermediate_size=4 * shape.width,
+        max_position_embeddings=shape.n_positions,
         num_labels=n_labels,
-        # Larger weights and no dropout: so small a model, from nothing and on ample text, learns sooner that way.
-        initializer_range=0.05,
+        initializer_range=shape.spread,
+        # No dropout: it learns sooner, and what it sees is ample.
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
