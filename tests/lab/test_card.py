@@ -7,6 +7,7 @@ import pytest
 
 from handler.xgraad.files.precision import PRECISIONS
 from scripts import measure_card
+from scripts.lab.card.sizes import SIZES
 from scripts.lab.card.timetable import Part, outcomes
 from scripts.results.rows import read_rows
 
@@ -30,7 +31,9 @@ def test_every_part_is_done_and_says_where(rehearsed: Path) -> None:
 def test_every_precision_is_timed_and_looked_into(rehearsed: Path) -> None:
     speeds, kernels = (read_rows(rehearsed / f"{name}.jsonl") for name in ("speed", "kernels"))
 
-    assert {row["precision"] for row in speeds} == {row["precision"] for row in kernels} == set(PRECISIONS)
+    assert (
+        {row["precision"] for row in speeds} == {row["precision"] for row in kernels} == set(SIZES["tiny"].precisions)
+    )
     assert all(cost["seconds_per_text"] > 0 for row in speeds for cost in row["costs"])
     assert any(row["peaks"] for row in speeds)
     assert all(row["way"] == "keeping" for row in kernels)
@@ -74,3 +77,7 @@ def test_an_earlier_run_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixt
 
     assert measure_card.main(["--out", str(tmp_path), "--device", "cpu", "--size", "tiny"]) == 2
     assert "--out must be a new or empty folder" in capsys.readouterr().err
+
+
+def test_a_card_is_timed_in_every_precision() -> None:
+    assert set(SIZES["base"].precisions) == set(PRECISIONS)

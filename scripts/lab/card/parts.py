@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from handler.xgraad.files.precision import PRECISIONS
 from scripts import calibrate, evaluate_defense, measure_precision, measure_speed, train_attack
 from scripts.console.command import run_step
 from scripts.console.errors import LabError
@@ -63,11 +62,13 @@ class Bench(NamedTuple):
 def all_parts(bench: Bench) -> list[Part]:
     """The most wanted first."""
     first, cells = bench.victim(*CELLS[0]), CELLS[: bench.size.n_attacks]
-    half = sorted(set(PRECISIONS) - {"float32"})
     return [
         Part("tests", partial(_tests, bench), 30),
         Part("victim", partial(_victim, bench, *CELLS[0]), 30),
-        *(Part(f"speed {precision}", partial(_speed, bench, first, precision), 45) for precision in ["float32", *half]),
+        *(
+            Part(f"speed {precision}", partial(_speed, bench, first, precision), 45)
+            for precision in bench.size.precisions
+        ),
         Part("kernels", partial(_kernels, bench, first), 15),
         Part("memory", partial(_memory, bench, first), 45),
         Part("precision", partial(_precision, bench, first), 20),
@@ -128,7 +129,7 @@ def _speed(bench: Bench, victim: Path, precision: str, left_s: float) -> None:
 
 def _memory(bench: Bench, victim: Path, left_s: float) -> None:
     """Peaks at the longest, and growth; each in a process of its own, which takes most of the time."""
-    options = _speed_options(bench, victim, "bfloat16")
+    options = _speed_options(bench, victim, bench.size.precisions[0])
     few = {"lengths": bench.size.lengths[-1], "batches": bench.size.batches[-1], "passes": "plain", "seconds": 1}
     run_step(measure_speed.main, calls=5 * bench.size.n_clean, **options | few)
 
@@ -154,7 +155,7 @@ def _kernels(bench: Bench, victim: Path, left_s: float) -> None:
 
     texts = read_texts(split_file(bench.data, "test"))
     cells = [SpeedCell(tokens, bench.size.batches[-1]) for tokens in bench.size.lengths]
-    for precision in sorted(PRECISIONS):
+    for precision in bench.size.precisions:
         models = ComparedModels(victim, _calibrated(bench, victim, precision), device=bench.device)
         for found in profiled(models, cells, texts):
             where = {"device": bench.device, "device_name": device_name(bench.device), "precision": precision}
@@ -181,7 +182,7 @@ def _cell(bench: Bench, attack: str, target: int, left_s: float) -> None:
     run_step(
         evaluate_defense.main,
         checkpoint=victim,
-        calibration=_calibrated(bench, victim, "float32"),
+        calibration=_calibrated(bench, victim, bench.size.precisions[0]),
         clean=split_file(bench.data, "test"),
         triggered=victim / "triggered.tsv.gz",
         limit=bench.size.n_clean,

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from handler.xgraad.files.precision import Precision
 from scripts.lab.cost.pass_names import PASSES, PLAIN
 from scripts.lab.training.small_bert import Shape
 
@@ -23,6 +24,8 @@ class Size(NamedTuple):
     """Tokens of the calibration's window."""
     lengths: tuple[int, ...]
     batches: tuple[int, ...]
+    precisions: tuple[Precision, ...]
+    """What is timed in; the attacks are measured in the first."""
     passes: tuple[str, ...]
     """Timed beside one another."""
     seconds: int
@@ -46,6 +49,7 @@ SIZES = {
         max_length=512,
         lengths=(32, 128, 512),
         batches=(1, 8, 32),
+        precisions=("float32", "bfloat16", "float16"),
         passes=PASSES,
         seconds=30,
         n_attacks=6,
@@ -63,6 +67,7 @@ SIZES = {
         max_length=32,
         lengths=(32,),
         batches=(32,),
+        precisions=("bfloat16",),
         passes=(PLAIN, "verified"),
         seconds=1,
         n_attacks=1,
