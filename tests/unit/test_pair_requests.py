@@ -102,6 +102,18 @@ def test_a_model_of_single_texts_takes_no_pairs(document: dict[str, Any]) -> Non
     assert "this model judges single texts; leave text_pair out" in found.message
 
 
+@pytest.mark.parametrize(("document", "where"), [
+    ({"text": f"a{SEPARATOR}b"}, "text"), ({"texts": [f"a{SEPARATOR}b"]}, "texts[0]"),
+    ({"inputs": [tensor("text", f"a{SEPARATOR}b")]}, "inputs[0].data[0]"),
+])  # fmt: skip
+def test_a_single_text_holds_no_separator(document: dict[str, Any], where: str) -> None:
+    """The noncharacter is what the handler joins pairs with, and a text with it would be taken for one."""
+    found = parse({"body": document}, takes_pairs=False)
+    assert isinstance(found, Refusal)
+    assert (found.status, found.kind) == (422, "invalid_unicode")
+    assert found.message == f"{where}: character 1 is the noncharacter U+FDD0; leave it out"
+
+
 def test_a_pair_that_is_none_costs_its_neighbors_nothing() -> None:
     found = parse({"body": {"texts": [HI, "alone", HO]}})
     assert isinstance(found, Request)
