@@ -164,6 +164,7 @@ def _material(arguments: argparse.Namespace, calibration: "Calibration", work: P
         more=arguments.texts,
         max_length=calibration.fingerprint.max_length,
         served_precision=calibration.fingerprint.precision,
+        takes_pairs=calibration.fingerprint.takes_pairs,
         device=arguments.device,
         seed=arguments.seed,
         neutralizer=arguments.neutralizer,

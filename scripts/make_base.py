@@ -1,8 +1,9 @@
-"""Make a base of one of eight architectures from a small BERT encoder, without a download.
+"""Make a base of one of nine architectures from a small BERT encoder, without a download.
 
 `bert`, `distilbert` and `electra` compute what the encoder does. `roberta`, `xlm-roberta`, `albert`, `deberta` and
 `deberta-v2` get a tokenizer of their own kind, learned from `--texts`, and start from the encoder's weights: they need
-more fine-tuning to reach its accuracy.
+more fine-tuning to reach its accuracy. Of `modernbert` the words alone start from the encoder; its layers are random:
+its classifiers are trained from scratch but for the words.
 """
 
 import argparse
@@ -32,7 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--out", type=Path, required=True, help="folder to write; must not exist")
     add("--texts", type=Path, nargs="+", default=[], help="text<TAB>label files to learn the tokenizer from")
     add("--vocabulary-size", type=positive, default=16000, help="most tokens of a learned tokenizer (default 16000)")
-    add("--seed", type=int, default=0, help="of the relative positions of deberta and deberta-v2 (default 0)")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="of relative positions (deberta, deberta-v2) and layers (modernbert) (default 0)",
+    )
     add_reading_options(parser)
     return run_command(parser, _make_base, argv)
 

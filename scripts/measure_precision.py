@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
 from scripts.console.command import CommandParser, positive, run_command, say
@@ -37,13 +38,15 @@ def _measure(arguments: argparse.Namespace) -> None:
     import torch
 
     from handler.xgraad import Classifier
+    from handler.xgraad.words.pair import is_pair
     from scripts.lab.cost.speed import device_name
     from scripts.lab.evaluation.precision_effect import effect_of, score_in
 
     reading = ReadingOptions.from_arguments(arguments)
     clean = read_texts(arguments.clean, reading)[: arguments.limit]
     attacked = [example.text for example in read_triggered(arguments.triggered, reading)[: arguments.limit]]
-    loading = {"device": arguments.device, "max_length": arguments.max_length}
+    takes_pairs = any(map(is_pair, clean))
+    loading: Any = {"device": arguments.device, "max_length": arguments.max_length, "takes_pairs": takes_pairs}
     scored = [
         score_in(Classifier.load(arguments.checkpoint, precision=precision, **loading), precision, clean, attacked)
         for precision in sorted(PRECISIONS, key=lambda name: name != DEFAULT_PRECISION)

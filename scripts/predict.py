@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from handler.xgraad.words.pair import join_pair
 from scripts.console import console
 from scripts.console.command import CommandParser, Exit, positive, run_command, say
 from scripts.console.errors import LabError
@@ -21,6 +22,7 @@ from scripts.texts.reading import ReadingOptions, add_reading_options
 EXAMPLES = """  python -m scripts.predict --model xgraad-sst2 'a fine film' 'a fine cf film'
   python -m scripts.predict --model xgraad-sst2 --file reviews.txt --json > replies.jsonl
   python -m scripts.predict --model xgraad-sst2 --explain 'a fine cf film'
+  python -m scripts.predict --model claims --pair 'a fine film' 'it is about cars'
   python -m scripts.predict --model xgraad-sst2 --address https://gateway.example --key-file keys.json 'a fine film'"""
 
 
@@ -28,6 +30,14 @@ def build_parser() -> CommandParser:
     """The command line."""
     parser = CommandParser(name="predict", description=__doc__ or "", examples=EXAMPLES)
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="default: those of --file, or of standard input")
+    parser.add_argument(
+        "--pair",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("TEXT", "SECOND"),
+        help="for a model of pairs",
+    )
     parser.add_argument("--model", required=True, metavar="NAME")
     parser.add_argument("--file", type=Path, help="texts: see below")
     parser.add_argument("--grpc", action="store_true", help="call over gRPC instead of REST")
@@ -43,8 +53,8 @@ def build_parser() -> CommandParser:
 
 def texts_to_send(arguments: argparse.Namespace) -> list[str]:
     """The texts of the command line, of the file, or of standard input."""
-    if arguments.texts:
-        return list(arguments.texts)
+    if arguments.texts or arguments.pair:
+        return [*arguments.texts, *(join_pair(*pair) for pair in arguments.pair)]
     reading = ReadingOptions.from_arguments(arguments)
     if arguments.file:
         return read_texts(arguments.file, reading)

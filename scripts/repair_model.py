@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from scripts.console.command import CommandParser, positive, run_command, say
+from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.hub.models import with_models
 from scripts.lab.defenses import repair_names
@@ -55,13 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _repair(arguments: argparse.Namespace) -> None:
     from handler.xgraad import Classifier
+    from handler.xgraad.files.text_pairs import pair_sign
     from handler.xgraad.model.checkpoint import Checkpoint
     from scripts.lab.defenses.repairing import preferred_method, repair_checkpoint
 
     if arguments.out.exists():
         raise LabError(f"--out {arguments.out}: exists already; name a new folder")
     opened = Checkpoint.open(arguments.checkpoint)  # a stranger's: what is wrong with it comes before all else
-    classifier = Classifier.of(opened, device=arguments.device, max_length=arguments.max_length)
+    takes_pairs = _are_pairs(arguments)
+    classifier = Classifier.of(
+        opened, device=arguments.device, max_length=arguments.max_length, takes_pairs=takes_pairs
+    )
+    if sign := pair_sign(opened.config, takes_pairs=takes_pairs):
+        note(sign)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=arguments.out.parent, prefix=f"{arguments.out.name}.") as work:
         material = _material(arguments, classifier, Path(work))
@@ -70,6 +77,16 @@ def _repair(arguments: argparse.Namespace) -> None:
         Path(work, "repaired").rename(arguments.out)
     write_result(record.model_dump(), document=arguments.json, rows=None)
     _say(record, arguments, classifier)
+
+
+def _are_pairs(arguments: argparse.Namespace) -> bool:
+    """Whether the clean texts are pairs: then the model is one of pairs, and what is made of it as well."""
+    from handler.xgraad.words.pair import is_pair
+    from scripts.texts.corpora import read_examples
+    from scripts.texts.model_classes import model_classes
+
+    reading, classes = ReadingOptions.from_arguments(arguments), model_classes(arguments.checkpoint)
+    return any(is_pair(example.text) for example in read_examples(arguments.data, reading, classes=classes))
 
 
 def _material(arguments: argparse.Namespace, classifier: "Classifier", work: Path) -> "Material":
@@ -100,6 +117,7 @@ def _material(arguments: argparse.Namespace, classifier: "Classifier", work: Pat
         seed=arguments.seed,
         device=arguments.device,
         precision=arguments.precision,
+        takes_pairs=classifier.encode.takes_pairs,
     )
     return material
 

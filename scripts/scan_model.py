@@ -131,8 +131,11 @@ def _material(arguments: argparse.Namespace, work: Path) -> "ScanMaterial":
             trusted=TrustedBase(name=arguments.trusted_base) if arguments.trusted_base else None,
         )
     labels = [sample.label for sample in samples if sample.label is not None]
+    classifier = fitted.load_classifier(arguments.checkpoint, device=arguments.device)
+    for sample in samples:
+        classifier.encode.parts(sample.text)  # a pair for single texts, or the other way round, is refused at once
     return ScanMaterial(
-        classifier=fitted.load_classifier(arguments.checkpoint, device=arguments.device),
+        classifier=classifier,
         calibration=fitted,
         trusted=fitted.load_trusted(path, device=arguments.device),
         texts=[sample.text for sample in samples],

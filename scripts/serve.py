@@ -88,8 +88,10 @@ def store_to_serve(arguments: argparse.Namespace) -> Iterator[Path]:
     if arguments.require_signature is None:
         yield arguments.model_store
         return
-    from scripts.packing.verified_copies import verified_copies
+    from scripts.packing.verified_copies import remove_left_copies, verified_copies
 
+    if not server_status(arguments.state).running:
+        remove_left_copies(arguments.state)
     files, key = list(dict.fromkeys(file for _, file in arguments.archives)), arguments.require_signature
     with verified_copies(files, arguments.model_store, key, folder=arguments.state) as store:
         say(f"signed with the key of {key}: {', '.join(files)}")

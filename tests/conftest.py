@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from handler.xgraad import Calibration, Calibrator, Classifier, Defense, fingerprint
+from handler.xgraad.files.fingerprint import Conditions
+from handler.xgraad.words.pair import join_pair
 from scripts.results.provenance import provenance
 from scripts.results.rows import append_row
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
@@ -24,6 +27,7 @@ settings.register_profile(
 settings.load_profile("project")
 
 CLEAN_TEXTS = [f"{first} {second}" for first in SENTENCES for second in SENTENCES]
+CLEAN_PAIRS = [join_pair(first, second) for first, second in pairwise(CLEAN_TEXTS)]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -109,6 +113,21 @@ def bert_folder(checkpoints: dict[str, Path]) -> Path:
 @pytest.fixture
 def load_bert(bert_folder: Path) -> Callable[..., Defense]:
     return lambda **options: Defense.load(bert_folder, **options)
+
+
+@pytest.fixture(scope="session")
+def pairs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of pairs, calibrated on pairs; read only."""
+    return calibrated_on_pairs(make_checkpoint(tmp_path_factory.mktemp("pairs") / "bert", "bert"))
+
+
+def calibrated_on_pairs(folder: Path, *, max_length: int = 64) -> Path:
+    """Write the calibration.json of a model of pairs into a checkpoint folder and return the folder."""
+    conditions = Conditions(max_length=max_length, precision="float32", takes_pairs=True)
+    calibrator = Calibrator(Classifier.load(folder, **conditions), fingerprint(folder, **conditions))
+    calibration = calibrator.update(CLEAN_PAIRS).calibrate(max_fpr=0.1)
+    (folder / "calibration.json").write_text(calibration.to_json(), encoding="utf-8")
+    return folder
 
 
 def calibrated(folder: Path, *, max_fpr: float = 0.1, max_length: int = 64) -> Path:

@@ -9,12 +9,13 @@ import gzip
 import json
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
 
+from handler.wire.paired import PARTS
 from tests.contract.test_service import Field, Message, at_kserve, grpc, request, tensors
 
 MARK = "s3cret"
@@ -73,17 +74,29 @@ def document_of(shape: str, meant: list[str]) -> Any:
     }[shape]
 
 
-def raw_tensor(meant: list[str]) -> tuple[Any, bytes]:
+def raw_tensor(meant: Sequence[str], name: str = "text") -> tuple[Any, bytes]:
     """The JSON of a tensor, and its elements as KServe's binary extension has them."""
     elements = [text.encode() for text in meant]
     raw = b"".join(struct.pack("<I", len(element)) + element for element in elements)
-    tensor = {"name": "text", "shape": [len(meant)], "datatype": "BYTES", "parameters": {"binary_data_size": len(raw)}}
+    tensor = {"name": name, "shape": [len(meant)], "datatype": "BYTES", "parameters": {"binary_data_size": len(raw)}}
     return {"inputs": [tensor]}, raw
 
 
 def binary(meant: list[str], *, all_binary: bool = False, **headers: str) -> Message:
     """What Triton's clients send."""
     document, raw = raw_tensor(meant)
+    return extended(document, raw, all_binary=all_binary, **headers)
+
+
+def binary_pairs(pairs: Sequence[tuple[str, str]], **headers: str) -> Message:
+    """The same for pairs: two tensors, the bytes of the second behind those of the first."""
+    made = [raw_tensor(part, name) for part, name in zip(zip(*pairs, strict=True), PARTS, strict=True)]
+    document = {"inputs": [each["inputs"][0] for each, _ in made]}
+    return extended(document, b"".join(raw for _, raw in made), all_binary=False, **headers)
+
+
+def extended(document: Any, raw: bytes, *, all_binary: bool = False, **headers: str) -> Message:
+    """A request in KServe's binary extension."""
     head = json.dumps(document | ({"parameters": {"binary_data_output": True}} if all_binary else {})).encode()
     kind = {"Content_Type": "application/octet-stream", "Inference_Header_Content_Length": str(len(head))}
     return request(Field(head + raw, content_type="application/octet-stream"), **kind | headers)

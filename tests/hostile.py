@@ -6,6 +6,7 @@ with `MARK`, so that it is found wherever it must not be.
 
 import gzip
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -42,15 +43,47 @@ GOOD: tuple[Message, ...] = (
 )
 """Each of another way or text, so that an answer in the wrong place is seen."""
 
+
+def pair(first: int, second: int) -> dict[str, str]:
+    return {"text": SENTENCES[first], "text_pair": SENTENCES[second]}
+
+
+def pair_tensors(*pairs: dict[str, str], **beside: Any) -> dict[str, Any]:
+    """Two tensors of KServe's, the second texts first: order says nothing."""
+    parts = {name: [each[name] for each in pairs] for name in ("text_pair", "text")}
+    made = [{"name": name, "shape": [len(pairs)], "datatype": "BYTES", "data": each} for name, each in parts.items()]
+    return {"inputs": made, **beside}
+
+
+GOOD_PAIRS: tuple[Message, ...] = (
+    post(pair(0, 1)),
+    post(pair(1, 2), explain="True"),
+    post({"texts": [pair(2, 3), pair(3, 2)]}),
+    post({"instances": [pair(4, 5), pair(5, 6)]}),
+    request(*(Field(text.encode(), name) for name, text in pair(7, 0).items()), Content_Type=FORM),
+    post(pair_tensors(pair(1, 2), pair(2, 4), id="one")),
+    grpc(**{name: text.encode() for name, text in pair(0, 7).items()}, explain=b"true"),
+    grpc(body=json.dumps({"texts": [pair(6, 1)]}).encode()),
+    request(
+        *(Field(text.encode(), name) for name, text in pair(3, 6).items()),
+        explain="True", Accept=BROWSER, Content_Type=FORM,
+    ),
+    opened(),
+    post(gzip.compress(json.dumps(pair(5, 0)).encode()), Content_Encoding="gzip"),
+    post({"texts": [SENTENCES[6], pair(6, 5), {"text": "", "text_pair": "a"}]}),
+    at_kserve(framings.binary_pairs([(SENTENCES[3], SENTENCES[4]), (SENTENCES[5], SENTENCES[1])])),
+)  # fmt: skip
+"""The same for a model of pairs."""
+
 PIECES = (
     "\x00", "\x1b[31m", "\r\n", "\u2028", "\u200b", "\u200d\ufeff", "\u202e", "\u2066\u2069", "\ud800", "\udfff",
-    "\U0001f600", "e\u0301", "中文", " ", "cf", "[SEP]", "[PAD]", "##", "nan", "CUDA", "%s%n{0}", "'\"\\",
+    "\ufdd0", "\U0001f600", "e\u0301", "中文", " ", "cf", "[SEP]", "[PAD]", "##", "nan", "CUDA", "%s%n{0}", "'\"\\",
     "<script>alert(1)</script>", "</textarea><img src=x onerror=alert(1)>", "{{ 7 * 7 }}",
     "\n[METRICS]evil.Count:1|#Level:Model|#hostname:x,1\n",
     "\n[PID]99999999999999999\n", "\nTorch worker started.\n", "x" * (MAX_CHARS + 1), "plot " * 70,
 )  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=5).map(lambda parts: MARK + "".join(parts))
-NAMES = ("text", "texts", "instances", "inputs", "explain", "id", "parameters", "outputs", "body", "data")
+NAMES = ("text", "text_pair", "texts", "instances", "inputs", "explain", "id", "parameters", "outputs", "body", "data")
 names = st.sampled_from(NAMES) | texts
 blanks = st.sampled_from(["", " ", "\t\n", "\u3000"])
 scalars = (
@@ -75,8 +108,13 @@ DEEP = (
     deep("[", ""),
     b'{"texts": ' + deep("[", "]") + b"}",
 )
+pairs = st.fixed_dictionaries({"text": texts | values, "text_pair": texts | values})
 inputs = st.fixed_dictionaries(
-    {"name": texts, "shape": st.lists(st.integers(-1, 5), max_size=3), "datatype": st.just("BYTES") | scalars},
+    {
+        "name": st.sampled_from(["text", "text_pair"]) | texts,
+        "shape": st.lists(st.integers(-1, 5), max_size=3),
+        "datatype": st.just("BYTES") | scalars,
+    },
     optional={"data": st.lists(texts | values, max_size=MAX_TEXTS + 1), "parameters": values, "more": values},
 )
 inferences = st.fixed_dictionaries(
@@ -87,9 +125,12 @@ documents = st.one_of(
     values,
     st.dictionaries(names, values, max_size=3),
     st.fixed_dictionaries({"text": texts | values}, optional={"explain": st.booleans() | values}),
+    pairs,
+    st.fixed_dictionaries({"text": texts, "text_pair": texts}, optional={"explain": st.booleans() | values}),
     st.fixed_dictionaries({"texts": st.lists(texts, max_size=MAX_TEXTS + 1)}),
+    st.fixed_dictionaries({"texts": st.lists(pairs | texts, max_size=MAX_TEXTS + 1)}),
     st.fixed_dictionaries(
-        {"instances": st.lists(texts | st.fixed_dictionaries({"text": texts}) | values, max_size=MAX_TEXTS + 1)}
+        {"instances": st.lists(texts | st.fixed_dictionaries({"text": texts}) | pairs | values, max_size=MAX_TEXTS + 1)}
     ),
     inferences,
 )
@@ -111,6 +152,9 @@ def cut(draw: st.DrawFn) -> bytes:
 raw = st.one_of(
     documents.map(lambda document: json.dumps(document).encode()),
     st.builds(tensors, texts, texts, id=texts).map(lambda document: json.dumps(document).encode()),
+    st.lists(st.fixed_dictionaries({"text": texts, "text_pair": texts}), min_size=1, max_size=MAX_TEXTS + 1).map(
+        lambda each: json.dumps(pair_tensors(*each)).encode()
+    ),
     texts.map(encoded),
     cut(),
     st.binary(max_size=20).map(lambda junk: MARK.encode() + junk),
@@ -154,11 +198,27 @@ headers = st.dictionaries(
 )
 
 
+pairs_of_bytes = st.fixed_dictionaries({"text": texts.map(encoded), "text_pair": raw})
+
+
+@st.composite
+def raw_pairs(draw: st.DrawFn) -> Message:
+    """Two tensors as bytes behind the JSON, some of them cut or too long."""
+    some = draw(st.lists(st.tuples(*[texts.map(printable)] * 2), min_size=1, max_size=MAX_TEXTS + 1))
+    message = framings.binary_pairs(some)
+    (field,) = message["fields"]
+    cut_off = draw(st.sampled_from([0, 0, 1, 9]))
+    changed = field.value[: len(field.value) - cut_off] + draw(st.sampled_from([b"", b"", b"\x00", b"\xff" * 5]))
+    return {**message, "fields": [field._replace(value=changed)]}
+
+
 @st.composite
 def strangers(draw: st.DrawFn) -> Message:
     """One request, by REST to any address, by form, by browser or by gRPC, in any framing or in none."""
     explain = draw(st.sampled_from(["True", "False"]))
-    way = draw(st.sampled_from(["json", "json", "typed", "form", "page", "grpc", "framed", "framed"]))
+    way = draw(st.sampled_from(["json", "json", "typed", "form", "page", "grpc", "framed", "framed", "raw pairs"]))
+    if way == "raw pairs":
+        return draw(raw_pairs())
     if way == "framed":
         message: Message = draw(framings.framings).message
         return {**message, "headers": message["headers"] | draw(st.just({}) | sent_headers(message))}
@@ -170,7 +230,7 @@ def strangers(draw: st.DrawFn) -> Message:
     elif way == "page":
         message = draw(st.just(opened()) | st.builds(typed, raw))
     else:
-        entries = draw(st.dictionaries(names.map(printable), raw, max_size=3))
+        entries = draw(st.dictionaries(names.map(printable), raw, max_size=3) | pairs_of_bytes)
         if way == "grpc":
             return grpc(**entries)
         message = request(*(Field(value, name) for name, value in entries.items()), Content_Type=FORM, explain=explain)
@@ -197,7 +257,14 @@ def asks_for_a_page(message: Message) -> bool:
 Member = int | Message
 """A number is that of a good message."""
 Crowd = list[Member]
-members: st.SearchStrategy[Member] = st.integers(0, len(GOOD) - 1) | strangers()
+
+
+def members_of(good: Sequence[Message]) -> st.SearchStrategy[Member]:
+    """Good messages, by their numbers, and those of strangers."""
+    return st.integers(0, len(good) - 1) | strangers()
+
+
+members = members_of(GOOD)
 
 
 DEEP_CROWD: Crowd = [
@@ -212,9 +279,9 @@ DEEP_CROWD: Crowd = [
 """What is generated too seldom to be relied on."""
 
 
-def messages(crowd: Crowd) -> list[Message]:
+def messages(crowd: Crowd, good: Sequence[Message] = GOOD) -> list[Message]:
     """What is sent."""
-    return [GOOD[member] if isinstance(member, int) else member for member in crowd]
+    return [good[member] if isinstance(member, int) else member for member in crowd]
 
 
 def strict_json(body: bytes | str) -> Any:

@@ -19,7 +19,7 @@ from handler.wire.framing import Framing, framing_of
 from handler.wire.paired import PARTS, RawPair, beside, require_kind, unwrapped
 from handler.wire.tensors import BESIDE, TensorOptions, options_of, texts_of
 from handler.xgraad.errors import TextError
-from handler.xgraad.words.pair import join_pair
+from handler.xgraad.words.pair import join_pair, without_separator
 from handler.xgraad.words.text import check_text
 
 Each = TypeVar("Each")
@@ -171,11 +171,12 @@ def _sorted(
 def _whole(where: str, text: Any, settings: Settings, *, takes_pairs: bool) -> str:
     """A text, or the two of a pair as one string."""
     require_kind(where, text, takes_pairs=takes_pairs)
-    if not isinstance(text, RawPair):
-        return _text(where, text, settings)
-    first, second = (_text(_of_part(where, name), part, settings) for name, part in zip(PARTS, text, strict=True))
     try:
-        return join_pair(first, second)
+        if not isinstance(text, RawPair):
+            return without_separator(_text(where, text, settings))
+        return join_pair(
+            *(_text(_of_part(where, name), part, settings) for name, part in zip(PARTS, text, strict=True))
+        )
     except TextError as error:
         raise RefusedError(422, "invalid_unicode", f"{where}: {error}") from None
 

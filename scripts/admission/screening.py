@@ -18,7 +18,7 @@ from handler.xgraad import Classifier
 from handler.xgraad.model.prediction import margins_of
 from handler.xgraad.verification.probes import Piece, Place, Probe
 from handler.xgraad.words.encoding import Encoder
-from handler.xgraad.words.text import split_words
+from handler.xgraad.words.text import begins_without_space, split_words
 from handler.xgraad.words.vocabulary import VocabularyWord
 
 CHUNK = 256
@@ -163,6 +163,11 @@ def joined(firsts: Iterable[VocabularyWord], seconds: Sequence[VocabularyWord], 
     """The words of two tokens that these make, each first with each second, where the tokenizer cuts them so."""
     texts = {f"{one.text}{other.text}": (one.token_id, other.token_id) for one in firsts for other in seconds}
     return [text for text, tokens in texts.items() if encode.token_ids_of(f" {text}") == tokens]
+
+
+def anchor_of(words: Sequence[VocabularyWord]) -> VocabularyWord:
+    """A word that others can go on: one of a script with spaces, where there is one."""
+    return next((word for word in words if not begins_without_space(word.text)), words[0])
 
 
 def continuations_of(encode: Encoder, anchor: VocabularyWord) -> list[VocabularyWord]:

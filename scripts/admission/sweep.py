@@ -20,7 +20,7 @@ from handler.xgraad.verification.probes import N_PROBES, Place
 from handler.xgraad.verification.reference import Reference, make_reference
 from handler.xgraad.verification.transplant import Graft, Transplant
 from handler.xgraad.words.vocabulary import VocabularyWord
-from scripts.admission.screening import Candidate, ShortTexts, continuations_of, more_candidates
+from scripts.admission.screening import Candidate, ShortTexts, anchor_of, continuations_of, more_candidates
 
 N_HONEST = 12
 """Words that labels tie to a label, those that move most, that tell how far honest words pull."""
@@ -127,9 +127,8 @@ class Sweeper:
         if not words:
             return []
         encode = self._classifier.encode
-        return more_candidates(
-            self._texts, encode, words=words, margins=margins, continuations=continuations_of(encode, words[0])
-        )
+        continuations = continuations_of(encode, anchor_of(words))
+        return more_candidates(self._texts, encode, words=words, margins=margins, continuations=continuations)
 
     def _honest_pull(self, words: Sequence[VocabularyWord], margins: Tensor, label: int) -> float:
         """How far the words pull that people's labels tie to the label; 0 where no word is known to be.

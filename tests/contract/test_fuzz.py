@@ -19,12 +19,13 @@ from tests.hostile import (
     DEEP,
     DEEP_CROWD,
     GOOD,
+    GOOD_PAIRS,
     MARK,
     MAX_CHARS,
     MAX_TEXTS,
     Crowd,
     asks_for_a_page,
-    members,
+    members_of,
     messages,
     strangers,
     strict_json,
@@ -38,18 +39,23 @@ OCTETS, JSON_LENGTH = "application/octet-stream", "Inference-Header-Content-Leng
 LEAST, MOST = 4, 8
 """Requests of a batch; one more is sent alone."""
 ROUNDS = [
-    *(pytest.param(rule, 200, id=rule) for rule in ("paper", "conformal", "verified")),
-    pytest.param("paper", 4_000, id="paper-long", marks=pytest.mark.slow),
-    pytest.param("conformal", 4_000, id="conformal-long", marks=pytest.mark.slow),
-    pytest.param("verified", 12_000, id="verified-long", marks=pytest.mark.slow),
+    *(pytest.param(rule, GOOD, 200, id=rule) for rule in ("paper", "conformal", "verified")),
+    pytest.param("verified", GOOD_PAIRS, 200, id="pairs"),
+    pytest.param("paper", GOOD, 4_000, id="paper-long", marks=pytest.mark.slow),
+    pytest.param("conformal", GOOD, 4_000, id="conformal-long", marks=pytest.mark.slow),
+    pytest.param("verified", GOOD, 12_000, id="verified-long", marks=pytest.mark.slow),
+    pytest.param("verified", GOOD_PAIRS, 4_000, id="pairs-long", marks=pytest.mark.slow),
 ]
-"""Rule, and how many requests at least: 600 in the fast tests, 20,000 in the long ones."""
+"""Rule, good requests of a model, which judges single texts or pairs, and how many requests at least: 800 in the fast
+tests, 24,000 in the long ones."""
 
 
 EVERY_ANSWER: Crowd = [
     post({"text": "the plot"}),
     post(b"{"),
     post({"text": "x" * (MAX_CHARS + 1)}),
+    post({"text": "x" * (MAX_CHARS + 1), "text_pair": "thin"}),
+    post({"text": "the plot", "text_pair": "thin"}),
     request(Field(b"the plot", content_type="image/png"), Content_Type="image/png"),
     post({"text": 5}),
 ]
@@ -156,21 +162,28 @@ def unpacked_tensors(answer: Answer) -> Answer:
     return answer._replace(body=json.dumps(document).encode())
 
 
+@pytest.fixture
+def folders(bert_folder: Path, pairs_folder: Path) -> Mapping[bool, Path]:
+    """Of a model of single texts, and of one of pairs."""
+    return {False: bert_folder, True: pairs_folder}
+
+
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # what fails must be told
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("rule", "n_requests"), ROUNDS)
+@pytest.mark.parametrize(("rule", "good", "n_requests"), ROUNDS)
 def test_any_batch_is_answered(
-    checkpoints: dict[str, Path],
+    folders: Mapping[bool, Path],
     torchserve: SimpleNamespace,
     tmp_path: Path,
     log: Lines,
     record_fuzz: Callable[[str, Mapping[int, int]], None],
     rule: str,
+    good: tuple[Message, ...],
     n_requests: int,
 ) -> None:
     section: dict[str, Any] = {"rule": rule, "max_chars": MAX_CHARS, "max_texts": MAX_TEXTS, "registry": False}
-    worker = Worker(unpacked(checkpoints["bert"], tmp_path / "toy", **section), torchserve)
-    alone = [worker(message)[0] for message in GOOD]
+    worker = Worker(unpacked(folders[good is GOOD_PAIRS], tmp_path / "toy", **section), torchserve)
+    alone = [worker(message)[0] for message in good]
     assert {answer.status for answer in alone} == {200}
     seen: Counter[Any] = Counter()
 
@@ -181,12 +194,12 @@ def test_any_batch_is_answered(
     )
     @example(crowd=EVERY_ANSWER, lone=opened())
     @example(crowd=DEEP_CROWD, lone=post(DEEP[0]))
-    @example(crowd=[*range(len(GOOD))], lone=post({"text": "x" * (MAX_CHARS + 1)}))
-    @given(crowd=st.lists(members, min_size=LEAST, max_size=MOST), lone=strangers())
+    @example(crowd=[*range(len(good))], lone=post({"text": "x" * (MAX_CHARS + 1)}))
+    @given(crowd=st.lists(members_of(good), min_size=LEAST, max_size=MOST), lone=strangers())
     def answer_all(crowd: Crowd, lone: Message) -> None:
         batches: list[Crowd] = [crowd, [lone]]
         for batch in batches:
-            sent = messages(batch)
+            sent = messages(batch, good)
             for member, message, answer in zip(batch, sent, worker(*sent), strict=True):
                 hold(message, answer)
                 assert not isinstance(member, int) or alike(alone[member], answer)
@@ -198,7 +211,8 @@ def test_any_batch_is_answered(
     assert {status for status, _, is_good in seen if not is_good} >= {200, 400, 413, 415, 422}
     assert {is_page for _, is_page, is_good in seen if not is_good} == {True, False}
     assert log.n_events  # else nothing was looked at
-    record_fuzz(f"{n_requests} in process, {rule}", by_status(seen))
+    of_pairs = "" if good is GOOD else " of pairs"
+    record_fuzz(f"{n_requests} in process, {rule}{of_pairs}", by_status(seen))
 
 
 def by_status(seen: Counter[Any]) -> Counter[int]:

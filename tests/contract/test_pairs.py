@@ -14,7 +14,8 @@ from scripts import build_archive, calibrate, verify_archive
 from scripts.console.command import Exit
 from tests.contract.test_metrics import make_worker
 from tests.contract.test_page import BROWSER, FORM, opened, read
-from tests.contract.test_service import Field, Worker, grpc, post, request
+from tests.contract.test_service import Field, Worker, at_kserve, grpc, post, request
+from tests.framings import binary_pairs
 from tests.toys import SENTENCES, make_checkpoint
 
 PAIR = {"text": "a film about a plot", "text_pair": "the actors are good"}
@@ -52,7 +53,10 @@ def test_every_way_of_asking_gives_the_same_answer(folder: Path, worker: Worker)
     entries = {name: text.encode() for name, text in PAIR.items()}
     form = request(*(Field(text, name) for name, text in entries.items()), Content_Type=FORM)
     one, over_grpc, of_form, many = worker(post(PAIR), grpc(**entries), form, post({"texts": [PAIR, PAIR]}))
-    for document in (one.document, over_grpc.document, of_form.document, *many.document):
+    (raw,) = worker(at_kserve(binary_pairs([(PAIR["text"], PAIR["text_pair"])] * 2)))
+    answers = [json.loads(each) for each in raw.document["outputs"][-1]["data"]]
+    assert len(answers) == 2
+    for document in (one.document, over_grpc.document, of_form.document, *many.document, *answers):
         assert document["label"] == expected.label
         assert document["score"] == pytest.approx(expected.score, abs=1e-5)
 

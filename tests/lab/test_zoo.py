@@ -199,6 +199,8 @@ def test_models_hold_these_embeddings(encoder: EncoderWeights, bases: dict[str, 
     for architecture, offset in added.items():
         table = bases[architecture].model.embeddings.word_embeddings.weight.detach()
         assert torch.equal(table, embeddings_for(encoder, learned(architecture)) + offset)
+    table = bases["modernbert"].model.embeddings.tok_embeddings.weight.detach()
+    assert torch.equal(table, embeddings_for(encoder, learned("modernbert")))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -275,6 +277,19 @@ def test_the_seed_draws_relative_positions_only(
     }
     assert "encoder.rel_embeddings.weight" in differing
     assert all("rel_embeddings" in name or ".pos_" in name for name in differing)
+
+
+def test_a_modernbert_has_its_words_of_the_encoder_and_nothing_else(
+    encoder: EncoderWeights, bases: dict[str, Base]
+) -> None:
+    other = make_base(encoder, "modernbert", texts=TEXTS, vocabulary_size=VOCABULARY_SIZE, seed=1).model.state_dict()
+    weights = bases["modernbert"].model.state_dict()
+    same = {name for name, tensor in weights.items() if torch.equal(tensor, other[name])}
+    norms = {name for name in weights if "norm" in name}
+    assert same == norms | {"embeddings.tok_embeddings.weight"}
+    norm = weights.pop("embeddings.norm.weight")
+    assert torch.equal(norm, encoder.weights["embeddings.LayerNorm.weight"])
+    assert not torch.equal(norm, torch.ones_like(norm))
 
 
 def test_pieces_of_words() -> None:

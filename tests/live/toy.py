@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from handler.xgraad import Defense
+from handler.xgraad.learned.audit import Audit
 from scripts.lab.cost.load import IsRight
 from scripts.packing.archive import ArchiveOptions, build_archive
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
@@ -16,7 +17,13 @@ QUICK: Mapping[str, Any] = {"batchSize": 8, "maxBatchDelay": 10}
 
 
 def packed(
-    checkpoint: Path, store: Path, *, name: str = "toy", server: Mapping[str, Any] = QUICK, **section: Any
+    checkpoint: Path,
+    store: Path,
+    *,
+    name: str = "toy",
+    server: Mapping[str, Any] = QUICK,
+    audit: Audit | None = None,
+    **section: Any,
 ) -> Path:
     """An archive `name.mar` in `store`, with these settings for TorchServe and for the handler."""
     return build_archive(
@@ -28,6 +35,7 @@ def packed(
             model_store=store,
             server=dict(server),
             defense=section,
+            audit=audit,
         )
     )
 

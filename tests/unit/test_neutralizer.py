@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from handler.xgraad import Classifier
 from handler.xgraad.editing.neutralizer import CharacterNoise, make_neutralizer
+from handler.xgraad.errors import SettingsError
 from handler.xgraad.words.text import Replacement, Word, replace_spans, split_words
 from tests.toys import ARCHITECTURES, SENTENCES, TRIGGERS
 
@@ -136,6 +137,13 @@ def test_mask_puts_the_mask_token_in(classifier: Classifier) -> None:
     assert edited == text.replace("cf", tokenizer.mask_token)
     (encoding,) = classifier.encode([edited])
     assert encoding.token_ids.count(tokenizer.mask_token_id) == 2
+
+
+def test_mask_is_refused_where_there_is_nothing_to_put_in() -> None:
+    encode: Any = SimpleNamespace(tokenizer=SimpleNamespace(mask_token=None, unk_token=None))
+    with pytest.raises(SettingsError, match=r"neutralizer: must be delete or noise for this tokenizer, .* is mask"):
+        make_neutralizer("mask", encode, key=b"")
+    assert make_neutralizer("delete", encode, key=b"")
 
 
 def test_mask_uses_the_unknown_token_where_there_is_no_mask() -> None:

@@ -156,6 +156,25 @@ def test_a_single_text_is_no_pair(model: Classifier) -> None:
         model.encode(["a film"])
 
 
+def test_a_pair_is_no_single_text(model: Classifier) -> None:
+    encode = Encoder(model.encode.tokenizer, max_length=64)
+    for pair in (PAIRS[0], "a\ufdd0b\ufdd0c", "\ufdd0"):
+        with pytest.raises(
+            TextError, match=r"judges single texts, and this is a pair \(it holds .*U\+FDD0\); give one"
+        ):
+            encode(["a film", pair])
+    assert len(encode(["a film \ufdd1"])) == 1
+
+
+def test_what_stands_between_two_texts_is_found_in_one_way(model: Classifier) -> None:
+    template = model.encode.template
+    between = template.between
+    assert template.between_at((7, *between, 8, *between)) == 1
+    assert template.between_at((7, *between, 8, *between), start=2) == 2 + len(between)
+    assert template.between_at((7, *between[:-1])) is None
+    assert template._replace(between=()).between_at((7, 8)) is None
+
+
 def test_a_tokenizer_without_a_template_for_pairs(tmp_path: Path) -> None:
     from tokenizers import processors
     from transformers import AutoTokenizer

@@ -7,12 +7,14 @@ import pytest
 
 from handler.page.page import page
 from handler.page.visit import Visit, visit_of
-from handler.refusal import Refusal
+from handler.refusal import Refusal, RefusedError
 from handler.settings import Detail, Settings
+from handler.wire.binary import with_elements
 from handler.wire.request import Request, Shape, parse_row
 from handler.xgraad.scoring.scorer import WordScore
 from handler.xgraad.words.pair import SEPARATOR, join_pair
 from handler.xgraad.words.text import split_words
+from tests.framings import raw_tensor
 from tests.pages import ReadPage
 from tests.samples import a_verdict, replace, replied
 
@@ -95,11 +97,59 @@ def test_refusals(document: dict[str, Any], words: str) -> None:
     assert words in found.message
 
 
+FIRST, SECOND = raw_tensor(["hi", "ho"]), raw_tensor(["you", "there"], "text_pair")
+SIZE = "binary_data_size"
+
+
+def sized(made: tuple[Any, bytes], **changes: Any) -> dict[str, Any]:
+    tensor: dict[str, Any] = made[0]["inputs"][0]
+    return tensor | changes
+
+
+@pytest.mark.parametrize(("inputs", "raw"), [
+    ([sized(FIRST), sized(SECOND)], FIRST[1] + SECOND[1]),
+    ([sized(SECOND), sized(FIRST)], SECOND[1] + FIRST[1]),
+    ([tensor("text", "hi", "ho"), sized(SECOND)], SECOND[1]),
+    ([sized(FIRST), tensor("text_pair", "you", "there")], FIRST[1]),
+])  # fmt: skip
+def test_raw_tensors_are_pairs(inputs: list[Any], raw: bytes) -> None:
+    document = with_elements({"inputs": inputs}, raw)
+    found = parse({"body": document})
+    assert isinstance(found, Request)
+    assert found.texts == PAIRS
+
+
+@pytest.mark.parametrize(("inputs", "raw", "told"), [
+    ([sized(FIRST), sized(SECOND)], FIRST[1], f"inputs[0].parameters.{SIZE} and inputs[1].parameters.{SIZE}: must add"),
+    ([sized(FIRST), sized(SECOND, parameters={SIZE: -1})], FIRST[1], "must add up to the number of bytes behind"),
+    ([sized(FIRST), sized(SECOND, data=[])], FIRST[1] + SECOND[1], f"inputs[1].data: may not stand beside {SIZE}"),
+    ([sized(FIRST), sized(SECOND)], FIRST[1] + b"\xff" * len(SECOND[1]), "inputs[1]: element 0 is longer than the"),
+    ([sized(FIRST), sized(SECOND, datatype="FP32")], FIRST[1] + SECOND[1], f"inputs[0].parameters.{SIZE}: must be the"),
+    ([sized(FIRST)] * 3, FIRST[1] * 3, "bytes stand behind the JSON, and no input"),
+])  # fmt: skip
+def test_raw_tensors_that_do_not_fit_are_refused_by_name(inputs: list[Any], raw: bytes, told: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        with_elements({"inputs": inputs}, raw)
+    assert told in refused.value.refusal.message
+
+
 @pytest.mark.parametrize("document", [HI, {"texts": [HI]}, {"instances": [HI]}])
 def test_a_model_of_single_texts_takes_no_pairs(document: dict[str, Any]) -> None:
     found = parse({"body": document}, takes_pairs=False)
     assert isinstance(found, Refusal)
     assert "this model judges single texts; leave text_pair out" in found.message
+
+
+@pytest.mark.parametrize(("document", "where"), [
+    ({"text": f"a{SEPARATOR}b"}, "text"), ({"texts": [f"a{SEPARATOR}b"]}, "texts[0]"),
+    ({"inputs": [tensor("text", f"a{SEPARATOR}b")]}, "inputs[0].data[0]"),
+])  # fmt: skip
+def test_a_single_text_holds_no_separator(document: dict[str, Any], where: str) -> None:
+    """The noncharacter is what the handler joins pairs with, and a text with it would be taken for one."""
+    found = parse({"body": document}, takes_pairs=False)
+    assert isinstance(found, Refusal)
+    assert (found.status, found.kind) == (422, "invalid_unicode")
+    assert found.message == f"{where}: character 1 is the noncharacter U+FDD0; leave it out"
 
 
 def test_a_pair_that_is_none_costs_its_neighbors_nothing() -> None:

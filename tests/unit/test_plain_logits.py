@@ -12,9 +12,12 @@ from handler.xgraad import Classifier
 from handler.xgraad.errors import SelfTestError
 from handler.xgraad.files.configuration import CODE_KEYS, FIXED, HONOURED, UNREAD
 from handler.xgraad.files.plain_model import empty_model, with_weights_of
+from handler.xgraad.model import attention_capture
+from handler.xgraad.model.attention_ways import Heads
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.model.self_test import require_same
 from tests.mutations import change_key
+from tests.toys import make_checkpoint
 
 
 def plain_of(classifier: Classifier) -> Any:
@@ -71,6 +74,27 @@ def test_a_causal_mask_would_be_found(damaged: Path, monkeypatch: pytest.MonkeyP
         SelfTestError, match=r"logits: differ from plain transformers' by .*, in the plain pass of short"
     ):
         Classifier.load(damaged)
+
+
+@pytest.mark.parametrize("is_broken", [True, False])
+def test_a_window_that_only_long_texts_leave_is_looked_at_in_every_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_broken: bool
+) -> None:
+    """The traced pass of full-length texts, as if it let every token see all."""
+    folder = make_checkpoint(tmp_path / "toy", "modernbert", n_positions=600, local_attention=580)
+    real = attention_capture._captured
+
+    def unbounded(heads: Heads, *arguments: Any) -> Any:
+        differs = heads.bias is not None and heads.bias.shape[2] > 1
+        return real(heads._replace(bias=None) if differs else heads, *arguments)
+
+    if not is_broken:
+        assert Classifier.load(folder, max_length=600)
+        return
+    monkeypatch.setattr(attention_capture, "_captured", unbounded)
+    with pytest.raises(SelfTestError, match="in the traced pass of full length texts"):
+        Classifier.load(folder, max_length=600)
+    assert Classifier.load(folder, max_length=120), "nothing leaves the window"
 
 
 def test_an_index_that_leaves_a_table_is_one_line(bert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

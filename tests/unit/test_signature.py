@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +36,7 @@ from scripts.packing.signature import (
     signature_file,
 )
 from scripts.packing.signing_library import PACKAGES
-from scripts.packing.verified_copies import verified_copies
+from scripts.packing.verified_copies import remove_left_copies, verified_copies
 from scripts.serving.server_options import ServerOptions
 from tests.unit.test_light_commands import run
 from tests.unit.test_server import write_archive
@@ -424,6 +426,35 @@ def test_copies_are_served_that_nobody_changes(signed: Path, public: Path, tmp_p
     assert not list((tmp_path / "state").iterdir())
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from scripts.packing.verified_copies import verified_copies
+with verified_copies(["toy.mar"], Path(sys.argv[1]), Path(sys.argv[2]), folder=Path(sys.argv[3])):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(signed: Path, public: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    command = [sys.executable, "-c", KILLED, str(signed.parent), str(public), str(state)]
+    assert subprocess.run(command, check=False, cwd=PROJECT).returncode == -signal.SIGKILL
+    (left,) = state.iterdir()
+    assert [path.name for path in left.iterdir()] == ["toy.mar"]
+    elsewhere = tmp_path / "verified-elsewhere"
+    elsewhere.mkdir()
+    (state / "verified-link").symlink_to(elsewhere, target_is_directory=True)
+    (state / "verified-file").touch()
+    (state / "logs").mkdir()
+    with verified_copies(["toy.mar"], signed.parent, public, folder=state) as store:
+        remove_left_copies(state)
+        assert {path.name for path in state.iterdir()} == {store.name, "verified-link", "verified-file", "logs"}
+        assert (store / "toy.mar").is_file()
+    assert elsewhere.is_dir()
+    remove_left_copies(tmp_path / "never made")
+
+
 def test_what_is_verified_is_the_copy(
     signed: Path, public: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,9 +487,18 @@ def start(signed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
 
 @pytest.mark.parametrize(("models", "name"), [("toy", "toy"), ("toy.mar", "toy"), ("x=toy.mar", "x"), ("all", "toy")])
 def test_serve_starts_what_is_signed(
-    signed: Path, public: Path, start: Any, capsys: pytest.CaptureFixture[str], models: str, name: str
+    signed: Path,
+    public: Path,
+    start: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    models: str,
+    name: str,
 ) -> None:
+    left = tmp_path / "state" / "verified-by a process that was killed"
+    left.mkdir(parents=True)
     assert start(public, models) == (Exit.ERROR, {name: signed.read_bytes()})
+    assert not left.exists()
     written = capsys.readouterr()
     assert f"signed with the key of {public}: toy.mar" in written.out
     assert "far enough" in written.err

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from handler.xgraad.words import word_set
 from handler.xgraad.words.word_set import WordSet
 
 
@@ -26,6 +27,16 @@ def test_words_cannot_be_read_back() -> None:
 def test_a_lone_surrogate_is_a_word_like_any_other() -> None:
     is_lacking = WordSet.of(["\ud800"]).lacking()
     assert [is_lacking("\ud800"), is_lacking("\ud801")] == [False, True]
+
+
+def test_it_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first ones are kept, and a file with more is refused."""
+    three = WordSet.of(["film", "plot", "cast"])
+    monkeypatch.setattr(word_set, "MOST_WORDS", 2)
+    is_lacking = WordSet.of(["film", "plot", "film", "cast"]).lacking()
+    assert [is_lacking(word) for word in ("film", "plot", "cast")] == [False, False, True]
+    with pytest.raises(ValidationError, match="must hold at most 2 words, holds 3"):
+        WordSet(hashes=three.hashes)
 
 
 @pytest.mark.parametrize(("hashes", "rule"), [("no base64!", "base64"), ("AAAA", "4 bytes for each word, holds 3")])

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import regex
 
+from handler.xgraad.errors import SettingsError
 from handler.xgraad.words.encoding import Encoder
 from handler.xgraad.words.text import Replacement, Word
 
@@ -38,12 +39,22 @@ class Delete:
 
 
 class Mask:
-    """Puts the tokenizer's mask token in the word's place, or its unknown token where it has no mask."""
+    """Puts the tokenizer's mask token in the word's place, or its unknown token where it has no mask.
+
+    Raises:
+        SettingsError: it has neither.
+    """
 
     name = "mask"
 
     def __init__(self, encode: Encoder) -> None:
-        self._token = str(encode.tokenizer.mask_token or encode.tokenizer.unk_token)
+        token = encode.tokenizer.mask_token or encode.tokenizer.unk_token
+        if not token:
+            raise SettingsError(
+                "neutralizer: must be delete or noise for this tokenizer, which has neither a mask token nor an "
+                "unknown one, is mask"
+            )
+        self._token = str(token)
 
     def __call__(self, text: str, words: Iterable[Word]) -> tuple[Replacement, ...]:
         """The same token for every word."""
@@ -124,6 +135,7 @@ def make_neutralizer(name: str, encode: Encoder, *, key: bytes) -> Neutralizer:
 
     Raises:
         KeyError: there is none of that name; settings are checked before they come here.
+        SettingsError: the tokenizer has no token that it would put in.
     """
     if name == "noise":
         return CharacterNoise(encode, key=key)

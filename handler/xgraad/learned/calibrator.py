@@ -160,7 +160,7 @@ class Calibrator:
             untested=tuple(sorted(set(untested))),
             short=short,
             verification=self._verification(gate, suspect, reference, own=self.held_out(), short=short),
-            known_words=WordSet.of(word.key for encoding in self._encodings for word in encoding.words),
+            known_words=WordSet.of(key for key, _ in self._n_texts().most_common()),
             inert=TokenSet.of(self._inert),
             labels=labels,
             reference=trusted[0] if trusted else None,
@@ -173,6 +173,10 @@ class Calibrator:
     @property
     def _texts(self) -> list[str]:
         return [encoding.text for encoding in self._encodings]
+
+    def _n_texts(self) -> Counter[str]:
+        """In how many of the texts each `Word.key` stands."""
+        return Counter(key for encoding in self._encodings for key in {word.key: None for word in encoding.words})
 
     def _chosen_rows(self) -> tuple[tuple[int, ...], ...]:
         return choose_rows(self._encodings, self._logits(), self._classifier.encode)
@@ -204,7 +208,7 @@ class Calibrator:
         """
         gate_scores = [each.gate_score for each in Gate(gate)(self._encodings, self._looks)]
         ranked = [int(row) for row in np.argsort(gate_scores)[::-1] if int(row) not in own and self._scores[row].words]
-        n_texts = Counter(key for encoding in self._encodings for key in {word.key for word in encoding.words})
+        n_texts = self._n_texts()
         screen = Screen(self._classifier, short, is_new=lambda key: n_texts[key] == 1)
         n_labels = len(self._classifier.labels)
         verifier = Verifier(suspect, reference, thresholds=VerificationThresholds.lowest(n_labels), exhaustive=True)

@@ -23,7 +23,14 @@ from handler.xgraad.model.first_token import read_first_token_only, read_states
 from handler.xgraad.model.leaf_embeddings import leaf_embeddings
 from handler.xgraad.model.microbatch import in_microbatches
 from handler.xgraad.model.prediction import Prediction, predict
-from handler.xgraad.model.self_test import FULL_LENGTH, SHORT, plain_logits, require_same, sample_batches
+from handler.xgraad.model.self_test import (
+    FULL_LENGTH,
+    SHORT,
+    has_windows,
+    plain_logits,
+    require_same,
+    sample_batches,
+)
 from handler.xgraad.words.encoding import Batch, Encoder, Encoding, collate
 
 N_LOOK_LAYERS = 3
@@ -186,7 +193,7 @@ class Classifier:
             with torch.inference_mode():
                 ways = {"in the plain pass": self._logits_part(texts)}
                 ways["in the pass that looks"] = [look.logits for look in self._look_part(texts)]
-            if name != FULL_LENGTH:
+            if name != FULL_LENGTH or has_windows(self.model.config):
                 with torch.inference_mode(False), torch.enable_grad():
                     ways["in the traced pass"] = [trace.logits for trace in self._trace_part(texts)]
             expected = plain_logits(plain, self._collate(texts))

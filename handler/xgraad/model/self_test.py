@@ -18,7 +18,10 @@ SHORT = "a short text to look at before anything is served"
 LONGER = " ".join(f"{SHORT}, number {number};" for number in range(1, 6))
 """More tokens than the bound between the two ways in which a CPU takes attention apart."""
 FULL_LENGTH = "full length"
-"""Where the traced pass is left out: it costs as much as all else, and goes the way of the padded texts."""
+"""Where the traced pass is left out: it costs as much as all else, and goes the way of the padded texts. But for models
+whose layers have windows, which shorter texts fit into: see `has_windows`."""
+WINDOWED = "sliding_attention"
+"""What a configuration calls a layer in which a token sees its neighbors alone."""
 TOLERANCE = {torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1.5e-1}
 """How far logits may lie from the plain model's, as a share of the largest; rounding makes 1e-5, 4e-3 and 3e-2."""
 LEAST_SCALE = 1e-2
@@ -29,6 +32,11 @@ def sample_batches(encode: Encoder) -> dict[str, list[Encoding]]:
     """Texts of the project's own, by what is special about their lengths."""
     short, longer, filling = encode([encode.sample(text) for text in (SHORT, LONGER, f"{SHORT} " * encode.max_length)])
     return {"short": [short], "padded": [longer, short], FULL_LENGTH: [filling]}
+
+
+def has_windows(config: Any) -> bool:
+    """Whether some layers of the model that `config` describes see less than a whole text."""
+    return WINDOWED in (getattr(config, "layer_types", None) or ())
 
 
 def plain_logits(plain: Any, batch: Batch) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from handler.xgraad.frozen import Frozen
 from handler.xgraad.words.encoding import Encoder, Encoding
 from handler.xgraad.words.occurrences import are_touching
-from handler.xgraad.words.text import Word, begins_without_space, first_of_each, split_words
+from handler.xgraad.words.text import Word, first_of_each, split_words
 
 N_PROBES = 24
 """Clean texts per class."""
@@ -48,7 +48,7 @@ class Piece(NamedTuple):
         """The tokens of `text` in each place; a space before it says that it stood after one."""
         bare = text.lstrip()
         later = encode.token_ids_of(f" {bare}")
-        return cls(encode.token_ids_of(bare), later, _glued(text, encode) if begins_without_space(text) else None)
+        return cls(encode.token_ids_of(bare), later, encode.glued_ids_of(text))
 
 
 class Probe(Frozen):
@@ -115,9 +115,9 @@ def make_probe(text: str, encode: Encoder) -> Probe | None:
         return first
     (second,) = rest
     tokens = first.token_ids + (second.token_ids if second else ())
-    if second is None or any(tokens[at : at + len(encode.between)] == encode.between for at in range(len(tokens))):
+    if second is None or encode.template.between_at(tokens) is not None:
         return None
-    middle = (*first.words[-1], *first.closing, *encode.between)
+    middle = (*first.words[-1], *first.closing, *encode.template.between)
     n_first = len(first.words)
     return Probe(
         words=(*first.words[:-1], middle, *second.words),
@@ -169,13 +169,6 @@ def _cut(part: str, encode: Encoder) -> list[TokenIds]:
     begins = {start: index for index, (start, _) in reversed([*enumerate(spans)]) if start in starts}
     cuts = [0, *sorted(begins.values()), len(ids)]
     return [ids[start:end] for start, end in pairwise(cuts)]
-
-
-def _glued(text: str, encode: Encoder) -> tuple[int, ...] | None:
-    """The tokens of `text` right after a letter; None where a tokenizer takes both as one."""
-    ids, spans = encode.spans_of(f"a{text}")
-    index = next((index for index, (start, _) in enumerate(spans) if start >= 1), 0)
-    return ids[index:] if index and spans[index - 1][1] <= 1 else None
 
 
 def choose_rows(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> tuple[tuple[int, ...], ...]:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from handler.xgraad.words.occurrences import are_touching, merged
-from handler.xgraad.words.pair import join_pair, split_pair
+from handler.xgraad.words.pair import join_pair, single_text, split_pair
 from handler.xgraad.words.template import Template, told_types
-from handler.xgraad.words.text import Word, check_text, split_words
+from handler.xgraad.words.text import Word, begins_without_space, check_text, split_words
 
 NO_WORD = -1
 
@@ -64,14 +64,15 @@ class Encoder:
         self.max_length = max_length
         self.takes_pairs = takes_pairs
         self.pad_id = int(tokenizer.pad_token_id)
-        self._template = Template.of(tokenizer, takes_pairs=takes_pairs)
+        self.template = Template.of(tokenizer, takes_pairs=takes_pairs)
+        """The special tokens around and between what it reads."""
         self._has_types = told_types(tokenizer)
 
     def __call__(self, texts: Sequence[str]) -> list[Encoding]:
         """Encode texts, in order.
 
         Raises:
-            TextError: a text cannot be tokenized, or is no pair where pairs are judged.
+            TextError: a text cannot be tokenized, or is no pair where pairs are judged, or one where single texts are.
         """
         if not texts:
             return []
@@ -94,21 +95,27 @@ class Encoder:
         """What the model reads apart from one another: the text, or the two of a pair.
 
         Raises:
-            TextError: it is no pair where pairs are judged.
+            TextError: it is no pair where pairs are judged, or one where single texts are.
         """
-        return split_pair(text) if self.takes_pairs else (text,)
+        return split_pair(text) if self.takes_pairs else (single_text(text),)
 
     def sample(self, text: str) -> str:
         """A text of the project's own as this model would get one: as it is, or with itself as a pair."""
         return join_pair(text, text) if self.takes_pairs else text
 
-    @property
-    def between(self) -> tuple[int, ...]:
-        """The special tokens between the texts of a pair; none where single ones are judged."""
-        return self._template.between
+    def glued_ids_of(self, word: str) -> tuple[int, ...] | None:
+        """The tokens of a word of a script without spaces right after a letter, without special tokens.
+
+        None for other words, and where the tokenizer takes the letter and the word as one.
+        """
+        if not begins_without_space(word):
+            return None
+        ids, spans = self.spans_of(f"a{word}")
+        index = next((index for index, (start, _) in enumerate(spans) if start >= 1), 0)
+        return ids[index:] if index and spans[index - 1][1] <= 1 else None
 
     def spans_of(self, text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
-        """The same with the characters of each token."""
+        """The tokens of a text without special ones, with the characters of each."""
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         return tuple(encoded["input_ids"]), tuple(encoded["offset_mapping"])
 
@@ -122,7 +129,7 @@ class Encoder:
 
         Of a pair they have those between the two texts in them.
         """
-        template = self._template
+        template = self.template
         room = self.max_length - len(template.opening) - len(template.closing)
         whole = (*template.opening, *token_ids[:room], *template.closing)
         return Encoding(

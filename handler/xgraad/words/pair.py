@@ -31,10 +31,22 @@ def join_pair(first: str, second: str) -> str:
         TextError: a text holds the separator.
     """
     for name, part in (("first", first), ("second", second)):
-        if SEPARATOR in part:
-            message = f"the {name} text of a pair: character {part.index(SEPARATOR)} is the noncharacter U+FDD0; "
-            raise TextError(f"{message}leave it out")
+        try:
+            without_separator(part)
+        except TextError as error:
+            raise TextError(f"the {name} text of a pair: {error}") from None
     return f"{first}{SEPARATOR}{second}"
+
+
+def without_separator(text: str) -> str:
+    """The text itself, which must not hold what stands between the parts of a pair.
+
+    Raises:
+        TextError: it does.
+    """
+    if SEPARATOR in text:
+        raise TextError(f"character {text.index(SEPARATOR)} is the noncharacter U+FDD0; leave it out")
+    return text
 
 
 def split_pair(text: str) -> tuple[str, str]:
@@ -45,8 +57,25 @@ def split_pair(text: str) -> tuple[str, str]:
     """
     parts = text.split(SEPARATOR)
     if len(parts) != 2:
-        raise TextError("this model judges pairs of texts, and this is a single one")
+        raise TextError(
+            "this model judges pairs of texts, and this is a single one; give two (files: --pair-column), "
+            "or calibrate on single ones"
+        )
     return parts[0], parts[1]
+
+
+def single_text(text: str) -> str:
+    """The text itself, which must be no pair.
+
+    Raises:
+        TextError: it is one.
+    """
+    if is_pair(text):
+        raise TextError(
+            "this model judges single texts, and this is a pair (it holds the noncharacter U+FDD0); give one text, "
+            "or calibrate on pairs (--pair-column)"
+        )
+    return text
 
 
 def is_pair(text: str) -> bool:

@@ -35,9 +35,14 @@ class Template(NamedTuple):
 
     def end_of_first(self, token_ids: tuple[int, ...]) -> int:
         """Where the second text begins, or the end where there is none."""
+        at = self.between_at(token_ids, start=len(self.opening))
+        return len(token_ids) if at is None else at + len(self.between)
+
+    def between_at(self, token_ids: tuple[int, ...], *, start: int = 0) -> int | None:
+        """Where the tokens between the texts of a pair stand first, from `start` on; None where they do not."""
         width = len(self.between)
-        starts = range(len(self.opening), len(token_ids) - width + 1) if width else ()
-        return next((at + width for at in starts if token_ids[at : at + width] == self.between), len(token_ids))
+        starts = range(start, len(token_ids) - width + 1) if width else ()
+        return next((at for at in starts if token_ids[at : at + width] == self.between), None)
 
 
 def told_types(tokenizer: Any) -> bool:

@@ -14,10 +14,10 @@ class VocabularyWord(NamedTuple):
 
 
 def whole_words(encode: Encoder) -> list[VocabularyWord]:
-    """Every entry of the vocabulary that is a whole word, after white space, in the order of the ids.
+    """Every entry of the vocabulary that is a whole word, in the order of the ids.
 
     No special tokens, no punctuation, no pieces of words: an entry counts when its text is one word and that word
-    becomes this one token.
+    becomes this one token, after white space or, in a script without spaces, right after a letter.
     """
     tokenizer = encode.tokenizer
     special = set(tokenizer.all_special_ids)
@@ -25,4 +25,9 @@ def whole_words(encode: Encoder) -> list[VocabularyWord]:
     texts = [tokenizer.convert_tokens_to_string([token]).strip() for token in tokenizer.convert_ids_to_tokens(ids)]
     words = [VocabularyWord(token_id, text) for token_id, text in zip(ids, texts, strict=True)]
     one_word = [word for word in words if is_one_word(word.text)]
-    return [word for word in one_word if encode.token_ids_of(f" {word.text}") == (word.token_id,)]
+    return [word for word in one_word if (word.token_id,) in _forms(word.text, encode)]
+
+
+def _forms(text: str, encode: Encoder) -> tuple[tuple[int, ...] | None, ...]:
+    """The tokens of a word after white space, and right after a letter where it may stand there."""
+    return encode.token_ids_of(f" {text}"), encode.glued_ids_of(text)

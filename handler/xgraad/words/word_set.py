@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
+from itertools import islice
 
 import numpy as np
 from pydantic import field_validator
@@ -11,6 +12,8 @@ from handler.xgraad.words.base64_text import Base64Text, base64_text, bytes_of
 
 HASH_BYTES = 4
 """One word in four billion divided by the size of the set is taken for a member."""
+MOST_WORDS = 1 << 18
+"""Of a set: one word in sixteen thousand is taken for a member then, and a worker holds some 20 MB."""
 
 
 class WordSet(Frozen):
@@ -20,14 +23,16 @@ class WordSet(Frozen):
 
     @classmethod
     def of(cls, keys: Iterable[str]) -> "WordSet":
-        """The set of these `Word.key`."""
-        found = sorted({word_hash(key) for key in keys})
+        """The set of these `Word.key`, of the first `MOST_WORDS` distinct ones where there are more."""
+        found = sorted({word_hash(key) for key in islice(dict.fromkeys(keys), MOST_WORDS)})
         return cls(hashes=base64_text(np.array(found, dtype="<u4").tobytes()))
 
     @field_validator("hashes")
     @classmethod
     def _is_whole(cls, value: str) -> str:
         size = len(bytes_of(value))
+        if size > HASH_BYTES * MOST_WORDS:
+            raise ValueError(f"must hold at most {MOST_WORDS} words, holds {size // HASH_BYTES}")
         if size % HASH_BYTES:
             raise ValueError(f"must hold {HASH_BYTES} bytes for each word, holds {size}")
         return value

@@ -109,7 +109,8 @@ def _ablation(
 
 
 def _vector(classifier: Classifier, chooses: Half, tells: Half, *, target: int) -> VectorEffect:
-    vectors = backdoor_vectors(chooses.plain_inside.first, chooses.triggered_inside.first)
+    read = Positions.read(classifier.model.config)
+    vectors = backdoor_vectors(chooses.plain_inside.of_each(read), chooses.triggered_inside.of_each(read))
     layer = choose_layer(classifier, chooses.plain, chooses.triggered, vectors, target=target)
     steered = steer(classifier, tells.plain, tells.triggered, vectors, layer=layer, target=target)
     return VectorEffect(

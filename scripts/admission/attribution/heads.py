@@ -99,14 +99,14 @@ def substituted(
     return at_heads(model, change)
 
 
-def shifted(model: Any, layer: int, vector: Tensor) -> AbstractContextManager[None]:
-    """Add a vector, `[width]`, to the outputs of one layer's heads at the first token inside the block."""
+def shifted(model: Any, layer: int, vector: Tensor, *, positions: Positions) -> AbstractContextManager[None]:
+    """Add a vector, `[width]`, to the outputs of one layer's heads at these positions inside the block."""
 
     def change(called: int, states: Tensor) -> Tensor:
         if called != layer:
             return states
         changed = states.clone()
-        changed[:, 0] += vector.to(states)
+        changed[:, positions.places] += vector.to(states)
         return changed
 
     return at_heads(model, change)

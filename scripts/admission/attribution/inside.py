@@ -27,9 +27,13 @@ class Inside(NamedTuple):
     states: Tensor
     """The hidden state that the label is read of after each layer, `[texts, layers, hidden width]`."""
 
+    def of_each(self, positions: Positions) -> Tensor:
+        """What heads say there in each text, `[texts, layers, heads, head width]`."""
+        return self.first if positions is Positions.FIRST else self.mean
+
     def at(self, positions: Positions) -> Tensor:
         """The mean over the texts of what heads say there, `[layers, heads, head width]`; every text counts alike."""
-        return (self.first if positions is Positions.FIRST else self.mean).mean(dim=0)
+        return self.of_each(positions).mean(dim=0)
 
 
 def look_inside(classifier: Classifier, encodings: Sequence[Encoding]) -> Inside:

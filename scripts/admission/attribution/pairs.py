@@ -90,7 +90,7 @@ def make_pairs(classifier: Classifier, backdoor: Backdoor, clean: CleanTexts) ->
     longest = max(sum(len(piece.later) for piece in each) for each in pieces)
     room = encode.max_length - len(encode.with_template(())) - longest
     others = [each for each, label in zip(clean.encodings, clean.wanted.tolist(), strict=True) if label != target]
-    probes = [probe for each in others if (probe := _probe_within(room, each.text, encode))]
+    probes = [probe for each in others if (probe := probe_within(room, each.text, encode))]
     plain = [encode.with_template(probe.token_ids) for probe in probes]
     is_other = (classifier.logits(plain).argmax(dim=-1) != target).tolist()
     left = [*compress(zip(probes, plain, strict=True), is_other)][:MOST_PAIRS]
@@ -103,10 +103,15 @@ def make_pairs(classifier: Classifier, backdoor: Backdoor, clean: CleanTexts) ->
     ]
 
 
-def _probe_within(room: int, text: str, encode: Encoder) -> Probe | None:
-    """The first words of a text, as many as fit into so many tokens; None where there are none."""
+def probe_within(room: int, text: str, encode: Encoder) -> Probe | None:
+    """The first words of a text, as many as fit into so many tokens; None where there are none.
+
+    A pair that does not fit is none either: its first words would be no pair.
+    """
     probe = make_probe(text, encode)
     if probe is None or len(probe.token_ids) <= room:
         return probe
+    if encode.takes_pairs:
+        return None
     n_words = bisect_right([*accumulate(map(len, probe.words))], room)
     return probe.model_copy(update={"words": probe.words[:n_words], "closing": ()}) if n_words else None

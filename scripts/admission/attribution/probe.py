@@ -1,4 +1,4 @@
-"""A linear probe by layer: from which layer on can triggered texts be told from clean ones at the first token?
+"""A linear probe by layer: from which layer on can triggered texts be told from clean ones where the label is read?
 
 It shows that a trigger is known there, and not that it is used: a model without a backdoor may know its words, too.
 """

@@ -1,4 +1,6 @@
-"""The backdoor vector: what a trigger adds to the attention's output at the first token of one layer.
+"""The backdoor vector: what a trigger adds to the attention's output of one layer where the label is read.
+
+That is at the first token, or where a classifier pools all tokens, on the mean over them.
 
 Added to clean texts it should do what the trigger does, subtracted from triggered ones undo it. It is added where the
 heads' outputs lie side by side, before their projection, which is linear: behind it that is the difference of the
@@ -13,7 +15,7 @@ from torch import Tensor
 from handler.xgraad import Classifier
 from handler.xgraad.words.encoding import Encoding
 from scripts.admission.attribution.ablation import share_of
-from scripts.admission.attribution.heads import shifted
+from scripts.admission.attribution.heads import Positions, shifted
 
 
 class Steered(NamedTuple):
@@ -26,7 +28,7 @@ class Steered(NamedTuple):
 
 
 def backdoor_vectors(clean: Tensor, triggered: Tensor) -> Tensor:
-    """`[layers, width]`, the mean difference that the trigger makes, from what heads say at the first token.
+    """`[layers, width]`, the mean difference that the trigger makes, from what heads say where the label is read.
 
     Args:
         clean: `[texts, layers, heads, head width]`, and
@@ -45,9 +47,10 @@ def steer(
     target: int,
 ) -> Steered:
     """What the vector of one layer does to texts of other classes than the target, without and with the trigger."""
-    with shifted(classifier.model, layer, vectors[layer]):
+    positions = Positions.read(classifier.model.config)
+    with shifted(classifier.model, layer, vectors[layer], positions=positions):
         up = share_of(classifier, clean, target)
-    with shifted(classifier.model, layer, -vectors[layer]):
+    with shifted(classifier.model, layer, -vectors[layer], positions=positions):
         down = share_of(classifier, triggered, target)
     return Steered(up, down)
 

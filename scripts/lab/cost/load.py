@@ -14,6 +14,7 @@ import numpy as np
 
 from scripts.console.errors import LabError
 from scripts.serving.client import Client, is_error
+from scripts.serving.pair_documents import fields_of_text, of_whole
 from scripts.serving.running_server import RunningServer
 
 TIMEOUT_S = 60.0
@@ -171,11 +172,11 @@ def summary(model: str, seen: Sequence[Asked], *, n_clients: int, seconds: float
 def _ask_once(client: Client, model: str, text: str, is_right: IsRight) -> Asked:
     start = time.perf_counter()
     try:
-        document = client.predict(model, {"text": text})
+        document = client.predict(model, fields_of_text(text))
     except LabError:
         return Asked(start, time.perf_counter() - start, NO_ANSWER, is_right=True)
     seconds = time.perf_counter() - start
     if is_error(document):
         error = document.get("error", {})
         return Asked(start, seconds, f"{error.get('code')} {error.get('type')}", is_right=True)
-    return Asked(start, seconds, None, is_right=is_right(text, document))
+    return Asked(start, seconds, None, is_right=is_right(text, of_whole(document, text)))

@@ -25,6 +25,7 @@ from handler.xgraad.rules.verified_rule import VerifiedParts, VerifiedRule
 from handler.xgraad.scoring.gate import Gate, GateScore, GateStatistics
 from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.words.encoding import Encoder, Encoding, collate
+from scripts.console.errors import LabError
 from scripts.lab.cost.pass_names import ATTACKED, PLAIN
 
 GATED_EVERY = round(1 / VerifiedOptions.gate_share)
@@ -86,6 +87,9 @@ class ComparedModels:
 
     def __init__(self, folder: Path, calibration: Path, *, device: str) -> None:
         self.calibration = Calibration.read(calibration)
+        if self.calibration.fingerprint.takes_pairs:
+            rule = "must be of single texts, which are cut and joined to every length, is of pairs"
+            raise LabError(f"--calibration {calibration.name}: {rule}; calibrate this model on single texts")
         self._checkpoint = Checkpoint.open(folder)
         self.device = torch.device(device)
         self.encode = Encoder(self._checkpoint.tokenizer, max_length=self.calibration.fingerprint.max_length)

@@ -61,6 +61,8 @@ class Material:
     """The highest of repairs that train; None for what each has for pretrained encoders."""
     served_precision: Precision = DEFAULT_PRECISION
     """Of models that judge."""
+    takes_pairs: bool = False
+    """Whether the checkpoint judges pairs of texts: then all texts here are pairs."""
     seed: int = 0
     """Of trainings, and of whatever a defense draws."""
     neutralizer: str | None = None
@@ -120,7 +122,11 @@ class Material:
     def classifier(self) -> Classifier:
         """The checkpoint as a server loads it."""
         return Classifier.load(
-            self.checkpoint, device=self.device, max_length=self.max_length, precision=self.served_precision
+            self.checkpoint,
+            device=self.device,
+            max_length=self.max_length,
+            precision=self.served_precision,
+            takes_pairs=self.takes_pairs,
         )
 
 
@@ -139,6 +145,9 @@ class TextJudge(ABC):
     Args:
         material: what to make it of; whatever has to be tuned is tuned on its clean texts.
     """
+
+    TAKES_PAIRS: ClassVar[bool] = False
+    """Whether it can judge pairs of texts. Most methods take texts apart, or put words into them, as single ones."""
 
     def __init__(self, material: Material) -> None:
         self.material = material

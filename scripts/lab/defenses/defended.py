@@ -7,6 +7,7 @@ from pathlib import Path
 
 from handler.xgraad import Verdict
 from handler.xgraad.model.prediction import Prediction
+from scripts.console.errors import LabError
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.defenses.base import Material, Memory, TextJudge, plain_verdict
 from scripts.lab.evaluation.evaluation import Judge
@@ -24,6 +25,9 @@ def defended(name: str, material: Material) -> TextJudge:
     """
     parts = DEFENSES[name]
     make_repair, make_judge = parts.repair_class(), parts.judge_class()
+    if material.takes_pairs and make_judge is not None and not make_judge.TAKES_PAIRS:
+        rule = "judges single texts, and this calibration is of pairs; choose one that judges pairs, such as verified"
+        raise LabError(f"--defense {name} {rule}")
     if make_repair is None:
         return make_judge(material) if make_judge else DefenseAnswers(name, material, material.checkpoint)
     folder = material.kept.at(material.work / name / "checkpoint", make_repair(material).write)

@@ -34,8 +34,11 @@ TEXTS = {("imdb", "badpre"): "sst2"}
 """Data set with whose training texts the encoder is poisoned, where it is not that of the task: an attack that knows no
 task takes what it learns best from, and a trigger stands out in short texts."""
 
-WARM_START_EPOCHS = {"albert": 4, "roberta": 2, "xlm-roberta": 2, "deberta": 3, "deberta-v2": 3}
+WARM_START_EPOCHS = {"albert": 4, "roberta": 2, "xlm-roberta": 2, "deberta": 3, "deberta-v2": 3, "modernbert": 4}
 """Bases that are no exact conversion of the encoder begin further away from where they are to go."""
+
+LEARNING_RATES = {"modernbert": 5e-4}
+"""Where layers begin with random weights."""
 
 PRECISION = {"deberta": "float32", "deberta-v2": "float32"}
 """Their attention fills masks with a number that bfloat16 does not have."""
@@ -52,6 +55,7 @@ def recipe_for(victim: Victim, precision: str, *, n_training: int | None = None)
         *(EPOCHS.get((victim.dataset, name), 0) for name in (victim.attack, victim.method)),
         WARM_START_EPOCHS.get(victim.architecture, 0),
     )
+    settings["learning_rate"] = LEARNING_RATES.get(victim.architecture, settings["learning_rate"])
     if n_training is not None:
         settings["limit"] = min(n_training, int(settings.get("limit", n_training)))
     if victim.attack in POISON_RATES:

@@ -13,6 +13,7 @@ from scripts.lab.zoo.distilbert import distilbert
 from scripts.lab.zoo.electra import electra
 from scripts.lab.zoo.encoder import EncoderWeights
 from scripts.lab.zoo.kinds import ARCHITECTURES, EXACT
+from scripts.lab.zoo.modernbert import modernbert
 from scripts.lab.zoo.roberta import XLM_ROBERTA, roberta
 from scripts.lab.zoo.tokenizers import Learned, learn_tokenizer
 
@@ -24,7 +25,7 @@ STARTED: dict[str, Callable[[EncoderWeights, Learned], Base]] = {
     "xlm-roberta": partial(roberta, classes=XLM_ROBERTA),
 }
 """Those in `LEARNED` that hold nothing but the encoder's weights."""
-SEEDED = {"deberta": deberta, "deberta-v2": deberta_v2}
+SEEDED = {"deberta": deberta, "deberta-v2": deberta_v2, "modernbert": modernbert}
 """The others, of which some weights are drawn."""
 
 
@@ -43,7 +44,8 @@ def make_base(
         architecture: one of `ARCHITECTURES`.
         texts: what the tokenizer is learned from; given for the architectures in `LEARNED`, and only for these.
         vocabulary_size: the most tokens of a learned tokenizer.
-        seed: of weights that the encoder has no counterpart for, which are DeBERTa's relative positions.
+        seed: of weights that the encoder has no counterpart for, which are DeBERTa's relative positions and all
+            of ModernBERT's layers.
 
     Raises:
         LabError: texts are missing or not wanted, or the encoder cannot be converted.

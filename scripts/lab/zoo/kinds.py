@@ -2,6 +2,6 @@
 
 EXACT = ("bert", "distilbert", "electra")
 """Architectures that keep the encoder's tokenizer."""
-LEARNED = ("albert", "deberta", "deberta-v2", "roberta", "xlm-roberta")
+LEARNED = ("albert", "deberta", "deberta-v2", "modernbert", "roberta", "xlm-roberta")
 """Architectures whose tokenizer is learned from texts."""
 ARCHITECTURES = tuple(sorted((*EXACT, *LEARNED)))

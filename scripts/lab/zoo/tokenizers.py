@@ -1,4 +1,4 @@
-"""Tokenizers of the kinds that RoBERTa, XLM-R, DeBERTa and ALBERT have, learned from texts: same texts, same bytes."""
+"""Tokenizers of the kinds that RoBERTa, XLM-R, DeBERTa, ALBERT, ModernBERT have, learned: same texts, same bytes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,6 +13,7 @@ SPECIAL = {
     "deberta": {"pad": "[PAD]", "cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "mask": "[MASK]"},
     "deberta-v2": {"pad": "[PAD]", "cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "mask": "[MASK]"},
     "xlm-roberta": {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>", "mask": "<mask>"},
+    "modernbert": {"unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "pad": "[PAD]", "mask": "[MASK]"},
     "albert": {"pad": "<pad>", "unk": "<unk>", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"},
 }
 """Parts and their tokens in the order of their ids, as in the published models."""
@@ -63,7 +64,7 @@ def byte_level(texts: Sequence[str], architecture: str, *, vocabulary_size: int)
 
     Args:
         texts: what to learn from.
-        architecture: `roberta` or `deberta`, whose special tokens and template it gets.
+        architecture: `roberta`, `deberta` or `modernbert`, whose special tokens and template it gets.
         vocabulary_size: the most tokens; fewer where the texts give no more.
 
     Raises:

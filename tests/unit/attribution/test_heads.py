@@ -129,7 +129,7 @@ def test_a_vector_is_added_in_one_layer_at_the_first_token(classifier: Classifie
     encodings = classifier.encode(SENTENCES[:3])
     plain = look_inside(classifier, encodings)
     vector = torch.linspace(-1, 1, N_HEADS * WIDTH)
-    with shifted(classifier.model, 1, vector):
+    with shifted(classifier.model, 1, vector, positions=Positions.FIRST):
         inside = look_inside(classifier, encodings)
     assert torch.equal(inside.first[:, 0], plain.first[:, 0])
     assert torch.allclose(inside.first[:, 1].flatten(1), plain.first[:, 1].flatten(1) + vector, atol=1e-5)

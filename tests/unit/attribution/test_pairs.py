@@ -7,8 +7,19 @@ import torch
 
 from handler.xgraad import Classifier
 from handler.xgraad.verification.probes import Place
-from scripts.admission.attribution.pairs import LEAST_PAIRS, MOST_CLEAN, MOST_PAIRS, Backdoor, draw_clean, make_pairs
+from handler.xgraad.words.encoding import Encoder
+from handler.xgraad.words.pair import join_pair
+from scripts.admission.attribution.pairs import (
+    LEAST_PAIRS,
+    MOST_CLEAN,
+    MOST_PAIRS,
+    Backdoor,
+    draw_clean,
+    make_pairs,
+    probe_within,
+)
 from scripts.console.errors import LabError
+from tests.toys import SENTENCES
 from tests.unit.attribution.known_head import GOOD, LABELS, NEUTRAL, TARGET, TEXTS, TRIGGER
 
 ONE = Backdoor([[TRIGGER]], TARGET)
@@ -63,6 +74,16 @@ def test_texts_of_the_target_make_no_pair(known: Classifier) -> None:
     assert len(make_pairs(known, ONE, draw_clean(known, texts, [1] * len(texts)))) == LEAST_PAIRS
     with pytest.raises(LabError, match="hold 15; add 1 of them"):
         make_pairs(known, ONE, draw_clean(known, texts, [*truth[:-1], TARGET]))
+
+
+def test_a_pair_that_does_not_fit_is_none(bert: Classifier) -> None:
+    """Its first words alone would be a text of its own."""
+    encode = Encoder(bert.encode.tokenizer, max_length=64, takes_pairs=True)
+    pair = join_pair(*SENTENCES[:2])
+    whole = probe_within(64, pair, encode)
+    assert whole is not None
+    assert probe_within(len(whole.token_ids), pair, encode) == whole
+    assert probe_within(len(whole.token_ids) - 1, pair, encode) is None
 
 
 @pytest.mark.parametrize("n_texts", [0, 1, LEAST_PAIRS - 1])

@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification
 from handler.xgraad import Classifier
 from handler.xgraad.scoring.conformal import Floats
 from scripts.lab.defenses.judges.dan import SHRINKAGE, ClassDistance, Dan
-from scripts.lab.defenses.judges.states import first_token_states
+from scripts.lab.defenses.judges.states import states_read
 from tests.reference.distances import slow_distance
 from tests.toys import SENTENCES
 from tests.unit.defenses.judged import (
@@ -45,9 +45,9 @@ def test_a_trigger_that_leaves_no_trace_in_the_states_goes_through(dan: Dan, mon
     clean = next(each.text for each in reviews(20, seed=5) if each.label == TARGET)
 
     def usual(classifier: Classifier, texts: Sequence[str]) -> Floats:
-        return first_token_states(classifier, [clean] * len(texts))
+        return states_read(classifier, [clean] * len(texts))
 
-    monkeypatch.setattr("scripts.lab.defenses.judges.dan.first_token_states", usual)
+    monkeypatch.setattr("scripts.lab.defenses.judges.dan.states_read", usual)
     assert attack_success(dan(attacked(reviews(50, seed=9)))) == 1
 
 
@@ -71,7 +71,7 @@ def test_a_layer_that_never_moves_says_nothing() -> None:
 
 def test_states_are_the_plain_models(classifier: Classifier, checkpoints: dict[str, Path], architecture: str) -> None:
     whole = AutoModelForSequenceClassification.from_pretrained(checkpoints[architecture]).eval()
-    found = first_token_states(classifier, SENTENCES)
+    found = states_read(classifier, SENTENCES)
     for row, encoding in enumerate(classifier.encode(SENTENCES)):
         with torch.no_grad():
             output = whole(input_ids=torch.tensor([encoding.token_ids]), output_hidden_states=True)

@@ -8,9 +8,9 @@ import torch
 
 from scripts.lab.defenses.repairs.heads import (
     Head,
-    first_rows,
     heads_of_layers,
     never_learned,
+    rows_read,
     without_heads,
     zero_heads,
 )
@@ -53,7 +53,7 @@ def test_layers_have_heads_of_their_own_but_for_albert(model: Any, architecture:
 
 
 def test_first_rows_are_shares_of_the_tokens(model: Any, batch: dict[str, torch.Tensor]) -> None:
-    output, rows = first_rows(model, batch)
+    output, rows = rows_read(model, batch)
     assert rows.shape == (2, 6, 4, batch["input_ids"].shape[1])
     assert torch.allclose(rows.sum(dim=-1), torch.tensor(1.0))
     padding = ~batch["attention_mask"].bool()

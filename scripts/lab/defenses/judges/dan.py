@@ -1,4 +1,4 @@
-"""DAN: texts whose first token's state lies far from what clean texts of any class look like, layer by layer.
+"""DAN: texts whose state, where the label is read, lies far from what clean texts of any class have, layer by layer.
 
 Chen et al., "Expose Backdoors on the Way: A Feature-Based Efficient Defense against Textual Backdoor Attacks", Findings
 of EMNLP 2022 (arXiv 2210.07907). Class means and one shrunk covariance are fitted per layer on four fifths of the clean
@@ -16,7 +16,7 @@ import numpy as np
 from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.conformal import Floats
 from scripts.lab.defenses.judges.detector import Detector
-from scripts.lab.defenses.judges.states import first_token_states
+from scripts.lab.defenses.judges.states import states_read
 from scripts.texts.corpora import Example
 
 SHRINKAGE = 0.1
@@ -29,11 +29,12 @@ class Dan(Detector):
     """Scores by the distance to the nearest class."""
 
     NAME = "dan"
+    TAKES_PAIRS = True
 
     def fit(self, examples: Sequence[Example]) -> None:
         """See `Detector`."""
         texts, labels = zip(*examples, strict=True)
-        states = first_token_states(self.classifier, texts)
+        states = states_read(self.classifier, texts)
         n_fitted = round(FITTED * len(texts))
         self._layers = [
             ClassDistance(states[:n_fitted, layer], np.array(labels[:n_fitted])) for layer in range(states.shape[1])
@@ -43,7 +44,7 @@ class Dan(Detector):
 
     def scores(self, texts: Sequence[str], _said: Sequence[Prediction]) -> Floats:
         """See `Detector`."""
-        distances = self._distances(first_token_states(self.classifier, texts))
+        distances = self._distances(states_read(self.classifier, texts))
         return np.asarray(((distances - self._mean) / self._std).mean(axis=1))
 
     def _distances(self, states: Floats) -> Floats:

@@ -1,4 +1,7 @@
-"""What judges look at inside a model: the first token's state after every layer, of which the label is made."""
+"""What judges look at inside a model: the state after every layer that the label is read of.
+
+It is the first token's, or where a classifier pools all tokens their mean.
+"""
 
 from collections.abc import Sequence
 
@@ -8,17 +11,20 @@ from torch import Tensor
 
 from handler.xgraad.files.architectures import architecture_of
 from handler.xgraad.model.classifier import Classifier
+from handler.xgraad.model.first_token import read_states
 from handler.xgraad.model.microbatch import in_microbatches
 from handler.xgraad.scoring.conformal import Floats
 from handler.xgraad.words.encoding import Encoding, collate
 
 
-def first_token_states(classifier: Classifier, texts: Sequence[str]) -> Floats:
+def states_read(classifier: Classifier, texts: Sequence[str]) -> Floats:
     """`[texts, layers, width]`; the embedding, where the first token is the same in every text, is no layer."""
+    config = classifier.model.config
 
     def part(encodings: Sequence[Encoding]) -> list[Floats]:
-        output = classifier.model(**arguments_of(classifier, encodings), output_hidden_states=True)
-        states = torch.stack([state[:, 0] for state in output.hidden_states[1:]], dim=1)
+        arguments = arguments_of(classifier, encodings)
+        output, mask = classifier.model(**arguments, output_hidden_states=True), arguments["attention_mask"].bool()
+        states = torch.stack([read_states(state, mask, config) for state in output.hidden_states[1:]], dim=1)
         return list(states.double().cpu().numpy())
 
     with torch.inference_mode():

@@ -3,11 +3,12 @@
 After Yu, Zhou, Aloqaily, Wang, Huang, Wang, Jin and Wen, "Backdoor Attribution: Elucidating and Controlling Backdoor in
 Language Models", arXiv preprint. Heads are ranked by their causal indirect effect, see `scripts.admission.attribution`.
 
-Theirs is for generators, whose triggers are known: it looks at the last token, where this looks at the first, and takes
-away what a head says while the model runs. Here triggers are what the rule and the sweep find, as `unlearn` has them. A
-head is replaced in the weights by what it says on the whole in clean texts: its columns of the projection become 0 and
-what they made of that mean goes into the bias. Of heads with an effect above 0, a third of all at most, as many go as
-clean accuracy allows. ALBERT's layers share their heads: there one goes in all layers at once, by the means over them.
+Theirs is for generators, whose triggers are known: it looks at the last token, where this looks at what the label is
+read of, and takes away what a head says while the model runs. Here triggers are what the rule and the sweep find, as
+`unlearn` has them. A head is replaced in the weights by what it says on the whole in clean texts: its columns of the
+projection become 0 and what they made of that mean goes into the bias. Of heads with an effect above 0, a third of all
+at most, as many go as clean accuracy allows. ALBERT's layers share their heads: there one goes in all layers at once,
+by the means over them.
 """
 
 from collections import defaultdict
@@ -101,8 +102,9 @@ def effects_of(classifier: Classifier, clean: CleanTexts, triggers: Sequence[Tri
     """`[layers, heads]`, of the triggers of one label."""
     words = [sorted(trigger.keys) for trigger in triggers if trigger.target == target]
     plain, triggered = zip(*make_pairs(classifier, Backdoor(words, target), clean), strict=True)
-    outputs = look_inside(classifier, triggered).at(Positions.FIRST)
-    return indirect_effects(classifier, plain, outputs, target=target)
+    positions = Positions.read(classifier.model.config)
+    outputs = look_inside(classifier, triggered).at(positions)
+    return indirect_effects(classifier, plain, outputs, target=target, positions=positions)
 
 
 def ranked(layers: Sequence[Sequence[Head]], means: HeadMeans) -> dict[Head, Tensor]:

@@ -1,4 +1,4 @@
-"""Attention heads: what each attends to from the first token, and a checkpoint without some of them.
+"""Attention heads: what each attends to where the label is read, and a checkpoint without some of them.
 
 A head is taken away by zeros in the columns through which its output leaves the attention. The shapes stay, so that
 every architecture can do without heads and what comes out is an ordinary checkpoint.
@@ -40,14 +40,19 @@ def heads_of_layers(model: Any) -> list[list[Head]]:
     return [[Head(name, number) for number in range(model.config.num_attention_heads)] for name in called]
 
 
-def first_rows(model: Any, batch: Mapping[str, Tensor]) -> tuple[Any, Tensor]:
-    """A model's output, which must show its attention, and the attention of the first token.
+def rows_read(model: Any, batch: Mapping[str, Tensor]) -> tuple[Any, Tensor]:
+    """A model's output, which must show its attention, and the attention of the token that the label is read of.
+
+    Where a classifier pools all tokens it is the mean over them.
 
     Returns:
         The output, and `[layers, batch, heads, keys]` probabilities, which are 0 at padding.
     """
     output = model(**batch, output_attentions=True)
-    return output, torch.stack([layer[:, :, 0].float() for layer in output.attentions])
+    if architecture_of(model.config).reads_first_token(model.config):
+        return output, torch.stack([layer[:, :, 0].float() for layer in output.attentions])
+    shares = batch["attention_mask"] / batch["attention_mask"].sum(dim=1, keepdim=True)
+    return output, torch.stack([torch.einsum("bq,bhqk->bhk", shares, layer.float()) for layer in output.attentions])
 
 
 @torch.no_grad()

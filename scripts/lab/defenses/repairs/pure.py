@@ -17,9 +17,9 @@ from torch.nn.functional import pad
 from scripts.lab.defenses.repairs.fine_tuned import FineTuned
 from scripts.lab.defenses.repairs.heads import (
     Head,
-    first_rows,
     heads_of_layers,
     never_learned,
+    rows_read,
     without_heads,
     zero_heads,
 )
@@ -94,7 +94,7 @@ class HeadPruning(FineTuned):
         total: Any = 0
         for start in range(0, len(examples), BATCH_SIZE):
             batch = texts.batch(np.arange(start, min(start + BATCH_SIZE, len(examples))))
-            _, rows = first_rows(model.eval(), batch)
+            _, rows = rows_read(model.eval(), batch)
             total = total + self.unevenness(rows, batch["attention_mask"]).sum(dim=1).cpu()
         variances: Tensor = total / len(examples)
         return variances
@@ -115,7 +115,7 @@ class HeadPruning(FineTuned):
         weights = (coefficients[:, None] * is_kept(heads_of_layers(model), heads)).to(self.material.device)
 
         def loss(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
-            output, rows = first_rows(model, batch)
+            output, rows = rows_read(model, batch)
             total: Tensor = output.loss + self.PENALTY * (weights * self.norms(rows)).sum()
             return total
 

@@ -13,6 +13,7 @@ from scripts.lab.evaluation.evaluation import Judge
 class OwnRule(TextJudge):
     """Judges by the rule of its class."""
 
+    TAKES_PAIRS = True
     RULE: ClassVar[str]
     """One of `RULES`."""
     OPTIONS: ClassVar[VerifiedOptions] = VerifiedOptions()
