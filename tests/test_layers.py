@@ -110,6 +110,7 @@ OWNERS: dict[str, set[str]] = {
         "scripts/packing/archive.py",
         "scripts/lab/cost/fresh_clone.py",
         "scripts/results/provenance.py",
+        "scripts/serving/ray_server.py",
         "scripts/serving/server.py",
     },
 }

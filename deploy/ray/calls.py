@@ -1,4 +1,4 @@
-"""What passes between the door and a replica: one client's call, and what is sent back. Light: the door has no model."""
+"""What passes between the door and a replica: a client's call, and what is sent back. Light: the door has no model."""
 
 from typing import NamedTuple
 

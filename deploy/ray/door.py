@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPMethod, HTTPStatus
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from ray import serve
 from ray.exceptions import RayActorError
@@ -17,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from deploy.ray import server_errors
-from deploy.ray.addresses import address_of
-from deploy.ray.calls import Answered, ClientCall
+from deploy.ray.addresses import directed
+from deploy.ray.calls import Address, Answered, ClientCall
 from handler.xgraad.events import log_event
 
 MOST_BYTES = 2**20
 """Of a body, as config.properties has it for TorchServe."""
 METHODS = frozenset(HTTPMethod) - {HTTPMethod.OPTIONS, HTTPMethod.TRACE, HTTPMethod.CONNECT}
+EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 NOT_STORED = {"cache-control": "no-cache, no-store, must-revalidate, private", "pragma": "no-cache"}
 
 
@@ -54,19 +55,16 @@ class Door:
         if path == "/ping":
             return await asyncio.to_thread(health, list(self._models))
         if path == "/metrics":
-            return Answered(HTTPStatus.OK, await self._totals.page.remote(), "text/plain; version=0.0.4; charset=utf-8")
-        address = address_of(path)
-        if address is None:
-            return server_errors.no_resource()
-        if address.model not in self._models:
-            return server_errors.no_model(address.model)
-        if address.version not in (None, self._versions[address.model]):
-            return server_errors.no_version(address.model, str(address.version))
+            return Answered(HTTPStatus.OK, await self._totals.page.remote(), EXPOSITION)
+        address = directed(path, self._versions)
+        return address if isinstance(address, Answered) else await self._read(request, address)
+
+    async def _read(self, request: Request, address: Address) -> Answered:
         body = await body_of(request)
         if body is None:
             return server_errors.too_large()
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.scope["headers"])
-        return await self._asked(ClientCall(uuid4().hex, address, headers, body))
+        return await self._asked(ClientCall(id_of(request), address, headers, body))
 
     async def _asked(self, call: ClientCall) -> Answered:
         model = call.address.model
@@ -79,7 +77,15 @@ class Door:
         except Exception as error:  # Broad on purpose: Serve would show a client, and its log, whatever the error says.
             log_event("door_failed", level=logging.ERROR, model=model, type=type(error).__name__)
             return server_errors.failed(model)
-        return found._replace(headers=(*found.headers, ("x-request-id", call.id)))
+        return found
+
+
+def id_of(request: Request) -> str:
+    """The id that Serve gives a request and shows its client; another where the client chose one that may be a text."""
+    try:
+        return str(UUID(request.headers.get("x-request-id", "")))
+    except ValueError:
+        return str(uuid4())
 
 
 async def body_of(request: Request) -> bytes | None:

@@ -1,6 +1,7 @@
 """Ray and Serve on this machine alone, for a laptop: everything listens on the loopback address, and nobody is told."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,6 @@ LOCAL = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the one switch that puts all of Ray's own ports on loopback
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
-    "RAY_SERVE_LOG_TO_STDERR": "0",
     "HF_HUB_OFFLINE": "1",
 }
 os.environ.update(LOCAL)  # before Ray is imported, which reads it once
@@ -18,23 +18,38 @@ import ray  # noqa: E402
 from ray import serve  # noqa: E402
 from ray.serve import Application  # noqa: E402
 
+from scripts.console.errors import LabError  # noqa: E402
+
+NAME = "xgraad"
+"""Of the application."""
+_REASON = re.compile(r"^(?:[\w.]*\.)?(?:RuntimeError|LabError|IntegrityError|UnfitModelError): (.+)", re.MULTILINE)
+
 
 @contextmanager
-def running(application: Application, *, name: str, port: int, show_log: bool) -> Iterator[None]:
+def running(application: Application, *, port: int, show_log: bool) -> Iterator[None]:
     """The application, ready, for the time of a `with` block, on a Ray of its own.
 
     Raises:
-        RuntimeError: a model did not load; the message says why.
+        LabError: a model did not load; the message says why.
     """
-    ray.init(address="local", include_dashboard=False, log_to_driver=show_log, configure_logging=False)
+    ray.init(address="local", include_dashboard=False, log_to_driver=show_log, logging_level="ERROR")
     try:
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": LOOPBACK, "port": port},
             logging_config={"enable_access_log": False, "log_level": "WARNING"},
         )
-        serve.run(application, name=name)
+        _run(application)
         yield
     finally:
         serve.shutdown()
         ray.shutdown()
+
+
+def _run(application: Application) -> None:
+    try:
+        serve.run(application, name=NAME)
+    except RuntimeError as error:
+        said = [each.message for each in serve.status().applications[NAME].deployments.values()]
+        reasons = [reason for message in said for reason in _REASON.findall(message)]
+        raise LabError(f"a model did not load: {reasons[-1] if reasons else error}") from error
