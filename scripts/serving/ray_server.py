@@ -52,7 +52,7 @@ class RayServer:
     """One that runs."""
 
     options: RayServerOptions
-    process: psutil.Process
+    process: psutil.Popen
 
     @property
     def address(self) -> str:
@@ -87,7 +87,7 @@ class RayServer:
         deadline = time.monotonic() + timeout_s
         with self.client(timeout_s=10.0) as client:
             while not client.is_up():
-                if not self.process.is_running() or self.process.status() == psutil.STATUS_ZOMBIE:
+                if self.process.poll() is not None:
                     raise LabError(f"the server on Ray Serve ended while it started:\n{last_lines(self.log)}")
                 if time.monotonic() > deadline:
                     raise LabError(f"the server on Ray Serve is not ready after {timeout_s:g} s; see {self.log}")
@@ -96,7 +96,7 @@ class RayServer:
     def stop(self) -> None:
         """End it, and what it started."""
         started = [self.process, *self._processes()]
-        if self.process.is_running():
+        if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         _, left = psutil.wait_procs(started, timeout=STOP_S)
         for each in left:
@@ -115,7 +115,7 @@ def serving_on_ray(options: RayServerOptions, *, timeout_s: float = 300.0) -> It
         server.stop()
 
 
-def _launch(options: RayServerOptions) -> psutil.Process:
+def _launch(options: RayServerOptions) -> psutil.Popen:
     options.state_dir.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "scripts.serve_ray", "--model-store", str(options.model_store)]
     command += ["--models", *(f"{name}={file}" for name, file in options.models.items())]
@@ -125,7 +125,7 @@ def _launch(options: RayServerOptions) -> psutil.Process:
     if options.state_home is not None:
         environment["XDG_STATE_HOME"] = str(options.state_home.resolve())
     with (options.state_dir / "console.log").open("wb") as output:
-        process = subprocess.Popen(
+        return psutil.Popen(
             command,
             cwd=PROJECT,
             env=environment,
@@ -134,7 +134,6 @@ def _launch(options: RayServerOptions) -> psutil.Process:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return psutil.Process(process.pid)
 
 
 def _title(process: psutil.Process) -> str:
