@@ -89,7 +89,7 @@ def memory_growth_table(results: Path) -> str:
 
 
 def load_table(results: Path) -> str:
-    """Requests answered by live servers, defended and undefended side by side; rows without a server are TorchServe's."""
+    """Requests answered by live servers, defended and undefended side by side; by default a row is of TorchServe."""
     names = ("workers", "batch_size", "max_batch_delay", "n_clients", "server", "model", "n_errors")
     rows = [
         (
