@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Sequence
 
+from deploy.ray.loopback import keep_to_loopback
 from deploy.ray.metric_lines import MetricLine
 from deploy.ray.totals import Totals
 
@@ -11,6 +12,7 @@ class Adding:
     """Keeps the totals. When it is replaced they begin at zero again, as Prometheus expects of counters."""
 
     def __init__(self) -> None:
+        keep_to_loopback()
         self._totals = Totals(socket.gethostname())
 
     def add(self, lines: Sequence[MetricLine]) -> None:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from deploy.ray import server_errors
 from deploy.ray.addresses import directed
 from deploy.ray.calls import Address, Answered, ClientCall
+from deploy.ray.loopback import keep_to_loopback
 from handler.xgraad.events import log_event
 
 MOST_BYTES = 2**20
@@ -38,6 +39,7 @@ class Door:
     """
 
     def __init__(self, models: Mapping[str, Any], versions: Mapping[str, str], totals: Any) -> None:
+        keep_to_loopback()
         self._models, self._versions, self._totals = models, versions, totals
 
     async def __call__(self, request: Request) -> Response:

@@ -5,20 +5,15 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LOOPBACK = "127.0.0.1"
-LOCAL = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the one switch that puts all of Ray's own ports on loopback
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DISABLE_IMPORT_WARNING": "1",
-    "HF_HUB_OFFLINE": "1",
-}
+from deploy.ray.loopback import LOCAL, LOOPBACK
+
 os.environ.update(LOCAL)  # before Ray is imported, which reads it once
 
-import ray  # noqa: E402
-from ray import serve  # noqa: E402
-from ray.serve import Application  # noqa: E402
+import ray
+from ray import serve
+from ray.serve import Application
 
-from scripts.console.errors import LabError  # noqa: E402
+from scripts.console.errors import LabError
 
 NAME = "xgraad"
 """Of the application."""

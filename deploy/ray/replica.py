@@ -19,6 +19,7 @@ from ray import serve
 from deploy.ray.calls import Answered, ClientCall
 from deploy.ray.canary import require_answer
 from deploy.ray.exchanges import answered, exchange_of
+from deploy.ray.loopback import keep_to_loopback
 from deploy.ray.metric_lines import LineWriter, MetricLine, declared_metrics
 from deploy.ray.unpacking import settings_in, unpacked
 from handler.answers.reply import Served
@@ -58,6 +59,7 @@ class Replica:
 
     def __init__(self, given: GivenArchive, totals: Any) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
+        keep_to_loopback()
         show_events()
         self._given, self._totals, self._lines = given, totals, list[MetricLine]()
         self._thread = ThreadPoolExecutor(1)

@@ -16,7 +16,7 @@ from tests.live.toy import QUICK
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400), needs_ray]
 N_CLIENTS, N_AT_ONCE, BATCH, QUEUE = 16, 24, 2, 4
 UNAVAILABLE = "503 ServiceUnavailableException"
-AGAIN_S = 120.0
+AGAIN_S = 180.0
 SERVER = "Ray Serve"
 
 
@@ -43,7 +43,14 @@ def test_a_killed_replica_is_replaced_and_costs_only_what_it_had(
     limits = LoadLimits(seconds=300, n_requests=10**6)
     killed = replica(ray_server, "toy")
     with crowd(
-        ray_server, "toy", CLEAN_TEXTS, n_clients=N_CLIENTS, limits=limits, is_right=is_right, retries=retries
+        ray_server,
+        "toy",
+        CLEAN_TEXTS,
+        n_clients=N_CLIENTS,
+        limits=limits,
+        is_right=is_right,
+        retries=retries,
+        timeout_s=AGAIN_S,
     ) as found:
         wait_for_answers(found, 200)
         killed.kill()
@@ -78,7 +85,14 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(
     with (
         held(process),
         crowd(
-            ray_server, "small", CLEAN_TEXTS, n_clients=N_AT_ONCE, limits=limits, is_right=is_right, retries=retries
+            ray_server,
+            "small",
+            CLEAN_TEXTS,
+            n_clients=N_AT_ONCE,
+            limits=limits,
+            is_right=is_right,
+            retries=retries,
+            timeout_s=AGAIN_S,
         ) as found,
     ):
         deadline = time.monotonic() + 20
