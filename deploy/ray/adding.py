@@ -3,8 +3,8 @@
 import socket
 from collections.abc import Sequence
 
-from deploy.ray.loopback import keep_to_loopback
 from deploy.ray.metric_lines import MetricLine
+from deploy.ray.ports import keep_to_loopback
 from deploy.ray.totals import Totals
 
 

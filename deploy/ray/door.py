@@ -19,7 +19,7 @@ from starlette.responses import Response
 from deploy.ray import server_errors
 from deploy.ray.addresses import directed
 from deploy.ray.calls import Address, Answered, ClientCall
-from deploy.ray.loopback import keep_to_loopback
+from deploy.ray.ports import keep_to_loopback
 from handler.xgraad.events import log_event
 
 MOST_BYTES = 2**20

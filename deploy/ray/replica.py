@@ -19,8 +19,8 @@ from ray import serve
 from deploy.ray.calls import Answered, ClientCall
 from deploy.ray.canary import require_answer
 from deploy.ray.exchanges import answered, exchange_of
-from deploy.ray.loopback import keep_to_loopback
 from deploy.ray.metric_lines import LineWriter, MetricLine, declared_metrics
+from deploy.ray.ports import keep_to_loopback
 from deploy.ray.unpacking import settings_in, unpacked
 from handler.answers.reply import Served
 from handler.defended_model import DefendedModel
