@@ -70,7 +70,7 @@ class RayServer:
 
     def replicas(self, model: str) -> list[psutil.Process]:
         """The processes that answer for a model."""
-        return [each for each in self._processes() if _title(each).split(".")[0] == f"{REPLICA}{model}"]
+        return [each for each in self._processes() if _title(each) == f"{REPLICA}{model}"]
 
     def _processes(self) -> list[psutil.Process]:
         try:
@@ -137,7 +137,8 @@ def _launch(options: RayServerOptions) -> psutil.Popen:
 
 
 def _title(process: psutil.Process) -> str:
+    """What Ray calls a process, without what it is at; Ray fills the rest of the old command line with blanks."""
     try:
-        return " ".join(process.cmdline())
+        return " ".join(process.cmdline()).partition(".")[0].strip()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return ""
