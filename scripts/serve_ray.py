@@ -72,9 +72,9 @@ def _serve(arguments: argparse.Namespace) -> Exit:
     except ImportError as error:
         cure = "python -m pip install -r requirements.txt -r requirements-ray.txt"
         raise LabError(f"Ray Serve is not installed ({error.name}); get it with {cure}") from error
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with running(_application(arguments), port=arguments.port, show_log=True):
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has just put its own in this place
             _show(arguments)
             signal.pause()
     except KeyboardInterrupt:
