@@ -2,8 +2,6 @@
 
 import json
 from collections import Counter
-from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
@@ -101,16 +99,3 @@ def test_a_clients_own_marks_are_no_marks() -> None:
         exchange = exchange_of(ClientCall("id", address, (("Explain", "True"), ("URL_Path", "x")), b"a film"))
         assert exchange.headers["explain"] == "False"
         assert ("url_path" in exchange.headers) is not is_kserve
-
-
-def test_the_core_is_one(torchserve: SimpleNamespace, checkpoints: dict[str, Path]) -> None:
-    """Neither the hooks nor what they stand on name a server."""
-    project = Path(__file__).parents[2]
-    rooms = [*(project / "handler").glob("hooks/*.py"), project / "handler" / "defended_model.py"]
-    rooms += [path for room in ("wire", "answers", "worker") for path in (project / "handler" / room).glob("*.py")]
-    for path in rooms:
-        words = path.read_text(encoding="utf-8")
-        assert "starlette" not in words.lower(), path
-        assert "context." not in words, path
-        assert "import ts" not in words, path
-        assert "ray." not in words.replace("array.", ""), path
