@@ -1,6 +1,7 @@
 """What an operator may set: the `xgraad:` section of model-config.yaml, strictly checked."""
 
 import os
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -65,11 +66,11 @@ class Settings(BaseModel):
     max_chars: Annotated[int, Field(ge=1, le=100_000)] = 20_000
     """Characters in one text."""
     max_request_chars: Annotated[int, Field(ge=1, le=100_000)] = 100_000
-    """Characters in all texts of one request; keeps every reply below TorchServe's limit."""
+    """Characters in all texts of one request; keeps every reply below a server's limit."""
 
     @classmethod
-    def from_model_config(cls, model_config: dict[str, Any] | None) -> "Settings":
-        """Read the section from what TorchServe made of model-config.yaml.
+    def from_model_config(cls, model_config: Mapping[str, Any] | None) -> "Settings":
+        """Read the section from the content of model-config.yaml.
 
         Raises:
             SettingsError: names the setting, the rule it breaks and the value.

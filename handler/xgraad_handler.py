@@ -2,10 +2,9 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 # TorchServe replaces an ImportError of this file by "No module named ts.torch_handler..."; keep the real reason.
@@ -19,23 +18,10 @@ try:
     import torch
 
     from handler.answers.reply import Served
+    from handler.defended_model import DefendedModel
     from handler.describe import describe
-    from handler.hooks.exchange import Exchange, arrived
-    from handler.hooks.judging import judge
-    from handler.hooks.preparing import prepare
-    from handler.hooks.replying import reply_to
+    from handler.hooks.exchange import Exchange
     from handler.observation.metrics import Metrics
-    from handler.observation.request_log import log_exchanges, log_load_failed, log_loaded
-    from handler.settings import Settings
-    from handler.worker.device_loss import DeviceLostError, end_worker
-    from handler.worker.registry_file import open_registry
-    from handler.worker.spare_memory import SpareMemory
-    from handler.worker.stopwatch import Stopwatch
-    from handler.worker.threads import share_cores
-    from handler.xgraad.errors import XGraadError
-    from handler.xgraad.files.fingerprint import CALIBRATION_FILE
-    from handler.xgraad.files.pickle_refusal import refuse_pickles
-    from handler.xgraad.learned.calibration import Calibration
 except ImportError as error:
     raise RuntimeError(f"the handler cannot be imported: {error}; install requirements.txt for the server") from error
 except RuntimeError:
@@ -44,11 +30,8 @@ except Exception as error:  # Broad on purpose: code that was damaged can fail i
     raise RuntimeError(f"{Path(__file__).name}: cannot be run: {type(error).__name__}: {error}") from error
 
 
-class XGraadHandler:
-    """Serves one defended classifier. One reply per request, in order, whatever else is in the batch.
-
-    A batch goes through three hooks. Each takes exchanges and hands on as many, in order, that know more.
-    """
+class XGraadHandler(DefendedModel):
+    """The model, as TorchServe calls it."""
 
     def initialize(self, context: Any) -> None:
         """Load the model directory once per worker.
@@ -56,62 +39,51 @@ class XGraadHandler:
         Raises:
             RuntimeError: the model must not be served; TorchServe shows the message in its log.
         """
-        self.metrics, start = Metrics.of(context), perf_counter()
-        self.spare_memory = SpareMemory()
-        self.served = Served(str(context.model_name), context.manifest["model"].get("modelVersion"))
-        try:
-            self._load(context)
-        except XGraadError as error:
-            self.metrics.load_failed(error)
-            log_load_failed(error, model=self.served.name)
-            raise RuntimeError(f"{type(error).__name__}: {error}") from error
-        self.served = self.served._replace(takes_pairs=self.defense.takes_pairs)
-        self.metrics.loaded(self.defense)
-        log_loaded(self.defense, model=self.served.name, seconds=perf_counter() - start)
+        properties = context.system_properties
+        gpu_id = properties.get("gpu_id")
+        self.load(
+            Path(properties["model_dir"]),
+            context.model_yaml_config,
+            served=Served(str(context.model_name), context.manifest["model"].get("modelVersion")),
+            device=f"cuda:{gpu_id}" if gpu_id is not None and torch.cuda.is_available() else "cpu",
+            metrics=_metrics(context),
+        )
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[Any]:
         """Answer a batch."""
         came = arrived(data, context)
         if _is_describe(came):
             return [describe(self.defense, self.settings)]
-        stopwatch = Stopwatch()
-        try:
-            judged = self.inference(self.preprocess(came, stopwatch), stopwatch)
-        except DeviceLostError as error:
-            end_worker(error)
-        replied = self.postprocess(judged, stopwatch)
-        self.metrics.answered(replied, stopwatch.seconds, self.defense)
-        log_exchanges(replied)
-        self.spare_memory.give_back()
-        return _sent(replied, context)
+        return _sent(self.answer(came), context)
 
-    def preprocess(self, exchanges: Sequence[Exchange], stopwatch: Stopwatch) -> list[Exchange]:
-        """Parse and encode."""
-        return prepare(exchanges, self.defense, self.settings, stopwatch)
 
-    def inference(self, exchanges: Sequence[Exchange], stopwatch: Stopwatch) -> list[Exchange]:
-        """Score and neutralize."""
-        return judge(exchanges, self.defense, self.settings, stopwatch)
+def arrived(data: Sequence[Mapping[str, Any]], context: Any) -> list[Exchange]:
+    """A batch of TorchServe's, each row with what its context tells of it."""
+    every = [context.get_all_request_header(index) for index in range(len(data))]
+    return [
+        Exchange(row=row, headers=_headers(known), types=_types(known), id=context.get_request_id(index))
+        for index, (row, known) in enumerate(zip(data, every, strict=True))
+    ]
 
-    def postprocess(self, exchanges: Sequence[Exchange], stopwatch: Stopwatch) -> list[Exchange]:
-        """Apply the policy, and write the replies."""
-        return reply_to(exchanges, self.served, self.settings, stopwatch)
 
-    def _load(self, context: Any) -> None:
-        properties = context.system_properties
-        folder = Path(properties["model_dir"])
-        refuse_pickles(folder)
-        gpu_id = properties.get("gpu_id")
-        device = f"cuda:{gpu_id}" if gpu_id is not None and torch.cuda.is_available() else "cpu"
-        if device == "cpu":
-            share_cores(context.model_yaml_config)
-        self.settings = Settings.from_model_config(context.model_yaml_config)
-        calibration = Calibration.read(folder / CALIBRATION_FILE)
-        registry = open_registry(self.settings, calibration)
-        self.defense = self.settings.load_defense(
-            str(folder), device=device, calibration=calibration, registry=registry
-        )
-        self.defense.classifier.warm_up()
+def _headers(known: Mapping[str, Any]) -> dict[str, str]:
+    """A request's headers with names in lower case; TorchServe keeps the client's spelling.
+
+    TorchServe files what it knows of form fields and gRPC entries under their names, too, as mappings: not headers.
+    """
+    return {name.lower(): value for name, value in known.items() if isinstance(value, str)}
+
+
+def _types(known: Mapping[str, Any]) -> dict[str, str]:
+    """The content type of each form field, or of the body, as far as TorchServe tells it."""
+    return {name: str(value.get("content-type", "")) for name, value in known.items() if isinstance(value, Mapping)}
+
+
+def _metrics(context: Any) -> Metrics:
+    """Those that TorchServe was told of; none where it was given no metrics."""
+    kinds = getattr(context.metrics, "cache", {}).values()
+    declared = {name: metric for kind in kinds for name, metric in kind.items()}
+    return Metrics(declared, str(context.model_name))
 
 
 def _sent(exchanges: Sequence[Exchange], context: Any) -> list[bytes]:

@@ -13,7 +13,7 @@ from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.words.pair import is_pair
 
 MAX_SUSPECTS = 64
-"""Listed in one reply: a text may repeat its suspect ten thousand times, and TorchServe limits a reply's size."""
+"""Listed in one reply: a text may repeat its suspect ten thousand times, and servers limit a reply's size."""
 
 _ALL = True
 _LABEL = {"label": _ALL, "label_id": _ALL}

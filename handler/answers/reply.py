@@ -21,7 +21,7 @@ BINARY_TYPE = "application/octet-stream"
 
 
 class Served(NamedTuple):
-    """The model as TorchServe names it."""
+    """The model as its server names it."""
 
     name: str
     version: str | None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from handler.answers.policy import Answer, Unjudged
 from handler.answers.reply import Reply, as_json, refused
@@ -22,13 +22,13 @@ class Exchange:
     """Frozen: every hook hands on another one that knows more."""
 
     row: Row
-    """As TorchServe hands it over."""
+    """A field for each of a form's or of gRPC's, or one for the whole body: see `handler.wire.fields`."""
     headers: Headers
-    """The client's, names in lower case; gRPC has none."""
+    """The client's, names in lower case, and the marks of the address: see `handler.wire.framing`; gRPC has none."""
     types: Mapping[str, str]
-    """The declared type of each of the row's values, where TorchServe knows one."""
+    """The declared type of each of the row's values, where the server knows one."""
     id: str
-    """TorchServe's, for the log."""
+    """The server's, for the log."""
     visit: Visit | None = None
     """A browser's; None for programs."""
     request: Request | None = None
@@ -64,29 +64,7 @@ class Exchange:
         return replace(self, refusal=FAILED)
 
 
-def arrived(data: Sequence[Row], context: Any) -> list[Exchange]:
-    """A batch of TorchServe's, each row with what its context tells of it."""
-    every = [context.get_all_request_header(index) for index in range(len(data))]
-    return [
-        Exchange(row=row, headers=_headers(known), types=_types(known), id=context.get_request_id(index))
-        for index, (row, known) in enumerate(zip(data, every, strict=True))
-    ]
-
-
 def shared_out(found: Iterable[Each], exchanges: Sequence[Exchange]) -> list[tuple[Exchange, tuple[Each, ...]]]:
     """Each exchange with its own part of what was found for the texts of all, in order."""
     rest = iter(found)
     return [(exchange, tuple(islice(rest, len(exchange.texts)))) for exchange in exchanges]
-
-
-def _headers(known: Mapping[str, Any]) -> dict[str, str]:
-    """A request's headers with names in lower case; TorchServe keeps the client's spelling.
-
-    TorchServe files what it knows of form fields and gRPC entries under their names, too, as mappings: not headers.
-    """
-    return {name.lower(): value for name, value in known.items() if isinstance(value, str)}
-
-
-def _types(known: Mapping[str, Any]) -> dict[str, str]:
-    """The content type of each form field, or of the body, as far as TorchServe tells it."""
-    return {name: str(value.get("content-type", "")) for name, value in known.items() if isinstance(value, Mapping)}

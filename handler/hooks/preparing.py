@@ -30,6 +30,8 @@ def prepare(
 
 
 def _parsed(exchange: Exchange, settings: Settings, takes_pairs: bool) -> Exchange:
+    if exchange.refusal:  # its server could not take it apart
+        return exchange
     visit = visit_of(exchange.row, exchange.headers)
     if visit and visit.typed is None:
         return replace(exchange, visit=visit)

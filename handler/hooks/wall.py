@@ -1,6 +1,6 @@
 """The wall around what the hooks do: all together while that goes well, one by one when it does not.
 
-Judging runs a model that came from elsewhere on texts that came from elsewhere. When it raises, TorchServe would fail
+Judging runs a model that came from elsewhere on texts that came from elsewhere. When it raises, a server would fail
 the whole batch, and print the exception, which may hold a text. Here a fault costs nobody but its own request an
 answer, and what that request gets is the operator's `on_error`.
 """

@@ -1,14 +1,13 @@
-"""What the handler tells Prometheus, through TorchServe: counts, shares and seconds, never a text, a word or a label.
+"""What the handler tells Prometheus, through its server: counts, shares and seconds, never a text, a word or a label.
 
-TorchServe writes each value as a line on the worker's standard output, which the server parses. Every label value is
-one of our own constants; a model's name is cleaned. What metrics.yaml does not declare is not written: a server that
-was started with another file serves all the same.
+Every label value is one of our own constants; a model's name is cleaned. What metrics.yaml does not declare is not
+written: a server that was started with another file serves all the same.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from handler.answers.policy import Answer, ServedAction, Unjudged
 from handler.hooks.exchange import Exchange
@@ -16,7 +15,7 @@ from handler.xgraad import Defense, Verdict
 
 LEVEL = "Model"
 MAX_RATIO = 100.0
-"""Of a score to its threshold. TorchServe's last bucket ends at 10, and its parser knows no 1e+16."""
+"""Of a score to its threshold. A histogram's last bucket ends at 10, and not every server's parser knows 1e+16."""
 _UNSAFE = re.compile(r"[^\w.\-]", re.ASCII)
 
 Count = tuple[str, ...]
@@ -38,7 +37,7 @@ BEGIN: tuple[Count, ...] = (
 
 
 class Metric(Protocol):
-    """One of TorchServe's."""
+    """One of the server's."""
 
     def add_or_update(self, value: float, dimension_values: list[str], /) -> None:
         """Add to a counter, set a gauge, or observe a value."""
@@ -49,7 +48,7 @@ class Metrics:
     """Writes down what happened, for one model in one worker.
 
     Args:
-        declared: TorchServe's metrics by name.
+        declared: the server's metrics by name.
         model: the name under which the model is served.
     """
 
@@ -57,13 +56,6 @@ class Metrics:
         self._declared = declared
         self._common = [_UNSAFE.sub("_", model), LEVEL]
         self._is_shared = False
-
-    @classmethod
-    def of(cls, context: Any) -> "Metrics":
-        """For what a worker was given; nothing is declared where it was given no metrics."""
-        kinds = getattr(context.metrics, "cache", {}).values()
-        declared = {name: metric for kind in kinds for name, metric in kind.items()}
-        return cls(declared, str(context.model_name))
 
     def loaded(self, defense: Defense) -> None:
         """A model is ready to be served. Counters begin at zero: from nothing to one is no rise to Prometheus."""

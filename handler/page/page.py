@@ -1,7 +1,7 @@
 """The page that a browser gets: a box for a text, and what a reply says about the text that was typed.
 
 One file without scripts. Everything that is not ours goes through the template's escaping, and hidden characters are
-shown by name. Sizes are bounded whatever was typed: TorchServe limits a reply's size.
+shown by name. Sizes are bounded whatever was typed: servers limit a reply's size.
 """
 
 from base64 import b64encode
@@ -43,7 +43,7 @@ HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
 )
-"""TorchServe itself forbids to store any reply."""
+"""Servers themselves forbid to store any reply."""
 
 
 def blank_page(model: str, settings: Settings, *, takes_pairs: bool = False) -> bytes:

@@ -1,6 +1,6 @@
 """A batch row as the fields of a JSON object, whatever framing it came in.
 
-A row is what TorchServe makes of one client's call: `body` or `data` for a whole body, one key per form field or per
+A row is what the server makes of one client's call: `body` or `data` for a whole body, one key per form field or per
 gRPC map entry. A body is what it declares. Where it declares nothing, an object or a list in JSON is JSON, and what
 begins like one and is none is refused, as is what could be either: nobody's JSON is judged as a text. At KServe's
 addresses there is nothing but JSON. A form's or a gRPC entry's `text` is a text, whatever it looks like.
@@ -35,7 +35,7 @@ def fields_of(row: Mapping[str, Any], framing: Framing, types: Mapping[str, str]
     Args:
         row: the batch row.
         framing: what the request declares.
-        types: the declared type of each of the row's values, where TorchServe knows one.
+        types: the declared type of each of the row's values, where the server knows one.
 
     Raises:
         RefusedError: the row is not what is declared, or not what is read here.

@@ -1,9 +1,9 @@
 """What a request declares about its body, and what its address means for it.
 
-TorchServe hands on headers and bytes as they came, with two exceptions: it reads `application/json` and `text/*` where
-they are UTF-8, whatever the declared charset and coding, and takes forms apart. Of two headers of one name it shows
-the last. The address does not arrive; but at `/predictions` and `/explanations` there is a `url_path`, and everywhere
-but at TorchServe's oldest addresses an `explain`. So what has an `explain` alone comes from KServe's `/v1` or `/v2`.
+Headers and bytes arrive as they were sent, with two exceptions: the server has read `application/json` and `text/*`
+where they are UTF-8, whatever the declared charset and coding, and has taken forms apart. Of two headers of one name
+the last arrives. The address does not arrive, but its marks do, among the headers: `EXPLAIN`, true or false, and at
+`/predictions` and `/explanations` `OWN_ADDRESS`. So what has an `EXPLAIN` alone comes from KServe's `/v1` or `/v2`.
 """
 
 import json
@@ -23,6 +23,8 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 JSON_TYPE = "application/json"
 JSON_LENGTH = "Inference-Header-Content-Length"
 """Of KServe's binary extension: how many bytes of the body are JSON; tensors follow."""
+EXPLAIN, OWN_ADDRESS = "explain", "url_path"
+"""The marks of an address."""
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^"';]*)""", re.IGNORECASE)
 
 
@@ -58,7 +60,7 @@ class Framing:
     """When decompressed."""
 
     def of_part(self, declared: str) -> "Framing":
-        """That of the body, or of a form's field, for which TorchServe names a type, too."""
+        """That of the body, or of a form's field, for which the server names a type, too."""
         media_type = _media_type(declared)
         if self.kind is BodyKind.FORM:
             kind = _kind(media_type)
@@ -71,13 +73,13 @@ class Framing:
         return replace(self, media_type=media_type, kind=_kind(media_type))
 
     def is_read(self, value: Any) -> bool:
-        """Whether TorchServe has read the JSON already. A string may be JSON's, or a text in which JSON stands."""
+        """Whether the server has read the JSON already. A string may be JSON's, or a text in which JSON stands."""
         return not isinstance(value, str | bytes | bytearray) or (
             isinstance(value, str) and self.media_type == JSON_TYPE
         )
 
     def read(self, value: Any) -> Any:
-        """JSON that TorchServe has read as UTF-8, if that is what was declared, or cannot have made a difference.
+        """JSON that the server has read as UTF-8, if that is what was declared, or cannot have made a difference.
 
         Raises:
             RefusedError: 400 or 415, it may have, and the bytes are gone.
@@ -94,7 +96,7 @@ class Framing:
         return value
 
     def raw(self, value: str | bytes | bytearray) -> bytes:
-        """As they were before they were compressed. TorchServe's strings were UTF-8."""
+        """As they were before they were compressed. The server's strings were UTF-8."""
         data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
         return decompress(data, self.coding, most=self.most_bytes) if self.coding else data
 
@@ -118,7 +120,7 @@ def framing_of(headers: Mapping[str, str], settings: Settings) -> Framing:
         coding=coding_of(headers),
         json_bytes=_json_bytes(headers.get(JSON_LENGTH.lower())),
         body_bytes=headers.get("content-length"),
-        is_kserve="explain" in headers and "url_path" not in headers,
+        is_kserve=EXPLAIN in headers and OWN_ADDRESS not in headers,
         is_grpc=not headers,
         most_bytes=most_bytes(settings),
     )

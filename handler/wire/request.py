@@ -1,4 +1,4 @@
-"""One row of a TorchServe batch to a Request, or to a Refusal. Never raises: a bad row must not stop its neighbors.
+"""One row of a batch to a Request, or to a Refusal. Never raises: a bad row must not stop its neighbors.
 
 Nor does a bad text among several: it is refused in its place, and the others are judged. Where none is good, the
 request is refused.
@@ -81,7 +81,7 @@ def parse_row(
         row: the batch row.
         headers: the client's, names in lower case; gRPC has none.
         settings: limits.
-        types: the declared type of each of the row's values, where TorchServe knows one.
+        types: the declared type of each of the row's values, where the server knows one.
         takes_pairs: whether the model judges pairs of texts, and no single ones.
     """
     try:

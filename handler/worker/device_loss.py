@@ -3,7 +3,7 @@
 After some faults (an assertion that failed on a GPU, an address that does not exist) a device answers nothing that this
 process asks any more. Judging the texts one by one, or by the plain model, is no way out then, and a
 worker that goes on would fail every request until somebody looks. Only another process can use the device again:
-TorchServe starts one when this one ends, and answers the batch with a 500 that tells clients to ask again.
+the server starts one when this one ends, and answers the batch with an error that tells clients to ask again.
 """
 
 import logging

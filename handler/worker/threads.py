@@ -14,7 +14,7 @@ def share_cores(model_config: Mapping[str, Any] | None, environment: Mapping[str
     """Give this worker its part of the cores, never more threads than it has; returns how many it has then.
 
     Args:
-        model_config: what TorchServe made of model-config.yaml; it tells the number of workers.
+        model_config: the content of model-config.yaml; it tells the number of workers.
         environment: of the process.
     """
     if OPERATORS not in environment:

@@ -4,24 +4,32 @@ from pathlib import Path
 
 from scripts.results.rows import Row, markdown, read_rows
 
+SERVERS = ("TorchServe", "Ray Serve")
+"""The first is meant where a row names none."""
+
 
 def faults_table(results: Path) -> str:
-    """The last row of each fault, in the order in which faults were first measured."""
-    latest = {row["fault"]: row for row in read_rows(results / "faults.jsonl")}
+    """The last row of each fault on each server, servers side by side, faults in the order of their first rows."""
+    latest = {(row["fault"], row.get("server", SERVERS[0])): row for row in read_rows(results / "faults.jsonl")}
+    seen = {server for _, server in latest}
+    servers = [server for server in SERVERS if server in seen]
     rows = [
         (
             fault,
-            str(row["n_clients"]),
-            str(row["n_requests"]),
-            _errors(row),
-            str(row["n_wrong"]),
-            f"{row['gap_s']:.1f}",
-            f"{row['longest_s']:.1f}",
+            str(max(row["n_clients"] for (other, _), row in latest.items() if other == fault)),
+            *(cell for server in servers for cell in _fault_cells(latest.get((fault, server)))),
         )
-        for fault, row in latest.items()
+        for fault in dict.fromkeys(fault for fault, _ in latest)
     ]
-    header = ("fault", "clients", "requests", "errors", "wrong answers", "longest time without an answer, s")
-    return markdown((*header, "longest wait of a client, s"), rows)
+    measured = ("requests", "errors", "wrong answers", "longest without an answer / wait of a client, s")
+    return markdown(("fault", "clients", *(f"{server}: {name}" for server in servers for name in measured)), rows)
+
+
+def _fault_cells(row: Row | None) -> tuple[str, ...]:
+    """What clients of one server saw."""
+    if row is None:
+        return ("not run", "", "", "")
+    return (str(row["n_requests"]), _errors(row), str(row["n_wrong"]), f"{row['gap_s']:.1f} / {row['longest_s']:.1f}")
 
 
 def fuzz_table(results: Path) -> str:

@@ -89,19 +89,19 @@ def memory_growth_table(results: Path) -> str:
 
 
 def load_table(results: Path) -> str:
-    """Requests answered by a live server, defended and undefended side by side."""
-    names = ("workers", "batch_size", "max_batch_delay", "n_clients", "model", "n_errors")
+    """Requests answered by live servers, defended and undefended side by side; by default a row is of TorchServe."""
+    names = ("workers", "batch_size", "max_batch_delay", "n_clients", "server", "model", "n_errors")
     rows = [
         (
             row["device"],
-            *(str(load[name]) for name in names),
+            *(str(({"server": "TorchServe"} | load)[name]) for name in names),
             f"{load['requests_per_s']:.1f}",
             *(f"{1000 * load[name]:.0f}" for name in ("p50_s", "p95_s", "p99_s")),
         )
         for row in _latest(results, "load").values()
         for load in row["loads"]
     ]
-    header = ("device", "workers", "batch size", "delay, ms", "clients", "model", "errors", "requests/s")
+    header = ("device", "workers", "batch size", "delay, ms", "clients", "server", "model", "errors", "requests/s")
     return markdown((*header, "p50, ms", "p95, ms", "p99, ms"), rows)
 
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.hooks.exchange import arrived
 from handler.refusal import Refusal
 from handler.settings import Settings
 from handler.wire.coding import most_bytes
 from handler.wire.request import Request, parse_row
+from handler.xgraad_handler import arrived
 from tests.contract.test_service import (
     END,
     Field,

@@ -420,7 +420,7 @@ def test_no_gpu_number_means_the_processor(worker: Worker) -> None:
 
 def test_a_lost_device_ends_the_worker(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of TorchServe's stands in the way, and the batch gets no answer from us."""
-    from handler import xgraad_handler
+    from handler import defended_model
 
     def lose(*_: object) -> None:
         raise DeviceLostError("cuda:0 does not answer")
@@ -428,8 +428,8 @@ def test_a_lost_device_ends_the_worker(worker: Worker, monkeypatch: pytest.Monke
     def end(error: DeviceLostError) -> None:
         raise SystemExit(str(error))
 
-    monkeypatch.setattr(xgraad_handler, "judge", lose)
-    monkeypatch.setattr(xgraad_handler, "end_worker", end)
+    monkeypatch.setattr(defended_model, "judge", lose)
+    monkeypatch.setattr(defended_model, "end_worker", end)
     with pytest.raises(SystemExit, match="cuda:0 does not answer"):
         worker(post({"text": "a film"}), post({"text": 5}))
 

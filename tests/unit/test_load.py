@@ -89,9 +89,11 @@ def test_no_good_answer_is_no_crash() -> None:
     assert (load.n_requests, load.n_errors, load.p99_s) == (0, 1, 0.0)
 
 
-def a_row(model: str, batch_size: int, n_clients: int, requests_per_s: float, p99_s: float) -> dict[str, Any]:
+def a_row(
+    model: str, batch_size: int, n_clients: int, requests_per_s: float, p99_s: float, server: str = "TorchServe"
+) -> dict[str, Any]:
     setting = {"workers": 1, "batch_size": batch_size, "max_batch_delay": 5, "n_clients": n_clients}
-    return setting | {"model": model, "requests_per_s": requests_per_s, "p99_s": p99_s}
+    return setting | {"server": server, "model": model, "requests_per_s": requests_per_s, "p99_s": p99_s}
 
 
 def test_the_best_setting_is_that_of_the_most_clients() -> None:
@@ -105,6 +107,9 @@ def test_the_best_setting_is_that_of_the_most_clients() -> None:
     found = load_test.best(rows)
     assert (found["batch_size"], found["requests_per_s"]) == (8, 30.0)
     assert (found["throughput_share"], found["p99_times"]) == (0.75, 2.0)
+    assert "ray_requests_per_s" not in found
+    beside = [*rows, a_row("defended", 8, 32, 20.0, 0.5, server="Ray Serve")]
+    assert load_test.best(beside) == found | {"ray_requests_per_s": 20.0, "ray_p99_s": 0.5}
 
 
 def test_the_undefended_handler_answers_like_the_model(bert_folder: Path, tmp_path: Path) -> None:

@@ -4,13 +4,12 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 from pkgutil import resolve_name
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from handler import xgraad_handler
+from handler import defended_model
 from handler.xgraad import Calibration, Classifier, Defense, SqliteRegistry
 from handler.xgraad import fingerprint as hash_anew
 from handler.xgraad.model.attention_capture import ATTENTION_NAME
@@ -80,9 +79,9 @@ def test_a_defense(bert_folder: Path, done: Counter[str]) -> None:
 
 def test_a_worker(bert_folder: Path, done: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry needs the calibration, too."""
-    monkeypatch.setattr(xgraad_handler, "share_cores", lambda _config: None)
+    monkeypatch.setattr(defended_model, "share_cores", lambda _config: None)
     handler = XGraadHandler()
-    handler._load(SimpleNamespace(system_properties={"model_dir": str(bert_folder)}, model_yaml_config=None))
+    handler._load(bert_folder, None, "cpu")
     assert isinstance(handler.defense.registry, SqliteRegistry)
     handler.defense.registry.close()
     assert steps(done) == ONCE

@@ -51,8 +51,18 @@ def test_the_last_row_of_each_fault_counts(tmp_path: Path) -> None:
     append_row(tmp_path / "faults.jsonl", FAULT)
     killed, other = cells(faults_table(tmp_path))
     errors = "8 times 507 InternalServerException, 1 times no answer"
-    assert killed == ["a worker killed", "16", "627", errors, "0", "4.5", "4.5"]
+    assert killed == ["a worker killed", "16", "627", errors, "0", "4.5 / 4.5"]
     assert (other[0], other[3]) == ("another", "0")
+
+
+def test_each_server_has_its_columns(tmp_path: Path) -> None:
+    append_row(tmp_path / "faults.jsonl", FAULT)  # as rows were before there were two
+    append_row(tmp_path / "faults.jsonl", FAULT | {"server": "Ray Serve", "errors": {"503 X": 2}, "n_requests": 700})
+    append_row(tmp_path / "faults.jsonl", FAULT | {"server": "TorchServe", "fault": "another", "n_requests": 9})
+    killed, other = cells(faults_table(tmp_path))
+    assert killed[2::4] == ["627", "700"]
+    assert killed[7] == "2 times 503 X"
+    assert other[2::4] == ["9", "not run"]
 
 
 def test_a_soak_tells_its_slopes(tmp_path: Path) -> None:

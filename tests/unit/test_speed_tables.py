@@ -77,8 +77,9 @@ def test_memory_is_compared_with_the_plain_pass(results: Path) -> None:
 def test_load(tmp_path: Path) -> None:
     load = {"model": "defended", "n_clients": 8, "n_errors": 0, "requests_per_s": 50.0}
     load |= {"p50_s": 0.01, "p95_s": 0.02, "p99_s": 0.03, "workers": 1, "batch_size": 8, "max_batch_delay": 5}
-    append_row(tmp_path / "load.jsonl", {"device": "cpu", "loads": [load]})
-    assert load_table(tmp_path).splitlines()[-1] == "| cpu | 1 | 8 | 5 | 8 | defended | 0 | 50.0 | 10 | 20 | 30 |"
+    append_row(tmp_path / "load.jsonl", {"device": "cpu", "loads": [load, load | {"server": "Ray Serve"}]})
+    for server, line in zip(("TorchServe", "Ray Serve"), load_table(tmp_path).splitlines()[-2:], strict=True):
+        assert line == f"| cpu | 1 | 8 | 5 | 8 | {server} | defended | 0 | 50.0 | 10 | 20 | 30 |"
 
 
 def test_nothing_measured_is_no_error(tmp_path: Path) -> None:

@@ -8,20 +8,27 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from scripts.console.errors import LabError
 from scripts.serving.client import Client, is_error
 from scripts.serving.pair_documents import fields_of_text, of_whole
-from scripts.serving.running_server import RunningServer
 
 TIMEOUT_S = 60.0
 NO_ANSWER = "no answer"
 
 IsRight = Callable[[str, Any], bool]
 """Whether a document is the right answer for a text."""
+
+
+class AskedServer(Protocol):
+    """Any that answers over HTTP."""
+
+    def client(self, *, timeout_s: float, retries: int = 0) -> Client:
+        """See `Client` for the arguments."""
+        ...
 
 
 class Asked(NamedTuple):
@@ -109,7 +116,7 @@ class Crowd:
 
 @contextmanager
 def crowd(
-    server: RunningServer,
+    server: AskedServer,
     model: str,
     texts: Sequence[str],
     *,
@@ -144,7 +151,7 @@ def crowd(
     found.wait()  # a client that broke is a fault of ours, and must not look like silence
 
 
-def put_load(server: RunningServer, model: str, texts: Sequence[str], *, n_clients: int, limits: LoadLimits) -> Load:
+def put_load(server: AskedServer, model: str, texts: Sequence[str], *, n_clients: int, limits: LoadLimits) -> Load:
     """Let `n_clients` ask for `model` until a limit is met."""
     start = time.perf_counter()
     with crowd(server, model, texts, n_clients=n_clients, limits=limits) as found:

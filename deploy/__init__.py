@@ -1,0 +1,1 @@
+"""What stands around a server, and the servers other than TorchServe that serve the same archives."""
