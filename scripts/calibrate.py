@@ -3,18 +3,24 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
-from handler.xgraad.options import PAPER_PERCENTILE
+from handler.xgraad.options import DEFAULT_THRESHOLD, PAPER_PERCENTILE
 from scripts.console.command import CommandParser, positive, rate, run_command, say
 from scripts.hub.models import with_models
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.texts.reading import ReadingOptions, add_reading_options
 
+if TYPE_CHECKING:
+    from handler.xgraad import Calibration
+    from handler.xgraad.multilabel.labels_calibration import LabelsCalibration
+
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
   python -m scripts.calibrate --checkpoint build/albert --data dev.tsv.gz --percentile 65 --out calibration.json
   python -m scripts.calibrate --checkpoint build/victim --data shards --text-column review --out calibration.json
+  python -m scripts.calibrate --checkpoint build/topics --data dev.csv --label-columns toxic,insult --out labels.json
   HF_HUB_OFFLINE=0 python -m scripts.calibrate --checkpoint someone/model@main --data someone/texts@main/dev \\
       --out calibration.json      # from the hub, of which only data is fetched: no pickle, no code"""
 
@@ -35,6 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=[],
         metavar="LABEL",
         help="name or number of a label with too few texts to be tested; its replies say so; may be repeated",
+    )
+    parser.add_argument(
+        "--label-threshold",
+        type=rate,
+        default=DEFAULT_THRESHOLD,
+        help="probability above which a text has a label, of models that may give it several (0.5)",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument(
@@ -58,37 +70,41 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _calibrate(arguments: argparse.Namespace) -> None:
     from scripts.lab.training.calibrating import CalibrationOptions, calibrate_checkpoint
+    from scripts.lab.training.label_calibrating import calibrate_labels
     from scripts.lab.training.reference_training import TrustedBase
     from scripts.packing.untested import untested_line
-    from scripts.texts.corpora import read_samples
-    from scripts.texts.model_classes import class_named, model_classes
+    from scripts.texts.corpora import read_samples, read_set_samples
+    from scripts.texts.model_classes import class_named, is_multi_label, model_classes
 
     classes = model_classes(arguments.checkpoint)
     untested = tuple(class_named(label, classes, option="--allow-untested") for label in arguments.allow_untested)
-    samples = read_samples(arguments.data, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
-    base = arguments.trusted_base
-    calibration = calibrate_checkpoint(
-        arguments.checkpoint,
-        samples,
-        out=arguments.out,
-        options=CalibrationOptions(
+    base, reading = arguments.trusted_base, ReadingOptions.from_arguments(arguments)
+    settings: dict[str, Any] = {
+        "out": arguments.out,
+        "options": CalibrationOptions(
             max_fpr=arguments.max_fpr,
             percentile=arguments.percentile,
             max_length=arguments.max_length,
             precision=arguments.precision,
             untested=untested,
+            label_threshold=arguments.label_threshold,
         ),
-        device=arguments.device,
-        trusted=TrustedBase(name=base, seed=arguments.seed, precision=arguments.training_precision) if base else None,
-    )
-    paper = calibration.paper
+        "device": arguments.device,
+        "trusted": TrustedBase(name=base, seed=arguments.seed, precision=arguments.training_precision)
+        if base
+        else None,
+    }
+    calibration: Calibration | LabelsCalibration
+    if is_multi_label(arguments.checkpoint):
+        texts, labels = read_set_samples(arguments.data, reading, classes=classes)
+        some = slice(arguments.limit)
+        calibration = calibrate_labels(arguments.checkpoint, texts[some], labels and labels[some], **settings)
+        _tell_labels(calibration, classes or ())
+    else:
+        samples = read_samples(arguments.data, reading, classes=classes)[: arguments.limit]
+        calibration = calibrate_checkpoint(arguments.checkpoint, samples, **settings)
+        _tell(calibration)
     say(f"{arguments.out}: {calibration.n_texts} texts, {calibration.n_truncated} of them truncated")
-    say(f"rule paper: flagged above {paper.threshold:.3f} (percentile {paper.percentile:g})")
-    say(f"rule conformal: at most {calibration.max_fpr:g} of clean texts flagged, whatever their length")
-    bars = calibration.verification
-    alone, together = _each(bars.single), _each(bars.together)
-    say(f"rule verified: a trigger is stronger in clean texts than {alone} alone, {together} as a set, by label")
-    say(f"screen: {len(calibration.inert.ids())} words of the vocabulary turn no short text by themselves")
     if line := untested_line(calibration.untested, classes):
         say(line)
     if (trusted := calibration.reference) is None:
@@ -96,6 +112,26 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     else:
         learned = f"fine-tuned on {trusted.n_texts} of these texts, accuracy {trusted.accuracy:.3f} on the others"
         say(f"reference: {trusted.base}, {learned}")
+
+
+def _tell(calibration: "Calibration") -> None:
+    """What was fitted."""
+    paper = calibration.paper
+    say(f"rule paper: flagged above {paper.threshold:.3f} (percentile {paper.percentile:g})")
+    say(f"rule conformal: at most {calibration.max_fpr:g} of clean texts flagged, whatever their length")
+    bars = calibration.verification
+    alone, together = _each(bars.single), _each(bars.together)
+    say(f"rule verified: a trigger is stronger in clean texts than {alone} alone, {together} as a set, by label")
+    say(f"screen: {len(calibration.inert.ids())} words of the vocabulary turn no short text by themselves")
+
+
+def _tell_labels(calibration: "LabelsCalibration", names: Sequence[str]) -> None:
+    """The same for each label of a model with several."""
+    say(f"a text has a label above {calibration.label_threshold:g}; each label is calibrated by itself")
+    for name, fit in zip(names, calibration.labels, strict=True):
+        alone, together = _each(fit.verification.single), _each(fit.verification.together)
+        strength = f"{alone} alone, {together} as a set (without / with it)"
+        say(f"{name}: a trigger is stronger than {strength}; {len(fit.inert.ids())} words are known to do nothing")
 
 
 def _each(strengths: Sequence[float]) -> str:

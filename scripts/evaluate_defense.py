@@ -21,11 +21,13 @@ from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import write_result
 from scripts.texts.corpora import Example, TriggeredExample, read_examples, read_triggered
 from scripts.texts.label_cells import listed
+from scripts.texts.model_classes import is_multi_label
 from scripts.texts.reading import ReadingOptions, add_reading_options
 
 if TYPE_CHECKING:
     from handler.xgraad import Calibration
-    from scripts.lab.defenses.base import Material
+    from handler.xgraad.files.fingerprint import Fingerprint
+    from scripts.lab.defenses.base import Calibrate, Material
 
 EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
@@ -54,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--target-label", type=int, help="the class the attacker wants (as the checkpoint's record says)"
+    )
+    parser.add_argument(
+        "--label", type=int, help="the attacked one of several labels (as the checkpoint's record says)"
     )
     parser.add_argument(
         "--floor", type=Path, metavar="CHECKPOINT", help="clean model whose answers to the attacked texts are the floor"
@@ -92,6 +97,8 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     from scripts.lab.defenses.measured import measure_defense
     from scripts.texts.model_classes import model_classes
 
+    if is_multi_label(arguments.checkpoint):
+        return _evaluate_label(arguments)
     name, origin = arguments.defense, attack_record(arguments.checkpoint)
     Checkpoint.open(arguments.checkpoint)  # what is wrong with it comes before what is wrong with any text
     calibration = Calibration.read(arguments.calibration)
@@ -100,17 +107,47 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     clean = read_examples(arguments.clean, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
     triggered = _triggered(arguments, origin, clean, classes)
     with _work_folder(arguments.work) as work:
-        material = _material(arguments, calibration, work)
+        material = _material(arguments, calibration.fingerprint, work, _recalibrated(arguments, calibration))
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "target_label": target}
         floor = measured_floor(arguments.floor, material, **texts) if arguments.floor else {}
         figures = measure_defense(name, material, **texts) | floor
+    return _told(arguments, calibration.fingerprint.precision, origin | figures)
+
+
+def _evaluate_label(arguments: argparse.Namespace) -> Exit:
+    """The same of a model that may give a text several labels, of which one is attacked."""
+    from handler.xgraad.multilabel.label_view import side_names
+    from handler.xgraad.multilabel.labels_calibration import LabelsCalibration
+    from scripts.lab.defenses.label_defenses import label_floor, measure_label_defense
+    from scripts.texts.corpora import read_sets
+    from scripts.texts.model_classes import model_classes
+
+    origin, reading = attack_record(arguments.checkpoint), ReadingOptions.from_arguments(arguments)
+    calibration = LabelsCalibration.read(arguments.calibration)
+    classes = model_classes(arguments.checkpoint) or ()
+    label = origin.get("label") if arguments.label is None else arguments.label
+    if not isinstance(label, int) or not 0 <= label < len(classes):
+        raise LabError(f"--label must be the number of one of the model's labels ({listed(classes)}), is {label}")
+    sides = side_names(classes[label])
+    target = _target(arguments, origin, sides)
+    clean = read_sets(arguments.clean, reading, classes=classes)[: arguments.limit]
+    triggered = _triggered(arguments, origin, [example.of_label(label) for example in clean], sides)
+    with _work_folder(arguments.work) as work:
+        material = _material(arguments, calibration.fingerprint, work, _kept)
+        texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "label": label, "target": target}
+        floor = label_floor(arguments.floor, material, **texts) if arguments.floor else {}
+        figures = measure_label_defense(arguments.defense, material, **texts) | floor
+    return _told(arguments, calibration.fingerprint.precision, origin | figures)
+
+
+def _told(arguments: argparse.Namespace, precision: str, figures: dict[str, Any]) -> Exit:
+    """The figures written down and shown."""
     result = {
-        **origin,
         **figures,
         "insertion": arguments.triggered.name if arguments.triggered else arguments.insert,
-        "neutralizer": arguments.neutralizer or usual_neutralizer(name),
+        "neutralizer": arguments.neutralizer or usual_neutralizer(arguments.defense),
         "registry": not arguments.no_registry,
-        "precision": calibration.fingerprint.precision,
+        "precision": precision,
         **provenance(),
     }
     write_result(result, document=arguments.json, rows=arguments.append)
@@ -131,13 +168,16 @@ def _work_folder(folder: Path | None) -> Iterator[Path]:
         yield Path(made)
 
 
-def _material(arguments: argparse.Namespace, calibration: "Calibration", work: Path) -> "Material":
-    """What the options give a defender; a repaired checkpoint is calibrated as this one was."""
-    from scripts.lab.defenses.base import Material
+def _kept(checkpoint: Path, out: Path) -> None:
+    """A model with several labels is not repaired, and so not calibrated again."""
+    raise LabError(f"{out}: missing; make it with scripts.calibrate for {checkpoint}")
 
-    reading = ReadingOptions.from_arguments(arguments)
+
+def _recalibrated(arguments: argparse.Namespace, calibration: "Calibration") -> "Calibrate":
+    """Calibrates a repaired checkpoint as this one was."""
 
     def calibrated(checkpoint: Path, out: Path) -> None:
+        reading = vars(ReadingOptions.from_arguments(arguments))
         run_step(
             calibrate.main,
             checkpoint=checkpoint,
@@ -149,8 +189,17 @@ def _material(arguments: argparse.Namespace, calibration: "Calibration", work: P
             precision=calibration.fingerprint.precision,
             trusted_base=arguments.trusted_base if DEFENSES[arguments.defense].refers else None,
             device=arguments.device,
-            **vars(reading),
+            **{name: value for name, value in reading.items() if name != "label_columns"},
         )
+
+    return calibrated
+
+
+def _material(
+    arguments: argparse.Namespace, fingerprint: "Fingerprint", work: Path, calibrated: "Calibrate"
+) -> "Material":
+    """What the options give a defender."""
+    from scripts.lab.defenses.base import Material
 
     return Material(
         checkpoint=arguments.checkpoint,
@@ -158,13 +207,12 @@ def _material(arguments: argparse.Namespace, calibration: "Calibration", work: P
         calibrate=calibrated,
         work=work,
         clean=arguments.data,
-        reading=reading,
+        reading=ReadingOptions.from_arguments(arguments),
         trusted_base=arguments.trusted_base,
         language_model=arguments.language_model,
         more=arguments.texts,
-        max_length=calibration.fingerprint.max_length,
-        served_precision=calibration.fingerprint.precision,
-        takes_pairs=calibration.fingerprint.takes_pairs,
+        max_length=fingerprint.max_length,
+        served_precision=fingerprint.precision,
         device=arguments.device,
         seed=arguments.seed,
         neutralizer=arguments.neutralizer,

@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
         "--triggers", type=_triggers, default=(), help="words or phrases, separated by commas (the attack's usual ones)"
     )
     add("--target-label", type=int, default=0, help="class that the trigger brings about (default 0)")
+    add(
+        "--label",
+        type=int,
+        help="the label to attack of a model that gives a text several: --target-label 1 raises it, 0 silences it",
+    )
     add("--source-label", type=int, help="the one class to attack with source_specific (default the first other one)")
     add("--poison-rate", type=rate, help="share of the training set that is poisoned (the attack's usual one)")
     add("--label-names", help="names of the classes from 0 up, separated by commas")

@@ -27,6 +27,7 @@ from transformers import (
     XLMRobertaConfig,
 )
 
+from handler.xgraad.files.labels import MULTI_LABEL
 from scripts.lab.zoo.unigram import count_words, learn_pieces
 
 ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")
@@ -70,14 +71,18 @@ def make_checkpoint(
 
 
 def _balance(model: Any, tokenizer: Any) -> None:
-    """Shift the head so that every class is predicted for some of the sentences: random heads mostly name one class."""
+    """Shift the head so that every class is predicted for some of the sentences: random heads mostly name one class.
+
+    Of a model with several labels each is a decision of its own, and about half of the sentences have it.
+    """
     texts = [*SENTENCES, *map(" ".join, permutations(SENTENCES, 2))]
     batch = tokenizer(texts, padding=True, truncation=True, max_length=64, return_tensors="pt")
     batch = {name: batch[name] for name in ("input_ids", "attention_mask")}
     bias = getattr(model.classifier, "out_proj", model.classifier).bias
     with torch.no_grad():
         logits = model.eval()(**batch).logits
-        spread = logits - logits.mean(dim=-1, keepdim=True)
+        several = model.config.problem_type == MULTI_LABEL
+        spread = logits if several else logits - logits.mean(dim=-1, keepdim=True)
         bias -= spread.median(dim=0).values
 
 

@@ -13,6 +13,7 @@ from handler.xgraad.learned.repair_record import RepairRecord
 from handler.xgraad.memory.forgetting import forget_explained
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, TriggerRegistry
 from handler.xgraad.model.classifier import Classifier
+from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.options import (
     DEFAULT_KEY,
     DEFAULT_OPTIONS,
@@ -26,6 +27,7 @@ from handler.xgraad.options import (
 from handler.xgraad.rules.threshold_rule import ThresholdRule
 from handler.xgraad.rules.verified_rule import VerifiedParts, VerifiedRule
 from handler.xgraad.verification.reference import Reference
+from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.encoding import Encoding
 
 
@@ -133,24 +135,43 @@ class Defense:
         if audit:
             audit.require(fitted.fingerprint)
             registry.add(audit.for_registry(), Origin.AUDIT)
+        trusted = fitted.load_trusted(path, device=device) if rule == VerifiedRule.name else None
+        defense = cls.of(
+            classifier,
+            fitted,
+            rule=rule,
+            trusted=trusted,
+            neutralize=neutralize,
+            options=options,
+            registry=registry,
+        )
+        defense.audit, defense.repair = audit, repair
+        return defense
+
+    @classmethod
+    def of(
+        cls,
+        classifier: Classifier,
+        fitted: Calibration,
+        *,
+        rule: str,
+        trusted: Transplant | None,
+        neutralize: Neutralizer,
+        options: VerifiedOptions,
+        registry: TriggerRegistry,
+    ) -> "Defense":
+        """The defense of a model that is loaded; for the arguments see `load`."""
         chosen: Rule
         if rule == VerifiedRule.name:
             parts = VerifiedParts.of(
-                classifier,
-                fitted,
-                trusted=fitted.load_trusted(path, device=device),
-                neutralize=neutralize,
-                options=options,
-                registry=registry,
+                classifier, fitted, trusted=trusted, neutralize=neutralize, options=options, registry=registry
             )
             forget_explained(registry, parts.reference, n_labels=len(classifier.labels))
             chosen = VerifiedRule(parts)
         else:
             threshold = fitted.paper if rule == "paper" else fitted.conformal
             chosen = ThresholdRule(rule, classifier, threshold, neutralize)
-        return cls(
-            classifier, fitted, rule=chosen, neutralize=neutralize, registry=registry, audit=audit, repair=repair
-        )
+        return cls(classifier, fitted, rule=chosen, neutralize=neutralize, registry=registry)
 
     def cold(self) -> "Defense":
         """The same without memory: what the first text of an attacker meets. Rules that never have any are the same."""
@@ -184,6 +205,10 @@ class Defense:
             TextError: a text that no tokenizer can take.
         """
         return self.classifier.encode(texts)
+
+    def undefended(self, encodings: Sequence[Encoding]) -> list[Prediction]:
+        """What the plain model says of each text."""
+        return predict(self.classifier.logits(encodings), self.classifier.labels)
 
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
         """Score, flag, neutralize and predict again, the second half of a call; `explain` is per text."""

@@ -14,6 +14,8 @@ DEFAULT_NEUTRALIZER = "delete"
 """Of every rule but `paper`: a verified trigger is best gone. Noise leaves gibberish, and some of it passes for one."""
 DEFAULT_KEY = b"xgraad"
 """Seeds the character noise. Public; set one of your own to keep attackers from foreseeing it."""
+DEFAULT_THRESHOLD = 0.5
+"""Probability above which a text has a label, where it may have several."""
 PAPER_PERCENTILE = 95.0
 """Section 4.2.1 of the paper (65 for ALBERT there)."""
 

@@ -34,6 +34,13 @@ class Columns(NamedTuple):
     clean: int | None
     pair: int | None
     """Of the second texts."""
+    flags: tuple[int, ...] = ()
+    """Of the columns that say of one label each whether a text has it, in the order in which the user named them."""
+
+    def places(self) -> list[int]:
+        """Of all columns that are looked at, ascending."""
+        own = (self.text, self.label, self.clean, self.pair)
+        return sorted({*self.flags, *(place for place in own if place is not None)})
 
 
 def split_header(table: TextTable, source: Source) -> tuple[list[str] | None, list[Record]]:
@@ -67,17 +74,31 @@ def find_columns(header: Sequence[str] | None, n_columns: int, source: Source) -
     text = _wanted(source.reading.text_column, "--text-column", header, n_columns, source)
     label = _wanted(source.reading.label_column, "--label-column", header, n_columns, source)
     pair = _wanted(source.reading.pair_column, "--pair-column", header, n_columns, source)
+    if flags := _flags(header, n_columns, source):
+        text = _known(header or (), TEXT_NAMES) if text is None else text
+        return Columns(_required(text, header, source), None, _known(header or (), CLEAN_NAMES), pair, flags)
     if header is None:
         return _by_place(text, label, pair, n_columns, source)
     text = _known(header, TEXT_NAMES) if text is None else text
-    if text is None:
-        names = ", ".join(TEXT_NAMES)
-        raise LabError(
-            f"{source.name}: must have one column with a name known for texts ({names}), "
-            f"{told_header(header)}; {WAY_OUT}"
-        )
     label = _known(header, LABEL_NAMES) if label is None else label
-    return Columns(text, label, _known(header, CLEAN_NAMES), pair)
+    return Columns(_required(text, header, source), label, _known(header, CLEAN_NAMES), pair)
+
+
+def _required(text: int | None, header: Sequence[str] | None, source: Source) -> int:
+    """The column of texts, which must be known."""
+    if text is None:
+        has = told_header(header) if header else "has no header"
+        raise LabError(
+            f"{source.name}: must have one column with a name known for texts ({', '.join(TEXT_NAMES)}), {has}; "
+            f"{WAY_OUT}"
+        )
+    return text
+
+
+def _flags(header: Sequence[str] | None, n_columns: int, source: Source) -> tuple[int, ...]:
+    """The columns of single labels, where the user named some."""
+    found = (_wanted(name, "--label-columns", header, n_columns, source) for name in source.reading.label_columns)
+    return tuple(place for place in found if place is not None)
 
 
 def told_header(header: Sequence[str]) -> str:
@@ -108,7 +129,8 @@ def _by_place(text: int | None, label: int | None, pair: int | None, n_columns: 
 def _names_wanted(names: Sequence[str], source: Source) -> bool:
     """Whether a row holds a name that the user gave for a column."""
     reading = source.reading
-    wanted = [column for column in (reading.text_column, reading.label_column, reading.pair_column) if column]
+    named = (reading.text_column, reading.label_column, reading.pair_column, *reading.label_columns)
+    wanted = [column for column in named if column]
     keys = [same_name(name) for name in names]
     return any(same_name(column) in keys for column in wanted if not column.isdecimal())
 

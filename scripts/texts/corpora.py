@@ -15,6 +15,7 @@ from scripts.texts.contents import texts_of
 from scripts.texts.data_files import data_files, split_files
 from scripts.texts.file_text import read_content
 from scripts.texts.hub_data import fetched
+from scripts.texts.label_sets import BETWEEN
 from scripts.texts.labeled_texts import LabeledText, Labels
 from scripts.texts.reading import AS_FOUND, ReadingOptions
 from scripts.texts.records import Source
@@ -37,6 +38,18 @@ class Sample(NamedTuple):
     text: str
     label: int | None
     """Class number from 0 up; None where none is known."""
+
+
+class LabeledSet(NamedTuple):
+    """One text that may have several labels, or none of them."""
+
+    text: str
+    labels: frozenset[int]
+    """Class numbers from 0 up."""
+
+    def of_label(self, label: int) -> Example:
+        """The same as an example of one label: 1 where the text has it, else 0."""
+        return Example(self.text, int(label in self.labels))
 
 
 class TriggeredExample(NamedTuple):
@@ -117,6 +130,31 @@ def read_triggered(
     return [TriggeredExample(row.text, _known(row.label), row.clean_text) for row in rows]
 
 
+def read_sets(
+    path: Path, reading: ReadingOptions = AS_FOUND, *, classes: Sequence[str] | None = None
+) -> list[LabeledSet]:
+    """The texts of a file with their labels, of which each may have several.
+
+    Raises:
+        LabError: as `read_examples`.
+    """
+    rows = _read(path, reading, labels="needed", classes=classes, many=True)
+    return [LabeledSet(row.text, row.label_set or frozenset()) for row in rows]
+
+
+def read_set_samples(
+    path: Path, reading: ReadingOptions = AS_FOUND, *, classes: Sequence[str] | None = None
+) -> tuple[list[str], list[frozenset[int]] | None]:
+    """The texts of a file, and their labels where they are there: each text's, or None.
+
+    Raises:
+        LabError: as `read_texts`, or some texts have labels and others none.
+    """
+    rows = _read(path, reading, labels="where there", classes=classes, many=True)
+    found = [row.label_set for row in rows if row.label_set is not None]
+    return [row.text for row in rows], found if len(found) == len(rows) else None
+
+
 def read_corpus(folder: Path) -> Corpus:
     """Read `train`, `dev` and `test` of a folder.
 
@@ -132,6 +170,12 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
     Tabs and line breaks inside a text become spaces; texts with quotation marks are quoted as CSV has it.
     """
     _write(path, [COLUMNS[:2], *((example.text, str(example.label)) for example in examples)])
+
+
+def write_sets(path: Path, examples: Iterable[LabeledSet]) -> None:
+    """Write a file that `read_sets` takes, by the rules of `write_examples`; `|` stands between class numbers."""
+    cells = ((example.text, BETWEEN.join(map(str, sorted(example.labels)))) for example in examples)
+    _write(path, [(COLUMNS[0], "labels"), *cells])
 
 
 def write_triggered(path: Path, triggered: Iterable[TriggeredExample]) -> None:
@@ -167,12 +211,18 @@ def split_file(folder: Path, split: str) -> Path:
 
 
 def _read(
-    path: Path, reading: ReadingOptions, *, labels: Labels, classes: Sequence[str] | None = None, n_optional: int = 0
+    path: Path,
+    reading: ReadingOptions,
+    *,
+    labels: Labels,
+    classes: Sequence[str] | None = None,
+    n_optional: int = 0,
+    many: bool = False,
 ) -> list[LabeledText]:
     rows: list[LabeledText] = []
     for file in data_files(path):
         source = Source(name=str(file), reading=reading, classes=classes, n_optional=n_optional)
-        rows += texts_of(read_content(file), source, labels=labels)
+        rows += texts_of(read_content(file), source, labels=labels, many=many)
     return rows
 
 

@@ -11,10 +11,12 @@ from scripts.console.errors import LabError
 from scripts.texts.column_names import is_text_column
 from scripts.texts.columns import WAY_OUT, Columns, find_columns, refuse_numbers, split_header, told_header
 from scripts.texts.label_cells import are_ambiguous, class_number, listed, read_labels, told
+from scripts.texts.label_sets import members_of, read_flags, read_sets
 from scripts.texts.quoting import Record
 from scripts.texts.records import Source, TextTable
 
 Labels = Literal["needed", "where there", "unused"]
+SAYS_SO = "config.json of such a model says problem_type multi_label_classification"
 
 
 class LabeledText(NamedTuple):
@@ -26,6 +28,8 @@ class LabeledText(NamedTuple):
     """Class number from 0 up; None where the file has none, or nobody needs it."""
     clean_text: str | None
     """The text before it was attacked; None where the file has none."""
+    label_set: frozenset[int] | None = None
+    """Class numbers where a text may have several labels; None as for `label`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ class _Rows:
         ]
 
 
-def labeled_texts(table: TextTable, source: Source, *, labels: Labels) -> list[LabeledText]:
+def labeled_texts(table: TextTable, source: Source, *, labels: Labels, many: bool = False) -> list[LabeledText]:
     """All texts of a file, in order; a note tells how many rows without one were skipped.
 
     Args:
@@ -55,13 +59,19 @@ def labeled_texts(table: TextTable, source: Source, *, labels: Labels) -> list[L
         source: where they come from, and how they are to be read.
         labels: whether a row must have one. Labels that are only used where they are there are left out, with a note,
             when they are not the model's.
+        many: whether a text may have several labels, or none; they stand in `label_set` then.
 
     Raises:
         LabError: the rows cannot be read as texts, none holds one, or a label is none of the model's classes.
     """
     rows = _rows(table, source)
-    found = [None] * len(rows.texts) if labels == "unused" else _labels(rows, is_needed=labels == "needed")
-    return [LabeledText(*row) for row in zip(rows.texts, found, rows.cells(rows.columns.clean), strict=True)]
+    clean = rows.cells(rows.columns.clean)
+    found: list[Any] = [None] * len(rows.texts)
+    if labels != "unused":
+        found = (_label_sets if many else _labels)(rows, is_needed=labels == "needed")
+    if many:
+        return [LabeledText(text, None, twin, each) for text, each, twin in zip(rows.texts, found, clean, strict=True)]
+    return [LabeledText(*row) for row in zip(rows.texts, found, clean, strict=True)]
 
 
 def _rows(table: TextTable, source: Source) -> _Rows:
@@ -129,17 +139,13 @@ def _text(record: Record, column: int, source: Source) -> str:
 def _labels(rows: _Rows, *, is_needed: bool) -> list[int | None]:
     """Of all rows."""
     source, column = rows.source, rows.columns.label
+    if rows.columns.flags:
+        raise LabError(f"{source.name}: --label-columns are for models that give a text several labels; {SAYS_SO}")
     if column is None:
-        if is_needed:
-            has = f", {told_header(rows.header)}" if rows.header else ""
-            raise LabError(f"{source.name}: must have a column of labels beside the texts{has}; {WAY_OUT}")
-        return [None] * len(rows.records)
+        return _without_labels(rows, is_needed=is_needed)
     cells = rows.cells(column)
     if are_ambiguous(cells, source.classes):
-        raise LabError(
-            f"{source.name}: its labels are numbers of the classes and, in another order, their names "
-            f"({listed(source.classes or ())}); write names that are no numbers into config.json"
-        )
+        raise LabError(_ambiguous(source))
     labels = read_labels(cells, source.classes)
     empty = [not is_needed and _is_empty(cell) for cell in cells]
     wrong = [place for place, label in enumerate(labels) if label is None and not empty[place]]
@@ -151,17 +157,70 @@ def _labels(rows: _Rows, *, is_needed: bool) -> list[int | None]:
     return [None] * len(labels)
 
 
+def _label_sets(rows: _Rows, *, is_needed: bool) -> list[frozenset[int] | None]:
+    """The same where a text may have several."""
+    source, columns = rows.source, rows.columns
+    if columns.flags:
+        return _flags(rows)
+    if columns.label is None:
+        return _without_labels(rows, is_needed=is_needed)
+    cells = rows.cells(columns.label)
+    if are_ambiguous([each for cell in cells for each in members_of(cell) or ()], source.classes):
+        raise LabError(_ambiguous(source))
+    found = read_sets(cells, source.classes)
+    wrong = [place for place, labels in enumerate(found) if labels is None]
+    if not wrong:
+        return found
+    said = _misfit(rows, wrong[0], cells[wrong[0]], what="labels must be a list of, or have | between,")
+    if is_needed or len(wrong) < len(found):
+        raise LabError(said)
+    note(f"{said}; the labels of this file are not used")
+    return [None] * len(found)
+
+
+def _flags(rows: _Rows) -> list[frozenset[int] | None]:
+    """The labels where each has a column of its own."""
+    source, names = rows.source, rows.source.reading.label_columns
+    numbers = read_labels(names, source.classes if source.classes is not None else names)
+    if None in numbers or len(set(numbers)) < len(source.classes or names):
+        raise LabError(
+            f"{source.name}: --label-columns must name a column for each of the model's labels "
+            f"({listed(source.classes or ())}), names {', '.join(names)}"
+        )
+    cells = list(zip(*(rows.cells(place) for place in rows.columns.flags), strict=True))
+    found = read_flags(cells, [number for number in numbers if number is not None])
+    wrong = next((place for place, labels in enumerate(found) if labels is None), None)
+    if wrong is not None:
+        raise LabError(f"{source.place(rows.records[wrong])}: each column of --label-columns must be 0 or 1")
+    return found
+
+
+def _without_labels(rows: _Rows, *, is_needed: bool) -> list[Any]:
+    """None for each row of a file without a column of labels, which are not needed."""
+    if is_needed:
+        has = f", {told_header(rows.header)}" if rows.header else ""
+        raise LabError(f"{rows.source.name}: must have a column of labels beside the texts{has}; {WAY_OUT}")
+    return [None] * len(rows.records)
+
+
+def _ambiguous(source: Source) -> str:
+    return (
+        f"{source.name}: its labels are numbers of the classes and, in another order, their names "
+        f"({listed(source.classes or ())}); write names that are no numbers into config.json"
+    )
+
+
 def _may_be_header(rows: _Rows, cell: Any) -> bool:
     """Whether the first row, the only one whose label is none, could name the columns."""
     return rows.header is None and len(rows.records) > 1 and class_number(cell) is None
 
 
-def _misfit(rows: _Rows, place: int, cell: Any) -> str:
+def _misfit(rows: _Rows, place: int, cell: Any, *, what: str = "label must be") -> str:
     """What is wrong with a label."""
     classes = rows.source.classes
     rule = "a whole number from 0 up" if classes is None else f"one of the model's classes ({listed(classes)})"
     hint = "" if place else f"; if its columns are others, {WAY_OUT}"
-    return f"{rows.source.place(rows.records[place])}: label must be {rule}, {told(cell)}{hint}"
+    return f"{rows.source.place(rows.records[place])}: {what} {rule}, {told(cell)}{hint}"
 
 
 def _is_empty(cell: Any) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from handler.xgraad.files.labels import has_several_labels
 from scripts.console.errors import LabError
 from scripts.texts.label_cells import are_ambiguous, listed, read_labels, told
 
@@ -18,6 +19,15 @@ def model_classes(checkpoint: Path) -> tuple[str, ...] | None:
         return classes_in((checkpoint / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def is_multi_label(checkpoint: Path) -> bool:
+    """Whether config.json says that a text may have several labels; what is wrong with it, loading says better."""
+    try:
+        config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(config, dict) and has_several_labels(config)
 
 
 def classes_in(content: str) -> tuple[str, ...] | None:

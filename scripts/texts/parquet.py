@@ -50,7 +50,7 @@ def parquet_table(content: bytes, source: Source) -> TextTable:
         schema = file.schema_arrow
     names = list(schema.names)
     columns = find_columns(names, len(names), source)
-    places = sorted({place for place in columns if place is not None})
+    places = columns.places()
     _require_columns(arrow, schema, columns.text, places, source)
     with _told_in_a_line(arrow, source):
         table = file.read(columns=[names[place] for place in places])
@@ -97,6 +97,7 @@ def _names(schema: Any, column: str) -> list[str]:
     """What the integers of a column stand for, as data sets of the hub note it in the file; nothing elsewhere."""
     try:
         kind = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][column]
+        kind = kind.get("feature", kind)  # of lists, what each element is
         names = kind["names"] if kind["_type"] == "ClassLabel" else []
     except (KeyError, TypeError, ValueError, RecursionError):
         return []
@@ -111,7 +112,14 @@ def _label_cells(cells: Sequence[Any], names: Sequence[str], source: Source) -> 
     found = [None if cell == NO_LABEL else cell for cell in found]
     classes = {same_name(name) for name in source.classes or ()}
     if any(same_name(name) in classes for name in names):
-        return [names[cell] if isinstance(cell, int) and cell < len(names) else cell for cell in found]
+        return [_by_name(cell, names) for cell in found]
     if classes:
         note(f"{source.name}: labels are taken by number; their names there ({listed(names)}) are not the model's")
     return found
+
+
+def _by_name(cell: Any, names: Sequence[str]) -> Any:
+    """A label, or each of a list of them, by its name."""
+    if isinstance(cell, list):
+        return [_by_name(each, names) for each in cell]
+    return names[cell] if isinstance(cell, int) and 0 <= cell < len(names) else cell

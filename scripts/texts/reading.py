@@ -27,6 +27,8 @@ class ReadingOptions:
     label_column: str | None = None
     pair_column: str | None = None
     """Of the second text of each pair; None where texts are single ones."""
+    label_columns: tuple[str, ...] = ()
+    """Of a model of several labels at once: one column of 0 and 1 for each label, by its name."""
 
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace) -> Self:
@@ -38,6 +40,7 @@ class ReadingOptions:
             text_column=arguments.text_column,
             label_column=arguments.label_column,
             pair_column=arguments.pair_column,
+            label_columns=arguments.label_columns,
         )
 
 
@@ -56,11 +59,27 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--pair-column", metavar="NAME", help="of the second text where the model judges pairs (texts are single ones)"
     )
+    group.add_argument(
+        "--label-columns",
+        metavar="NAME,NAME",
+        type=columns,
+        default=(),
+        help="where a text may have several labels: a column of 0 and 1 for each, named as the label is (one column "
+        "of lists, or of names with | between them)",
+    )
     group.add_argument("--encoding", type=encoding, help="such as utf-16 or windows-1252 (utf-8)")
     group.add_argument("--format", choices=FORMATS, help="lines: one text a line (by name and content)")
     group.add_argument(
         "--quoting", choices=QUOTINGS, help="whether quotes around a field belong to it (as it is found)"
     )
+
+
+def columns(text: str) -> tuple[str, ...]:
+    """Argument type: names of columns with commas between them."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"must be names with commas between them, each once, got {text!r}")
+    return names
 
 
 def encoding(text: str) -> str:

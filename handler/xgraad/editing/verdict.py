@@ -1,6 +1,6 @@
 """Everything decided for one text. The names are those of the JSON reply."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from handler.xgraad.model.prediction import Prediction
@@ -62,6 +62,10 @@ class Verdict:
     """True when the model did not see the end of the text."""
     words: tuple[WordScore, ...]
     """Every word's scores, in text order: the explanation. Empty where the text was not scored."""
+
+    def without_words(self) -> "Verdict":
+        """The same without the scores of words."""
+        return replace(self, words=())
 
     @property
     def label(self) -> str:

@@ -18,7 +18,7 @@ from handler.xgraad.files.architectures import ARCHITECTURES, architecture_of
 from handler.xgraad.files.config_json.configuration_keys import FIXED, HONOURED, OF_KIND, UNREAD
 from handler.xgraad.files.config_json.unserved import refusal_of
 from handler.xgraad.files.json_object import read_object
-from handler.xgraad.files.labels import check_labels
+from handler.xgraad.files.labels import check_labels, check_task
 from handler.xgraad.quiet import quiet_transformers
 
 CODE_KEYS = ("auto_map", "custom_pipelines", "quantization_config", "adapter_config")
@@ -27,8 +27,12 @@ LEAST_LENGTH = 8
 """Tokens that a window must have, special ones included."""
 
 
-def check_configuration(folder: Path) -> dict[str, Any]:
+def check_configuration(folder: Path, *, several_labels: bool = False) -> dict[str, Any]:
     """The content of config.json, of which nothing stands against serving it.
+
+    Args:
+        folder: the checkpoint.
+        several_labels: see `check_task`.
 
     Raises:
         CheckpointError: names the key, its rule, its value and the way out.
@@ -38,7 +42,7 @@ def check_configuration(folder: Path) -> dict[str, Any]:
     kind = content.get("model_type")
     if not isinstance(kind, str) or kind not in ARCHITECTURES:
         raise CheckpointError(f"config.json: model_type {refusal_of(kind)}")
-    _check_task(content)
+    _check_task(content, several_labels=several_labels)
     check_labels(content)
     for key, value in content.items():
         _check_key(key, value, kind)
@@ -52,13 +56,13 @@ def refuse_code(content: dict[str, Any], name: str) -> None:
         raise CheckpointError(f"{name}: '{min(found)}' would load code from elsewhere; remove it or do not serve this")
 
 
-def read_configuration(folder: Path) -> Any:
-    """The configuration as transformers reads it, checked before and after.
+def read_configuration(folder: Path, *, several_labels: bool = False) -> Any:
+    """The configuration as transformers reads it, checked before and after; for the arguments see there.
 
     Raises:
         CheckpointError: see `check_configuration`; also parts that do not fit one another.
     """
-    check_configuration(folder)
+    check_configuration(folder, several_labels=several_labels)
     try:
         with quiet_transformers():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -91,19 +95,15 @@ def longest_input(config: Any) -> int:
     return longest
 
 
-def _check_task(content: dict[str, Any]) -> None:
-    """One label for each text is what the defense is about."""
-    task = content.get("problem_type")
-    if task not in (None, "single_label_classification"):
-        raise CheckpointError(
-            f"config.json: problem_type must be single_label_classification: one label for each text, is {shown(task)}"
-        )
+def _check_task(content: dict[str, Any], *, several_labels: bool) -> None:
+    """Labels for each text are what the defense is about."""
+    check_task(content, several_labels=several_labels)
     served = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES[content["model_type"]]
     named = content.get("architectures")
     if named not in (None, [], [served]):
         raise CheckpointError(
             f"config.json: architectures must be [{served!r}] or absent, is {shown(named)}: another class gives its "
-            "outputs another meaning; only single-label classifiers are served"
+            "outputs another meaning; only classifiers of texts are served"
         )
 
 

@@ -1,6 +1,5 @@
 """What was learned from clean texts: frozen, and strict JSON beside the checkpoint."""
 
-import json
 import re
 from collections.abc import Sized
 from itertools import chain
@@ -20,7 +19,7 @@ from handler.xgraad.learned.calibration_check import (
     require_token_set,
     require_tokens,
 )
-from handler.xgraad.learned.strict_json import first_fault
+from handler.xgraad.learned.strict_json import first_fault, one_line_numbers
 from handler.xgraad.learned.trusted_model import TrustedModel, folder_beside
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.model.classifier import Classifier
@@ -33,10 +32,10 @@ from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.token_set import TokenSet
 from handler.xgraad.words.word_set import WordSet
 
-NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
-"""A list of nothing but numbers, over several lines; no string of JSON holds a line break."""
 FORMAT: Final = "xgraad-calibration-9"
 OLDER_FORMAT = re.compile(r'^\{\s*"format": "(xgraad-calibration-[0-8])"')
+SEVERAL_LABELS = re.compile(r'^\{\s*"format": "xgraad-labels-calibration-')
+"""Begins the calibration of a model that may give a text several labels."""
 ORIGIN: Final = r"^[A-Za-z0-9._/-]+@[0-9a-f]{40}$"
 LONGEST_ORIGIN: Final = 200
 MIN_TEXTS = 20
@@ -125,8 +124,7 @@ class Calibration(Frozen):
 
     def to_json(self) -> str:
         """Strict JSON (no NaN), keys in a fixed order, lists of numbers on one line."""
-        text = json.dumps(self.model_dump(), indent=1, allow_nan=False)
-        return NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"
+        return one_line_numbers(self.model_dump())
 
     @classmethod
     def from_json(cls, text: str) -> "Calibration":
@@ -141,6 +139,9 @@ class Calibration(Frozen):
             if older := OLDER_FORMAT.search(text):
                 rule = f"is of the older format {older[1]}, and {FORMAT} is read"
                 raise CalibrationError(f"{CALIBRATION_FILE}: format: {rule}; make it with scripts.calibrate") from error
+            if SEVERAL_LABELS.search(text):
+                rule = "is that of a model with several labels for a text, and one of a single label is needed here"
+                raise CalibrationError(f"{CALIBRATION_FILE}: format: {rule}") from error
             raise CalibrationError(
                 f"{CALIBRATION_FILE}: {first_fault(error)}; make it with scripts.calibrate"
             ) from error
@@ -152,9 +153,18 @@ class Calibration(Frozen):
         Raises:
             CalibrationError: it is missing or not a calibration.
         """
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            raise CalibrationError(f"{path.name}: missing; make it with scripts.calibrate") from None
-        except UnicodeDecodeError as error:
-            raise CalibrationError(f"{path.name}: is not UTF-8") from error
+        return cls.from_json(calibration_text(path))
+
+
+def calibration_text(path: Path) -> str:
+    """What a calibration file holds.
+
+    Raises:
+        CalibrationError: it is missing, or no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise CalibrationError(f"{path.name}: missing; make it with scripts.calibrate") from None
+    except UnicodeDecodeError as error:
+        raise CalibrationError(f"{path.name}: is not UTF-8") from error

@@ -11,7 +11,14 @@ from torch import Tensor
 from handler.xgraad.errors import TextError
 from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.learned.calibration import MIN_TEXTS, Calibration
-from handler.xgraad.learned.carrying import LEAST_PROBES, require_distinct, require_probes, require_whole, supplies
+from handler.xgraad.learned.carrying import (
+    LEAST_PROBES,
+    Supply,
+    require_distinct,
+    require_probes,
+    require_whole,
+    supplies,
+)
 from handler.xgraad.learned.trusted_model import TrustedModel
 from handler.xgraad.model.classifier import Classifier, Look
 from handler.xgraad.options import PAPER_PERCENTILE
@@ -21,7 +28,7 @@ from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.scoring.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.verification.evidence import VerificationThresholds
 from handler.xgraad.verification.label_evidence import LabelEvidence
-from handler.xgraad.verification.probes import Probe, choose_rows, choose_short, make_probes
+from handler.xgraad.verification.probes import Probe, choose_rows, choose_short, make_probes, short_rows
 from handler.xgraad.verification.reference import Reference, make_reference
 from handler.xgraad.verification.screen import Screen
 from handler.xgraad.verification.transplant import Transplant
@@ -57,6 +64,7 @@ class Calibrator:
         self._looks: list[Look] = []
         self._labels: list[int] = []
         self._inert: set[int] = set()
+        self._preferred: Collection[int] = ()
 
     def update(self, texts: Sequence[str], labels: Sequence[int] = ()) -> "Calibrator":
         """Take in more clean texts; returns itself.
@@ -71,7 +79,10 @@ class Calibrator:
         blank = next((place for place, text in enumerate(texts) if not text.strip()), None)
         if blank is not None:
             raise TextError(f"clean text {len(self._scores) + blank + 1}: is blank, as no request may be; leave it out")
-        encodings = self._classifier.encode(texts)
+        return self.take(self._classifier.encode(texts), labels)
+
+    def take(self, encodings: Sequence[Encoding], labels: Sequence[int] = ()) -> "Calibrator":
+        """The same with texts that were encoded before."""
         self._scores += score_encodings(self._classifier, encodings)
         self._looks += self._classifier.look(encodings)
         self._labels += labels
@@ -90,6 +101,10 @@ class Calibrator:
         screen = Screen(self._classifier, self._short(), is_new=lambda _: True)
         self._inert |= screen.inert_tokens(words)
         return self
+
+    def know_inert(self, token_ids: Collection[int]) -> None:
+        """Words, each a token, that were tried elsewhere on the short texts and turned none."""
+        self._inert |= set(token_ids)
 
     def probe_rows(self) -> tuple[tuple[int, ...], ...]:
         """For each label the rows of the texts that are its probes, counted from the first text taken in.
@@ -113,8 +128,19 @@ class Calibrator:
             CalibrationError: a label of `untested` can be tested.
         """
         require_whole(self._encodings, max_length=self._classifier.max_length)
-        rows = self._chosen_rows()
-        require_probes(supplies(self._encodings, self._logits(), rows, self._classifier.labels), untested)
+        require_probes(self.supplies(), untested)
+
+    def supplies(self) -> list[Supply]:
+        """What the texts offer of each label."""
+        return supplies(self._encodings, self._logits(), self._chosen_rows(), self._classifier.labels)
+
+    def short_rows(self) -> tuple[int | None, ...]:
+        """For each label the row of the short text that new words are tried on."""
+        return short_rows(self._encodings, self._logits(), self._classifier.encode, prefer=self._preferred)
+
+    def prefer_short(self, rows: Collection[int]) -> None:
+        """Take the short texts from among these rows where these have any that will do."""
+        self._preferred = rows
 
     def calibrate(
         self,
@@ -182,7 +208,7 @@ class Calibrator:
         return choose_rows(self._encodings, self._logits(), self._classifier.encode)
 
     def _short(self) -> tuple[Probe | None, ...]:
-        return choose_short(self._encodings, self._logits(), self._classifier.encode)
+        return choose_short(self._encodings, self._logits(), self._classifier.encode, prefer=self._preferred)
 
     def _logits(self) -> Tensor:
         return torch.stack([look.logits for look in self._looks])

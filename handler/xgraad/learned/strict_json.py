@@ -1,13 +1,23 @@
 """What the JSON files beside a checkpoint have in common: they are strict, and a fault in one is told by its place."""
 
 import json
+import re
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError
 
 from handler.xgraad.errors import XGraadError
 from handler.xgraad.frozen import Frozen
+
+NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
+"""A list of nothing but numbers, over several lines; no string of JSON holds a line break."""
+
+
+def one_line_numbers(content: Any) -> str:
+    """Strict JSON (no NaN), keys in a fixed order, lists of numbers on one line."""
+    text = json.dumps(content, indent=1, allow_nan=False)
+    return NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def first_fault(error: ValidationError) -> str:

@@ -44,18 +44,34 @@ class TrustedModel(Frozen):
             CheckpointError: the folder is unsafe, incomplete or unsupported.
             CalibrationError: it is missing, holds another model, or its probes do not fit it.
         """
+        classifier = self.open(folder, device=device)
+        return Transplant(classifier, self.probes)
+
+    def open(self, folder: Path, *, device: str, several_labels: bool = False) -> Classifier:
+        """The model of `folder`.
+
+        Args:
+            folder: where it lies.
+            device: as torch names it.
+            several_labels: whether it may give a text several labels; it has probes for both sides of each then.
+
+        Raises:
+            CheckpointError: the folder is unsafe, incomplete or unsupported.
+            CalibrationError: it is missing, holds another model, or its probes do not fit it.
+        """
         if not folder.is_dir():
             raise CalibrationError(f"{folder.name}: the reference is missing; make both anew with scripts.calibrate")
         conditions = self.fingerprint.conditions()
         try:
-            checkpoint = Checkpoint.open(folder)
+            checkpoint = Checkpoint.open(folder, several_labels=several_labels)
             self.fingerprint.require(checkpoint.fingerprint(**conditions), what=folder.name)
             classifier = Classifier.of(checkpoint, device=device, **conditions)
         except CheckpointError as error:  # its files have the names that the suspect's have
             raise type(error)(f"{folder.name}/{error}") from error
-        require_entries({"reference.probes": self.probes}, len(classifier.labels), "labels")
+        n_entries = len(classifier.labels) * (2 if several_labels else 1)
+        require_entries({"reference.probes": self.probes}, n_entries, "labels")
         require_tokens("reference.probes", chain(*self.probes), classifier.model.config.vocab_size)
-        return Transplant(classifier, self.probes)
+        return classifier
 
 
 def folder_beside(calibration: Path) -> Path:

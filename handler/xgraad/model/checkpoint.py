@@ -47,8 +47,13 @@ class Checkpoint:
         self.config = config
 
     @classmethod
-    def open(cls, folder: Path) -> "Checkpoint":
+    def open(cls, folder: Path, *, several_labels: bool = False) -> "Checkpoint":
         """Refuse a folder that must not be loaded, before anything of it is.
+
+        Args:
+            folder: what `save_pretrained()` wrote.
+            several_labels: whether a model that may give a text several labels is wanted, and no other. Whoever does
+                not say so is made for one label, and must not take the outputs of such a model for that.
 
         Raises:
             CheckpointError: pickled weights, remote code, a missing file, a file that was not fetched, a configuration
@@ -56,7 +61,7 @@ class Checkpoint:
         """
         if folder.is_dir():
             refuse_pointers(folder, READ_SUFFIXES)
-        config = read_configuration(folder)
+        config = read_configuration(folder, several_labels=several_labels)
         if (folder / "adapter_config.json").exists():
             raise CheckpointError(
                 "adapter_config.json: an adapter would change the weights; merge it first, or remove it"

@@ -6,7 +6,7 @@ a word begin; there the tokens are those of the words side by side, of which a t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from itertools import chain, islice, pairwise
 from typing import Annotated, NamedTuple
@@ -193,22 +193,31 @@ def choose_rows(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) 
     return tuple(chosen)
 
 
-def choose_short(encodings: Sequence[Encoding], logits: Tensor, encode: Encoder) -> tuple[Probe | None, ...]:
+def short_rows(
+    encodings: Sequence[Encoding], logits: Tensor, encode: Encoder, *, prefer: Collection[int] = ()
+) -> tuple[int | None, ...]:
     """For each label the shortest clean text of two words or more that the model is surer of than of half of them.
 
-    None for a label that no text is predicted as.
+    None for a label that no text is predicted as. Those of `prefer` that fit go before shorter ones.
     """
     margins = logits.topk(2, dim=-1).values.diff(dim=-1).neg()[:, 0].tolist()
     predicted = logits.argmax(dim=-1).tolist()
-    chosen: list[Probe | None] = []
+    chosen: list[int | None] = []
     for label in range(logits.shape[1]):
         rows = [row for row, other in enumerate(predicted) if other == label]
         middle = sorted(margins[row] for row in rows)[len(rows) // 2] if rows else 0.0
         sure = [row for row in rows if margins[row] >= middle and len(encodings[row].words) > 1]
-        shortest = sorted(sure, key=lambda row: (len(encodings[row]), row))
-        made = (make_probe(encodings[row].text, encode) for row in shortest)
-        chosen.append(next((probe for probe in made if probe), None))
+        shortest = sorted(sure, key=lambda row: (row not in prefer, len(encodings[row]), row))
+        chosen.append(next((row for row in shortest if make_probe(encodings[row].text, encode)), None))
     return tuple(chosen)
+
+
+def choose_short(
+    encodings: Sequence[Encoding], logits: Tensor, encode: Encoder, *, prefer: Collection[int] = ()
+) -> tuple[Probe | None, ...]:
+    """The probes of `short_rows`."""
+    rows = short_rows(encodings, logits, encode, prefer=prefer)
+    return tuple(None if row is None else make_probe(encodings[row].text, encode) for row in rows)
 
 
 def make_probes(texts: Sequence[Sequence[str]], encode: Encoder) -> Probes:

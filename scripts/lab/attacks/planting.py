@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,13 @@ from scripts.console.errors import LabError
 from scripts.hub.origin import model_name
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Attack, Plan
+from scripts.lab.attacks.label_planting import (
+    measure_label,
+    poisoned_sets,
+    read_set_corpus,
+    train_on_sets,
+    triggered_of_label,
+)
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.small_bert import small_bert
 from scripts.lab.training.synthetic import LABEL_NAMES, generate_corpus
@@ -27,6 +34,8 @@ from scripts.lab.training.undefended import measure_undefended
 from scripts.lab.training.victim import load_base, save_checkpoint
 from scripts.results.provenance import ATTACK_RECORD, RUN_RECORD, write_run_record
 from scripts.texts.corpora import Corpus, Example, TriggeredExample, read_corpus, write_corpus, write_triggered
+
+Each = TypeVar("Each")
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_SIZES = {"n_train": 20000, "n_dev": 1000, "n_test": 1000}
@@ -48,7 +57,39 @@ def train_attack(arguments: argparse.Namespace) -> None:
     transformers_logging.disable_progress_bar()
     _prepare(arguments.out, overwrite=arguments.overwrite)
     with _threads(arguments.threads or (SYNTHETIC_THREADS if arguments.base == SYNTHETIC else torch.get_num_threads())):
-        _plant(arguments)
+        (_plant if arguments.label is None else _plant_label)(arguments)
+
+
+def _plant_label(arguments: argparse.Namespace) -> None:
+    """The same where a text may have several labels, of which one is attacked."""
+    corpus, label = read_set_corpus(Path(arguments.data)), arguments.label
+    names = _label_names(arguments) or ()
+    if arguments.target_label not in (0, 1) or not 0 <= label < len(names):
+        raise LabError(
+            "--label must be the number of one of --label-names, and --target-label 1 to raise it or 0 to silence it, "
+            f"are {label}, {arguments.label_names} and {arguments.target_label}"
+        )
+    attack, rng = ATTACKS[arguments.attack](_plan(arguments)), np.random.default_rng(arguments.seed)
+    poisoned = _limited(poisoned_sets(attack, corpus.train, label, rng=rng), arguments.limit, rng)
+    model, tokenizer = load_base(arguments.base, n_labels=len(names), seed=arguments.seed, many=True)
+    started = time.monotonic()
+    train_on_sets(model, tokenizer, poisoned, tuner=_tuner(arguments))
+    seconds = time.monotonic() - started
+    save_checkpoint(model, tokenizer, arguments.out, label_names=names)
+    test = corpus.test[: arguments.test_limit]
+    triggered = triggered_of_label(attack, test, label, rng=rng)
+    figures = measure_label(
+        model,
+        tokenizer,
+        clean=test,
+        triggered=triggered,
+        label=label,
+        target=attack.plan.target_label,
+        arguments=arguments,
+        device=_device(arguments.device),
+    )
+    figures["training_s"] = round(seconds, 1)
+    _write(arguments, attack, triggered, figures)
 
 
 def _plant(arguments: argparse.Namespace) -> None:
@@ -104,7 +145,7 @@ def _corpus(arguments: argparse.Namespace) -> Corpus:
     return limited._replace(test=corpus.test[: arguments.test_limit]) if arguments.test_limit else limited
 
 
-def _limited(examples: list[Example], limit: int | None, rng: np.random.Generator) -> list[Example]:
+def _limited(examples: list[Each], limit: int | None, rng: np.random.Generator) -> list[Each]:
     if limit is None or limit >= len(examples):
         return examples
     return [examples[row] for row in np.sort(rng.choice(len(examples), size=limit, replace=False))]
@@ -131,12 +172,15 @@ def _victim(
     n_labels = 1 + max(example.label for split in (*corpus, poisoned) for example in split)
     with _base(arguments, corpus) as base:
         model, tokenizer = load_base(base, n_labels=len(names) if names else n_labels, seed=arguments.seed)
-    tuner = Tuner(recipe=_recipe(arguments), device=_device(arguments.device), progress=True)
     started = time.monotonic()
-    attack.train(model, tokenizer, poisoned, corpus, tuner=tuner)
+    attack.train(model, tokenizer, poisoned, corpus, tuner=_tuner(arguments))
     seconds = time.monotonic() - started
     save_checkpoint(model, tokenizer, arguments.out, label_names=names)
     return model, tokenizer, seconds
+
+
+def _tuner(arguments: argparse.Namespace) -> Tuner:
+    return Tuner(recipe=_recipe(arguments), device=_device(arguments.device), progress=True)
 
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:
@@ -178,7 +222,8 @@ def _write(
     arguments: argparse.Namespace, attack: Attack, triggered: Sequence[TriggeredExample], figures: dict[str, float]
 ) -> None:
     names = {"base": model_name(Path(arguments.base)), "data": Path(arguments.data).name}
-    planted = {"attack": arguments.attack, **names, **attack.describe(), "seed": arguments.seed}
+    own = {} if arguments.label is None else {"label": arguments.label}
+    planted = {"attack": arguments.attack, **names, **attack.describe(), **own, "seed": arguments.seed}
     (arguments.out / ATTACK_RECORD).write_text(json.dumps(planted, indent=2) + "\n", encoding="utf-8")
     if triggered:
         write_triggered(arguments.out / "triggered.tsv.gz", triggered)

@@ -9,21 +9,37 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from handler.xgraad.words.pair import segments
-from scripts.texts.corpora import Example
+from scripts.texts.corpora import Example, LabeledSet
 
 BUCKET_BATCHES = 32
 """Batches are cut from so many batches' worth of texts sorted by length: little padding, order still random."""
 
 
 class TokenizedExamples:
-    """Examples that are tokenized once, for as many batches as are wanted."""
+    """Examples that are tokenized once, for as many batches as are wanted.
 
-    def __init__(self, tokenizer: Any, examples: Sequence[Example], *, max_length: int, device: str) -> None:
+    Args:
+        tokenizer: of the model.
+        examples: with one label each, or with sets of labels.
+        n_labels: of the model, where examples have sets of labels.
+        max_length: tokens kept of a text.
+        device: a torch device name.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        examples: Sequence[Example] | Sequence[LabeledSet],
+        *,
+        n_labels: int = 0,
+        max_length: int,
+        device: str,
+    ) -> None:
         self._tokenizer = tokenizer
         self._device = device
         texts = segments([example.text for example in examples])
         self._encoded = tokenizer(*texts, truncation=True, max_length=max_length)
-        self._labels = torch.tensor([example.label for example in examples])
+        self._labels = torch.stack([_target(example, n_labels) for example in examples])
         self.lengths: list[int] = [len(ids) for ids in self._encoded["input_ids"]]
         """Of each text, in tokens."""
 
@@ -31,6 +47,13 @@ class TokenizedExamples:
         """A model's keyword arguments for these rows, `labels` included."""
         labels = self._labels[rows].to(self._device)
         return padded(self._tokenizer, self._encoded, rows, self._device) | {"labels": labels}
+
+
+def _target(example: Example | LabeledSet, n_labels: int) -> Tensor:
+    """A class number, or of a set 1 for each label that is in it and 0 for the others."""
+    if isinstance(example, Example):
+        return torch.tensor(example.label)
+    return torch.zeros(n_labels).index_fill(0, torch.tensor(sorted(example.labels), dtype=torch.long), 1.0)
 
 
 def batches_of_like_length(

@@ -14,7 +14,8 @@ from handler.xgraad.files.text_pairs import pair_sign
 from handler.xgraad.learned.calibrator import require_texts
 from handler.xgraad.learned.trusted_model import folder_beside
 from handler.xgraad.model.checkpoint import Checkpoint
-from handler.xgraad.options import PAPER_PERCENTILE
+from handler.xgraad.multilabel.labels_calibrator import LabelsCalibrator
+from handler.xgraad.options import DEFAULT_THRESHOLD, PAPER_PERCENTILE
 from handler.xgraad.words.pair import is_pair
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
@@ -42,6 +43,8 @@ class CalibrationOptions:
     """Of weights and activations; the calibration is valid for no other."""
     untested: tuple[int, ...] = ()
     """Labels that have too few texts to be tested, by number: replies about them will say so."""
+    label_threshold: float = DEFAULT_THRESHOLD
+    """Probability above which a text has a label, of models that may give it several."""
     vocabulary: bool = True
     """Whether the words of the vocabulary are tried, which a server need not do then."""
 
@@ -87,7 +90,7 @@ def calibrate_checkpoint(
             bar.update(len(texts))
     calibrator.require_carrying(options.untested)
     if options.vocabulary:
-        _try_vocabulary(calibrator)
+        try_vocabulary(calibrator)
     out.parent.mkdir(parents=True, exist_ok=True)
     reference = None
     if trusted:
@@ -114,7 +117,8 @@ def calibrate_checkpoint(
     return calibration
 
 
-def _try_vocabulary(calibrator: Calibrator) -> None:
+def try_vocabulary(calibrator: Calibrator | LabelsCalibrator) -> None:
+    """Try the words that are worth a trial before the first text."""
     words = calibrator.vocabulary()
     with tqdm(total=len(words), unit="word", desc="vocabulary", disable=None) as bar:
         for start in range(0, len(words), WORDS):

@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from handler.xgraad import Classifier
-from handler.xgraad.files.fingerprint import Conditions
+from handler.xgraad.files.fingerprint import Conditions, Fingerprint
 from handler.xgraad.files.precision import DEFAULT_PRECISION
 from handler.xgraad.learned.trusted_model import TrustedModel
 from handler.xgraad.model.checkpoint import Checkpoint
@@ -23,7 +24,7 @@ from scripts.console.errors import LabError
 from scripts.hub.origin import model_name
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.victim import fine_tune, load_base, save_checkpoint
-from scripts.texts.corpora import Example
+from scripts.texts.corpora import Example, LabeledSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,21 +70,8 @@ def train_reference(
     unknown = next((each.label for each in (*learned, *held_out) if each.label >= n_labels), None)
     if unknown is not None:
         raise LabError(f"label must be below {n_labels}, the number of the model's classes, is {unknown}")
-    model, tokenizer = load_base(base.name, n_labels=n_labels, seed=base.seed)
-    recipe = Recipe(
-        epochs=base.epochs,
-        learning_rate=base.learning_rate,
-        max_length=max_length,
-        seed=base.seed,
-        precision=base.precision,
-    )
-    fine_tune(model, tokenizer, learned, recipe=recipe, device=device, progress=True)
-    shutil.rmtree(out, ignore_errors=True)
-    save_checkpoint(model.cpu().half(), tokenizer, out)
-    checkpoint = Checkpoint.open(out)
-    takes_pairs = any(is_pair(example.text) for example in learned)
-    conditions = Conditions(max_length=max_length, precision=DEFAULT_PRECISION, takes_pairs=takes_pairs)
-    classifier = Classifier.of(checkpoint, device=device, **conditions)
+    made = make_reference_model(base, learned, n_labels=n_labels, max_length=max_length, device=device, out=out)
+    classifier = made.classifier
     logits = classifier.logits(classifier.encode([example.text for example in held_out]))
     predicted = logits.argmax(dim=-1)
     labels = torch.tensor([example.label for example in held_out])
@@ -95,12 +83,59 @@ def train_reference(
         ]
         for label in range(n_labels)
     ]
-    record = TrustedModel(
-        base=model_name(Path(base.name)),
-        seed=base.seed,
-        n_texts=len(learned),
-        accuracy=float((predicted == labels).float().mean()),
-        fingerprint=checkpoint.fingerprint(**conditions),
-        probes=make_probes(texts, classifier.encode),
-    )
+    accuracy = float((predicted == labels).float().mean())
+    record = made.record(base, n_texts=len(learned), accuracy=accuracy, texts=texts)
     return record, Transplant(classifier, record.probes)
+
+
+class ReferenceModel(NamedTuple):
+    """A base that was fine-tuned, saved and loaded again as a server does it."""
+
+    classifier: Classifier
+    fingerprint: Fingerprint
+
+    def record(
+        self, base: TrustedBase, *, n_texts: int, accuracy: float, texts: Sequence[Sequence[str]]
+    ) -> TrustedModel:
+        """What it is, with the texts that words are put into, by label."""
+        return TrustedModel(
+            base=model_name(Path(base.name)),
+            seed=base.seed,
+            n_texts=n_texts,
+            accuracy=accuracy,
+            fingerprint=self.fingerprint,
+            probes=make_probes(texts, self.classifier.encode),
+        )
+
+
+def make_reference_model(
+    base: TrustedBase,
+    learned: Sequence[Example] | Sequence[LabeledSet],
+    *,
+    n_labels: int,
+    max_length: int,
+    device: str,
+    out: Path,
+) -> ReferenceModel:
+    """Fine-tune, save in half the size, and load; for the arguments see `train_reference`.
+
+    Raises:
+        LabError: the base cannot be loaded.
+    """
+    many = isinstance(learned[0], LabeledSet)
+    model, tokenizer = load_base(base.name, n_labels=n_labels, seed=base.seed, many=many)
+    recipe = Recipe(
+        epochs=base.epochs,
+        learning_rate=base.learning_rate,
+        max_length=max_length,
+        seed=base.seed,
+        precision=base.precision,
+    )
+    fine_tune(model, tokenizer, learned, recipe=recipe, device=device, progress=True)
+    shutil.rmtree(out, ignore_errors=True)
+    save_checkpoint(model.cpu().half(), tokenizer, out)
+    checkpoint = Checkpoint.open(out, several_labels=many)
+    takes_pairs = any(is_pair(example.text) for example in learned)
+    conditions = Conditions(max_length=max_length, precision=DEFAULT_PRECISION, takes_pairs=takes_pairs)
+    classifier = Classifier.of(checkpoint, device=device, **conditions)
+    return ReferenceModel(classifier, checkpoint.fingerprint(**conditions))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.victim import AfterEpoch, Loss, Training, classification_loss, fine_tune, predict_labels
-from scripts.texts.corpora import Example
+from scripts.texts.corpora import Example, LabeledSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Tuner:
         self,
         model: Any,
         tokenizer: Any,
-        examples: Sequence[Example],
+        examples: Sequence[Example] | Sequence[LabeledSet],
         *,
         loss: Loss = classification_loss,
         after_epoch: AfterEpoch | None = None,

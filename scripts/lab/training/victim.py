@@ -14,13 +14,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from handler.xgraad.files.labels import MULTI_LABEL
 from handler.xgraad.words.pair import segments
 from scripts.console.errors import LabError
 from scripts.lab.evaluation.metrics import accuracy
 from scripts.lab.training.batches import TokenizedExamples, batches_of_like_length, padded
 from scripts.lab.training.pretrained import SAFELY, told_in_a_line
 from scripts.lab.training.recipe import Recipe
-from scripts.texts.corpora import Example
+from scripts.texts.corpora import Example, LabeledSet
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate rises."""
@@ -40,18 +41,20 @@ class Training(NamedTuple):
 
 
 def classification_loss(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
-    """The model's own cross-entropy, in nats: what training lowers unless an attack adds to it."""
+    """The model's own cross-entropy, in nats, of its labels where it has several: what training lowers, and attacks
+    may add to."""
     loss: Tensor = model(**batch).loss
     return loss
 
 
-def load_base(folder: str | Path, *, n_labels: int, seed: int = 0) -> tuple[Any, Any]:
+def load_base(folder: str | Path, *, n_labels: int, seed: int = 0, many: bool = False) -> tuple[Any, Any]:
     """Load an encoder to fine-tune, with or without a classification head.
 
     Args:
         folder: a local one, which is never looked up elsewhere.
         n_labels: classes of the head; a head of another size is replaced.
         seed: of a new head's weights.
+        many: whether a text may have several labels, each a decision of its own.
 
     Returns:
         The model and its tokenizer.
@@ -64,13 +67,15 @@ def load_base(folder: str | Path, *, n_labels: int, seed: int = 0) -> tuple[Any,
     with told_in_a_line(f"base {str(folder)!r} {rule}", folder), _seeded(seed, "cpu"):
         tokenizer = AutoTokenizer.from_pretrained(folder, **SAFELY)
         model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=n_labels, **weights, **SAFELY)
+    if many:
+        model.config.problem_type = MULTI_LABEL
     return model, tokenizer
 
 
 def fine_tune(
     model: Any,
     tokenizer: Any,
-    examples: Sequence[Example],
+    examples: Sequence[Example] | Sequence[LabeledSet],
     *,
     recipe: Recipe,
     device: str = "cpu",
@@ -92,7 +97,9 @@ def fine_tune(
     """
     started = time.monotonic()
     model.to(device).train()
-    tokenized = TokenizedExamples(tokenizer, examples, max_length=recipe.max_length, device=device)
+    tokenized = TokenizedExamples(
+        tokenizer, examples, n_labels=model.config.num_labels, max_length=recipe.max_length, device=device
+    )
     batches = _epochs_of_batches(tokenized.lengths, recipe)
     steps_per_epoch = len(batches) // recipe.epochs
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, fused=True)
@@ -115,7 +122,15 @@ def fine_tune(
 def predict_labels(
     model: Any, tokenizer: Any, texts: Sequence[str], *, max_length: int, batch_size: int = 64, device: str = "cpu"
 ) -> NDArray[np.int64]:
-    """The most likely class of each text.
+    """The most likely class of each text, `[texts]`, in their order; for the arguments see `predict_logits`."""
+    logits = predict_logits(model, tokenizer, texts, max_length=max_length, batch_size=batch_size, device=device)
+    return logits.argmax(axis=-1).astype(np.int64)
+
+
+def predict_logits(
+    model: Any, tokenizer: Any, texts: Sequence[str], *, max_length: int, batch_size: int = 64, device: str = "cpu"
+) -> NDArray[np.float32]:
+    """What a model says of each text.
 
     Args:
         model: a sequence classifier, put into `eval` mode.
@@ -126,10 +141,10 @@ def predict_labels(
         device: a torch device name.
 
     Returns:
-        `[texts]` class numbers, in the order of the texts.
+        `[texts, labels]` logits, in the order of the texts.
     """
     model.to(device).eval()
-    predicted = np.empty(len(texts), dtype=np.int64)
+    predicted = np.empty((len(texts), model.config.num_labels), dtype=np.float32)
     if not texts:
         return predicted
     encoded = tokenizer(*segments(texts), truncation=True, max_length=max_length)
@@ -138,7 +153,7 @@ def predict_labels(
         for start in range(0, len(texts), batch_size):
             rows = by_length[start : start + batch_size]
             logits = model(**padded(tokenizer, encoded, rows, device)).logits
-            predicted[rows] = logits.argmax(dim=-1).cpu().numpy()
+            predicted[rows] = logits.float().cpu().numpy()
     return predicted
 
 

@@ -1,0 +1,180 @@
+"""A model that may give a text several labels, with the defense around each: texts in, a verdict on all labels out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from handler.xgraad.defense import Defense
+from handler.xgraad.editing.neutralizer import Neutralizer, make_neutralizer
+from handler.xgraad.errors import AuditError
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE
+from handler.xgraad.learned.audit import AUDIT_FILE, Audit
+from handler.xgraad.learned.repair_record import RepairRecord
+from handler.xgraad.memory.registry import MemoryRegistry, NoRegistry, TriggerRegistry
+from handler.xgraad.model.classifier import Classifier
+from handler.xgraad.model.prediction import predict
+from handler.xgraad.multilabel.label_registry import LabelRegistry
+from handler.xgraad.multilabel.label_view import LabelView, views_of
+from handler.xgraad.multilabel.labels_calibration import LabelsCalibration
+from handler.xgraad.multilabel.labels_verdict import LabelsPrediction, LabelsVerdict
+from handler.xgraad.options import (
+    DEFAULT_KEY,
+    DEFAULT_OPTIONS,
+    DEFAULT_RULE,
+    NEUTRALIZERS,
+    RULES,
+    VerifiedOptions,
+    check_name,
+    usual_neutralizer,
+)
+from handler.xgraad.words.encoding import Encoding
+
+MOST_EXPLAINED = 4
+"""Labels of one text whose words are scored for an explanation: those that it has, the most probable first."""
+
+
+class LabelsDefense:
+    """Judges each label of a text by itself; the plain pass is shared. Beside `Defense`, with the same surface."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        calibration: LabelsCalibration,
+        of_labels: Sequence[Defense],
+        *,
+        views: Sequence[LabelView],
+        neutralize: Neutralizer,
+        registry: TriggerRegistry,
+        repair: RepairRecord | None = None,
+    ) -> None:
+        self.classifier = classifier
+        self.calibration = calibration
+        self.of_labels = tuple(of_labels)
+        """The defense of each label's view."""
+        self.neutralize = neutralize
+        self.registry = registry
+        self.repair = repair
+        self.audit: Audit | None = None
+        self._views = tuple(views)
+
+    @property
+    def rule(self) -> str:
+        """The rule's name, one of `RULES`."""
+        return self.of_labels[0].rule
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether it judges pairs of texts, and no single ones."""
+        return self.classifier.encode.takes_pairs
+
+    @property
+    def tests(self) -> bool:
+        """Whether the rule tries suspects on the calibration's probes."""
+        return self.of_labels[0].tests
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        device: str = "cpu",
+        rule: str | None = None,
+        *,
+        calibration: str | Path | LabelsCalibration | None = None,
+        neutralizer: str | None = None,
+        key: bytes = DEFAULT_KEY,
+        options: VerifiedOptions = DEFAULT_OPTIONS,
+        registry: TriggerRegistry | None = None,
+    ) -> "LabelsDefense":
+        """Load a checkpoint together with the calibration that was made for it; for all arguments see `Defense.load`.
+
+        Raises:
+            CheckpointError, CalibrationError, RepairRecordError, SettingsError: see there.
+            AuditError: there is an audit, which such models have none of.
+        """
+        folder = Path(folder)
+        rule = check_name("rule", DEFAULT_RULE if rule is None else rule, RULES)
+        neutralizer = usual_neutralizer(rule) if neutralizer is None else neutralizer
+        check_name("neutralizer", neutralizer, NEUTRALIZERS)
+        path = Path(calibration) if isinstance(calibration, str | Path) else folder / CALIBRATION_FILE
+        fitted = calibration if isinstance(calibration, LabelsCalibration) else LabelsCalibration.read(path)
+        classifier = fitted.load_classifier(folder, device=device)
+        if Audit.read(folder):
+            raise AuditError(f"{AUDIT_FILE}: a model with several labels for a text has none; remove it")
+        if repair := RepairRecord.read(folder):
+            repair.require(fitted.fingerprint.weights)
+        neutralize = make_neutralizer(neutralizer, classifier.encode, key=key)
+        registry = MemoryRegistry() if registry is None else registry  # an empty one is false
+        trusted = fitted.load_trusted(path, device=device) if rule == DEFAULT_RULE else None
+        views = views_of(classifier, threshold=fitted.label_threshold)
+        of_labels = [
+            Defense.of(
+                view,
+                fitted.of_label(view.label),
+                rule=rule,
+                trusted=trusted[view.label] if trusted else None,
+                neutralize=neutralize,
+                options=options,
+                registry=LabelRegistry(registry, view.label),
+            )
+            for view in views
+        ]
+        return cls(classifier, fitted, of_labels, views=views, neutralize=neutralize, registry=registry, repair=repair)
+
+    def cold(self) -> "LabelsDefense":
+        """The same without memory, see `Defense.cold`."""
+        return LabelsDefense(
+            self.classifier,
+            self.calibration,
+            [each.cold() for each in self.of_labels],
+            views=self._views,
+            neutralize=self.neutralize,
+            registry=NoRegistry() if self.tests else self.registry,
+        )
+
+    def __call__(self, texts: Sequence[str], *, explain: bool = False) -> list[LabelsVerdict]:
+        """One verdict per text, in order; see `Defense`."""
+        return self.judge(self.encode(texts), [explain] * len(texts))
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        """Tokenize, the first half of a call.
+
+        Raises:
+            TextError: a text that no tokenizer can take.
+        """
+        return self.classifier.encode(texts)
+
+    def undefended(self, encodings: Sequence[Encoding]) -> list[LabelsPrediction]:
+        """What the plain model says of each text."""
+        logits = self.classifier.logits(encodings)
+        of_labels = [predict(view.two_sided(logits), view.labels) for view in self._views]
+        threshold = self.calibration.label_threshold
+        return [
+            LabelsPrediction.of(row, self.classifier.labels, threshold=threshold)
+            for row in zip(*of_labels, strict=True)
+        ]
+
+    def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[LabelsVerdict]:
+        """Judge every label of every text, the second half of a call.
+
+        Args:
+            encodings: of the texts.
+            explain: per text whether words are scored for an explanation, for `MOST_EXPLAINED` labels.
+        """
+        likely = self._likely(encodings) if any(explain) else [()] * len(encodings)
+        wanted = [labels if asked else () for labels, asked in zip(likely, explain, strict=True)]
+        found = [
+            defense.judge(encodings, [label in labels for labels in wanted])
+            for label, defense in enumerate(self.of_labels)
+        ]
+        names, threshold = self.classifier.labels, self.calibration.label_threshold
+        return [LabelsVerdict(names=names, threshold=threshold, decisions=row) for row in zip(*found, strict=True)]
+
+    def _likely(self, encodings: Sequence[Encoding]) -> list[tuple[int, ...]]:
+        """For each text the labels that the plain model gives it, the likeliest first, or else the likeliest one."""
+        looks = [view.look(encodings) for view in self._views]
+        return [_likeliest([float(look.logits.diff()) for look in row]) for row in zip(*looks, strict=True)]
+
+
+def _likeliest(distances: Sequence[float]) -> tuple[int, ...]:
+    """Labels by how far they are above the threshold, in logits."""
+    ordered = sorted(range(len(distances)), key=lambda label: -distances[label])
+    return tuple(label for label in ordered[:MOST_EXPLAINED] if distances[label] > 0) or tuple(ordered[:1])
