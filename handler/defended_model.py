@@ -25,7 +25,7 @@ from handler.worker.threads import share_cores
 from handler.xgraad.errors import XGraadError
 from handler.xgraad.files.fingerprint import CALIBRATION_FILE
 from handler.xgraad.files.pickle_refusal import refuse_pickles
-from handler.xgraad.learned.calibration import Calibration
+from handler.xgraad.multilabel.labels_calibration import read_calibration
 
 
 class DefendedModel:
@@ -90,7 +90,7 @@ class DefendedModel:
         if device == "cpu":
             share_cores(model_config)
         self.settings = Settings.from_model_config(model_config)
-        calibration = Calibration.read(folder / CALIBRATION_FILE)
+        calibration = read_calibration(folder / CALIBRATION_FILE)
         registry = open_registry(self.settings, calibration)
         self.defense = self.settings.load_defense(
             str(folder), device=device, calibration=calibration, registry=registry

@@ -4,15 +4,18 @@ from importlib.metadata import version
 from typing import Any
 
 from handler.settings import Settings
-from handler.xgraad import Defense
+from handler.xgraad import Calibration
 from handler.xgraad.files.text_pairs import pair_sign
+from handler.xgraad.labels_defense import AnyDefense
+from handler.xgraad.multilabel.labels_calibration import LabelFit, LabelsCalibration
 
 
-def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
+def describe(defense: AnyDefense, settings: Settings) -> dict[str, Any]:
     """Labels, thresholds, limits and versions, ready for JSON."""
     return {
         "labels": list(defense.classifier.labels),
         "model_type": defense.classifier.model.config.model_type,
+        "label_threshold": _label_threshold(defense),
         "takes_pairs": defense.takes_pairs,
         "text_pairs": pair_sign(defense.classifier.model.config, takes_pairs=defense.takes_pairs),
         "device": str(defense.classifier.device),
@@ -30,20 +33,26 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _untested(defense: Defense) -> list[str] | None:
+def _label_threshold(defense: AnyDefense) -> float | None:
+    """The probability above which a text has a label; None of a model that gives it one."""
+    calibration = defense.calibration
+    return calibration.label_threshold if isinstance(calibration, LabelsCalibration) else None
+
+
+def _untested(defense: AnyDefense) -> list[str] | None:
     """The labels of which no reply is tested; None under a rule that tests none."""
     if not defense.tests:
         return None
     return [defense.classifier.labels[label] for label in defense.calibration.untested]
 
 
-def _repaired(defense: Defense) -> dict[str, Any] | None:
+def _repaired(defense: AnyDefense) -> dict[str, Any] | None:
     """What the checkpoint was made of, and how, as its packer says; None for one that is as it came."""
     shown = {"method", "suspect", "trusted_base", "accuracy_before", "accuracy_after", "n_held_out", "limits"}
     return defense.repair.model_dump(include=shown) if defense.repair else None
 
 
-def _audited(defense: Defense) -> dict[str, Any] | None:
+def _audited(defense: AnyDefense) -> dict[str, Any] | None:
     """What the vocabulary sweep found before the model was packed; None where there was none."""
     if defense.audit is None:
         return None
@@ -56,24 +65,36 @@ def _audited(defense: Defense) -> dict[str, Any] | None:
     }
 
 
-def _reference(defense: Defense) -> dict[str, Any]:
+def _reference(defense: AnyDefense) -> dict[str, Any]:
     """What tells a trigger from an honest word: the labels of people, and a trusted model where there is one."""
     trusted = defense.calibration.reference
     known = trusted.model_dump(include={"base", "seed", "n_texts", "accuracy"}) if trusted else None
-    return {"labels": bool(defense.calibration.labels.words), "trusted_model": known}
+    return {"labels": any(part.labels.words for part in _parts(defense).values()), "trusted_model": known}
 
 
-def _calibrated(defense: Defense, settings: Settings) -> dict[str, Any]:
+def _parts(defense: AnyDefense) -> dict[str, Calibration | LabelFit]:
+    """What was fitted, by label where a text may have several."""
+    calibration = defense.calibration
+    if isinstance(calibration, LabelsCalibration):
+        return dict(zip(defense.classifier.labels, calibration.labels, strict=True))
+    return {"": calibration}
+
+
+def _calibrated(defense: AnyDefense, settings: Settings) -> dict[str, Any]:
     """What the rules compare with. Told only where replies hold scores, too: whoever made the checkpoint can compute a
     text's scores and lacks nothing but these. Clients should not reach the management API; some will."""
     calibration = defense.calibration
+    found = {name: _thresholds(part, settings) for name, part in _parts(defense).items()}
     return {
         "max_fpr": calibration.max_fpr,
         "n_texts": calibration.n_texts,
-        "thresholds": {
-            "paper": {"percentile": calibration.paper.percentile, "threshold": calibration.paper.threshold},
-            "conformal": calibration.conformal.model_dump(include={"intercept", "slope", "offset"}),
-            "verified": {"gate_share": settings.gate_share, "screen": settings.screen}
-            | calibration.verification.model_dump(),
-        },
+        "thresholds": found if isinstance(calibration, LabelsCalibration) else found[""],
+    }
+
+
+def _thresholds(part: Calibration | LabelFit, settings: Settings) -> dict[str, Any]:
+    return {
+        "paper": {"percentile": part.paper.percentile, "threshold": part.paper.threshold},
+        "conformal": part.conformal.model_dump(include={"intercept", "slope", "offset"}),
+        "verified": {"gate_share": settings.gate_share, "screen": settings.screen} | part.verification.model_dump(),
     }

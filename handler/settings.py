@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -9,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from handler import xgraad
 from handler.xgraad.errors import SettingsError
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.memory.registry import TriggerRegistry
 from handler.xgraad.options import DEFAULT_KEY, DEFAULT_OPTIONS, DEFAULT_RULE, RULES, VerifiedOptions, check_name
@@ -93,30 +95,32 @@ class Settings(BaseModel):
         folder: str,
         *,
         device: str,
-        calibration: "xgraad.Calibration | None" = None,
+        calibration: "xgraad.Calibration | xgraad.LabelsCalibration | None" = None,
         registry: TriggerRegistry | None = None,
-    ) -> "xgraad.Defense":
+    ) -> "xgraad.Defense | xgraad.LabelsDefense":
         """The defense of the model directory `folder`, set up as they say; for the others see `Defense.load`.
 
         Raises:
             CheckpointError, CalibrationError, AuditError, RepairRecordError, SettingsError: see `Defense.load`.
             FingerprintError: the calibration was made with another precision.
         """
-        defense = xgraad.Defense.load(
-            folder,
-            device,
-            self.rule,
-            calibration=calibration,
-            neutralizer=self.neutralizer,
-            key=self.noise_key.encode(),
-            options=VerifiedOptions(
+        setup: dict[str, Any] = {
+            "neutralizer": self.neutralizer,
+            "key": self.noise_key.encode(),
+            "options": VerifiedOptions(
                 gate_share=self.gate_share,
                 screen=self.screen,
                 score_all=self.score_all,
                 second_opinion=self.second_opinion != "ignore",
             ),
-            registry=registry,
-        )
-        fitted = defense.calibration.fingerprint
-        fitted.require(fitted.model_copy(update={"precision": self.precision}))
+            "registry": registry,
+        }
+        fitted = calibration or xgraad.read_calibration(Path(folder, CALIBRATION_FILE))
+        defense: xgraad.Defense | xgraad.LabelsDefense
+        if isinstance(fitted, xgraad.LabelsCalibration):
+            defense = xgraad.LabelsDefense.load(folder, device, self.rule, calibration=fitted, **setup)
+        else:
+            defense = xgraad.Defense.load(folder, device, self.rule, calibration=fitted, **setup)
+        made_for = fitted.fingerprint
+        made_for.require(made_for.model_copy(update={"precision": self.precision}))
         return defense

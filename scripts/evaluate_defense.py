@@ -26,8 +26,7 @@ from scripts.texts.reading import ReadingOptions, add_reading_options
 
 if TYPE_CHECKING:
     from handler.xgraad import Calibration
-    from handler.xgraad.files.fingerprint import Fingerprint
-    from scripts.lab.defenses.base import Calibrate, Material
+    from scripts.lab.defenses.base import Calibrate
 
 EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
@@ -94,6 +93,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     from handler.xgraad import Calibration
     from handler.xgraad.model.checkpoint import Checkpoint
     from scripts.lab.defenses.floor import measured_floor
+    from scripts.lab.defenses.material_options import material_of
     from scripts.lab.defenses.measured import measure_defense
     from scripts.texts.model_classes import model_classes
 
@@ -107,7 +107,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     clean = read_examples(arguments.clean, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
     triggered = _triggered(arguments, origin, clean, classes)
     with _work_folder(arguments.work) as work:
-        material = _material(arguments, calibration.fingerprint, work, _recalibrated(arguments, calibration))
+        material = material_of(arguments, calibration.fingerprint, work, _recalibrated(arguments, calibration))
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "target_label": target}
         floor = measured_floor(arguments.floor, material, **texts) if arguments.floor else {}
         figures = measure_defense(name, material, **texts) | floor
@@ -119,6 +119,7 @@ def _evaluate_label(arguments: argparse.Namespace) -> Exit:
     from handler.xgraad.multilabel.label_view import side_names
     from handler.xgraad.multilabel.labels_calibration import LabelsCalibration
     from scripts.lab.defenses.label_defenses import label_floor, measure_label_defense
+    from scripts.lab.defenses.material_options import material_of
     from scripts.texts.corpora import read_sets
     from scripts.texts.model_classes import model_classes
 
@@ -133,7 +134,7 @@ def _evaluate_label(arguments: argparse.Namespace) -> Exit:
     clean = read_sets(arguments.clean, reading, classes=classes)[: arguments.limit]
     triggered = _triggered(arguments, origin, [example.of_label(label) for example in clean], sides)
     with _work_folder(arguments.work) as work:
-        material = _material(arguments, calibration.fingerprint, work, _kept)
+        material = material_of(arguments, calibration.fingerprint, work, _kept)
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "label": label, "target": target}
         floor = label_floor(arguments.floor, material, **texts) if arguments.floor else {}
         figures = measure_label_defense(arguments.defense, material, **texts) | floor
@@ -193,31 +194,6 @@ def _recalibrated(arguments: argparse.Namespace, calibration: "Calibration") -> 
         )
 
     return calibrated
-
-
-def _material(
-    arguments: argparse.Namespace, fingerprint: "Fingerprint", work: Path, calibrated: "Calibrate"
-) -> "Material":
-    """What the options give a defender."""
-    from scripts.lab.defenses.base import Material
-
-    return Material(
-        checkpoint=arguments.checkpoint,
-        calibration=arguments.calibration,
-        calibrate=calibrated,
-        work=work,
-        clean=arguments.data,
-        reading=ReadingOptions.from_arguments(arguments),
-        trusted_base=arguments.trusted_base,
-        language_model=arguments.language_model,
-        more=arguments.texts,
-        max_length=fingerprint.max_length,
-        served_precision=fingerprint.precision,
-        device=arguments.device,
-        seed=arguments.seed,
-        neutralizer=arguments.neutralizer,
-        is_forgetful=arguments.no_registry,
-    )
 
 
 def _triggered(

@@ -15,6 +15,7 @@ from handler.xgraad.files.fingerprint import Conditions
 from handler.xgraad.words.pair import join_pair
 from scripts.results.provenance import provenance
 from scripts.results.rows import append_row
+from tests.several import calibrated_several
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -108,6 +109,12 @@ def bert(classifiers: dict[str, Classifier]) -> Classifier:
 @pytest.fixture(scope="session")
 def bert_folder(checkpoints: dict[str, Path]) -> Path:
     return checkpoints["bert"]
+
+
+@pytest.fixture(scope="session")
+def several_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibrated toy that may give a text several labels, with a backdoor; read only."""
+    return calibrated_several(tmp_path_factory.mktemp("several") / "toy")
 
 
 @pytest.fixture

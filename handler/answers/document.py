@@ -1,6 +1,6 @@
 """What is told of one text's answer, as a JSON document: its names, and which of them at which level of detail."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,38 +10,39 @@ from handler.refusal import Refusal
 from handler.settings import Detail
 from handler.xgraad import Verdict
 from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.scoring.scorer import WordScore
 from handler.xgraad.words.pair import is_pair
 
 MAX_SUSPECTS = 64
 """Listed in one reply: a text may repeat its suspect ten thousand times, and servers limit a reply's size."""
 
-_ALL = True
-_LABEL = {"label": _ALL, "label_id": _ALL}
+ALL = True
+_LABEL = {"label": ALL, "label_id": ALL}
 _TOLD: Mapping[str, Any] = {
-    "label": _LABEL | {"truncated": _ALL},
+    "label": _LABEL | {"truncated": ALL},
     "verdict": _LABEL
     | {
-        "truncated": _ALL,
+        "truncated": ALL,
         "defense": {
-            "rule": _ALL,
-            "flagged": _ALL,
-            "verified": _ALL,
-            "tested": _ALL,
-            "action": _ALL,
-            "label_changed": _ALL,
+            "rule": ALL,
+            "flagged": ALL,
+            "verified": ALL,
+            "tested": ALL,
+            "action": ALL,
+            "label_changed": ALL,
             "undefended": _LABEL,
             "defended": _LABEL,
-            "suspects": {"word": _ALL, "part": _ALL, "start": _ALL, "end": _ALL, "replacement": _ALL},
-            "neutralized_text": _ALL,
-            "neutralized_text_pair": _ALL,
+            "suspects": {"word": ALL, "part": ALL, "start": ALL, "end": ALL, "replacement": ALL},
+            "neutralized_text": ALL,
+            "neutralized_text_pair": ALL,
         },
     },
 }
 """What a reply tells at each level. A name that is not in here is not told: what somebody adds stays inside at first.
 Whoever can watch a score can climb it, so below full there is none, nor a p-value, threshold or probability."""
-_ALARM = {"defense": {"action": _ALL}}
+_ALARM = {"defense": {"action": ALL}}
 """Told at every level when the defense failed: nobody may take such an answer for a defended one."""
-_UNTESTED = {"defense": {"tested": _ALL}}
+_UNTESTED = {"defense": {"tested": ALL}}
 """Told at every level of a label that the calibration cannot test, for the same reason."""
 
 
@@ -60,11 +61,11 @@ def answer_document(answer: Answer, detail: Detail, *, explain: bool, text: str 
         explain: whether every word's scores are told, too.
         text: what was judged; a pair's spans are told in its parts.
     """
-    full = _full(answer) | (_explanation(answer.verdict) if explain else {})
+    full = _full(answer) | (explanation_document(answer.verdict.words if answer.verdict else ()) if explain else {})
     full = in_parts(full, text) if is_pair(text) else full
     if detail == "full":
         return full
-    document: dict[str, Any] = _only(full, _warning(answer.verdict) | _TOLD[detail])
+    document: dict[str, Any] = only(full, _warning(answer.verdict) | _TOLD[detail])
     return document
 
 
@@ -75,13 +76,13 @@ def _warning(verdict: Verdict | None) -> Mapping[str, Any]:
     return _UNTESTED if verdict.tested is False else {}
 
 
-def _only(value: Any, told: Any) -> Any:
+def only(value: Any, told: Any) -> Any:
     """The part of a document that may be told."""
-    if told is _ALL or value is None:
+    if told is ALL or value is None:
         return value
     if isinstance(value, list):
-        return [_only(inner, told) for inner in value]
-    return {name: _only(inner, told[name]) for name, inner in value.items() if name in told}
+        return [only(inner, told) for inner in value]
+    return {name: only(inner, told[name]) for name, inner in value.items() if name in told}
 
 
 def _full(answer: Answer) -> dict[str, Any]:
@@ -144,9 +145,8 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
     return {"label": prediction.label, "label_id": prediction.label_id, "score": prediction.score}
 
 
-def _explanation(verdict: Verdict | None) -> dict[str, Any]:
+def explanation_document(scores: Sequence[WordScore]) -> dict[str, Any]:
     """Every word's scores; `words` and `importances` are what TorchServe's own text explanations have."""
-    scores = verdict.words if verdict else ()
     words = [
         {
             "word": score.word.text,

@@ -19,7 +19,7 @@ def in_parts(document: dict[str, Any], text: str) -> dict[str, Any]:
     """
     changed = document["defense"]["neutralized_text"]
     parts = (None, None) if changed is None else split_pair(changed)
-    found = with_words(document, lambda word: _placed(word, text))
+    found = with_words(document, lambda word: placed(word, text))
     return found | {"defense": found["defense"] | dict(zip(NEUTRALIZED.values(), parts, strict=True))}
 
 
@@ -33,7 +33,7 @@ def with_words(document: dict[str, Any], change: Callable[[dict[str, Any]], dict
     return found
 
 
-def _placed(word: dict[str, Any], text: str) -> dict[str, Any]:
+def placed(word: dict[str, Any], text: str) -> dict[str, Any]:
     """A record of a word with the part it stands in and its span there."""
     span = place_in(text, word["start"], word["end"])
     return {**word, "part": PARTS[span.part], "start": span.start, "end": span.end}

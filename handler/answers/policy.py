@@ -8,6 +8,7 @@ from handler.refusal import Refusal
 from handler.settings import Settings
 from handler.xgraad import Action, Verdict
 from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.multilabel.labels_verdict import LabelsPrediction, LabelsVerdict
 
 
 class ServedAction(StrEnum):
@@ -33,7 +34,7 @@ class ServedAction(StrEnum):
 class Unjudged:
     """What there is in place of a verdict where the defense failed and the plain model did not."""
 
-    undefended: Prediction
+    undefended: Prediction | LabelsPrediction
     """What the plain model says."""
     truncated: bool
     """True when the model did not see the end of the text."""
@@ -54,12 +55,44 @@ class Answer:
     """None where the defense failed."""
 
 
-def settle(judged: Sequence[Verdict | Unjudged], settings: Settings) -> list[Answer]:
+@dataclass(frozen=True, kw_only=True)
+class LabelsAnswer:
+    """What is answered to one text by a model that may give it several labels."""
+
+    action: ServedAction
+    """The strongest thing that was done about a label."""
+    prediction: LabelsPrediction | None
+    """None where it is withheld. One label that is withheld takes the others with it: what is left of the answer might
+    be what an attacker wants."""
+    truncated: bool
+    """True when the model did not see the end of the text."""
+    undefended: LabelsPrediction
+    """What the plain model says."""
+    verdict: LabelsVerdict | None
+    """None where the defense failed."""
+    decisions: tuple[Answer, ...] = ()
+    """What was settled for each label; nothing where the defense failed."""
+
+
+AnyAnswer = Answer | LabelsAnswer
+Judged = Verdict | LabelsVerdict | Unjudged
+
+STRONGEST_FIRST = (
+    ServedAction.BLOCKED,
+    ServedAction.ABSTAINED,
+    ServedAction.NEUTRALIZED,
+    ServedAction.OVERRULED,
+    ServedAction.ANNOTATED,
+    ServedAction.PASSED,
+)
+
+
+def settle(judged: Sequence[Judged], settings: Settings) -> list[AnyAnswer]:
     """What to answer for each text, in order."""
-    return [_answer(each, settings) for each in judged]
+    return [_any_answer(each, settings) for each in judged]
 
 
-def readable(answer: Answer, place: str) -> Answer | Refusal:
+def readable(answer: AnyAnswer, place: str) -> AnyAnswer | Refusal:
     """The answer as its client reads it: of a blocked text an error.
 
     It names the place and not the word: the message may end in somebody's log.
@@ -71,20 +104,41 @@ def readable(answer: Answer, place: str) -> Answer | Refusal:
     return Refusal(status=422, kind="trigger_blocked", message=f"{place}: {why}; such texts are blocked here")
 
 
-def _answer(judged: Verdict | Unjudged, settings: Settings) -> Answer:
-    action, prediction = _settled(judged, settings)
+def _any_answer(judged: Judged, settings: Settings) -> AnyAnswer:
+    if isinstance(judged, Unjudged):
+        said, kind = judged.undefended, ServedAction.UNDEFENDED
+        if isinstance(said, LabelsPrediction):
+            return LabelsAnswer(action=kind, prediction=said, truncated=judged.truncated, undefended=said, verdict=None)
+        return Answer(action=kind, prediction=said, truncated=judged.truncated, undefended=said, verdict=None)
+    return _of_labels(judged, settings) if isinstance(judged, LabelsVerdict) else _answer(judged, settings)
+
+
+def _answer(verdict: Verdict, settings: Settings) -> Answer:
+    action, prediction = _settled(verdict, settings)
     return Answer(
         action=action,
         prediction=prediction,
-        truncated=judged.truncated,
-        undefended=judged.undefended,
-        verdict=judged if isinstance(judged, Verdict) else None,
+        truncated=verdict.truncated,
+        undefended=verdict.undefended,
+        verdict=verdict,
     )
 
 
-def _settled(judged: Verdict | Unjudged, settings: Settings) -> tuple[ServedAction, Prediction | None]:
-    if isinstance(judged, Unjudged):
-        return ServedAction.UNDEFENDED, judged.undefended
+def _of_labels(verdict: LabelsVerdict, settings: Settings) -> LabelsAnswer:
+    decisions = tuple(_answer(each, settings) for each in verdict.decisions)
+    done = {each.action for each in decisions}
+    said = [each.prediction for each in decisions if each.prediction]
+    return LabelsAnswer(
+        action=next(action for action in STRONGEST_FIRST if action in done),
+        prediction=verdict.prediction_of(said) if len(said) == len(decisions) else None,
+        truncated=verdict.truncated,
+        undefended=verdict.undefended,
+        verdict=verdict,
+        decisions=decisions,
+    )
+
+
+def _settled(judged: Verdict, settings: Settings) -> tuple[ServedAction, Prediction | None]:
     if judged.action is Action.PASSED:
         return ServedAction.PASSED, judged.undefended
     if judged.action is Action.OVERRULED:

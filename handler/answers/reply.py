@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from handler.answers.document import answer_document, refusal_document
-from handler.answers.policy import Answer, readable
+from handler.answers.labels_document import labels_document
+from handler.answers.policy import AnyAnswer, LabelsAnswer, readable
 from handler.refusal import Refusal
 from handler.settings import Detail
 from handler.wire.framing import JSON_LENGTH
@@ -56,7 +57,7 @@ class Reply(NamedTuple):
         return self.error.status if self.error else HTTPStatus.OK
 
 
-def content_of(request: Request, answers: Sequence[Answer | Refusal], detail: Detail, served: Served) -> Content:
+def content_of(request: Request, answers: Sequence[AnyAnswer | Refusal], detail: Detail, served: Served) -> Content:
     """What is said to one request, in the shape in which its texts came.
 
     A refused text takes its place as an error among its neighbors' answers; the request has an answer while one has.
@@ -68,7 +69,7 @@ def content_of(request: Request, answers: Sequence[Answer | Refusal], detail: De
         served: whose answers they are; said in tensors.
     """
     read = [
-        readable(answer, request.shape.place(place)) if isinstance(answer, Answer) else answer
+        answer if isinstance(answer, Refusal) else readable(answer, request.shape.place(place))
         for place, answer in enumerate(answers)
     ]
     refusals = [answer for answer in read if isinstance(answer, Refusal)]
@@ -78,10 +79,16 @@ def content_of(request: Request, answers: Sequence[Answer | Refusal], detail: De
     documents = [
         refusal_document(answer)
         if isinstance(answer, Refusal)
-        else answer_document(answer, detail, explain=request.explain, text=str(text))
+        else _document(answer, detail, explain=request.explain, text=str(text))
         for answer, text in zip(read, request.in_order(request.texts), strict=True)
     ]
     return _in_shape(request, documents, served)._replace(error=error)
+
+
+def _document(answer: AnyAnswer, detail: Detail, *, explain: bool, text: str) -> dict[str, Any]:
+    if isinstance(answer, LabelsAnswer):
+        return labels_document(answer, detail, explain=explain, text=text)
+    return answer_document(answer, detail, explain=explain, text=text)
 
 
 def refused(refusal: Refusal) -> Content:

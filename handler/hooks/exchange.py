@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
-from handler.answers.policy import Answer, Unjudged
+from handler.answers.policy import AnyAnswer, Judged
 from handler.answers.reply import Reply, as_json, refused
 from handler.page.visit import Headers, Row, Visit
 from handler.refusal import FAILED, Refusal
 from handler.wire.request import Request
-from handler.xgraad import Verdict
 from handler.xgraad.words.encoding import Encoding
 
 Each = TypeVar("Each")
@@ -37,9 +36,9 @@ class Exchange:
     """Why the whole request gets no answer; None while it may get one."""
     encodings: tuple[Encoding, ...] = ()
     """Of the request's texts, and in their order, as everything below."""
-    judged: tuple[Verdict | Unjudged, ...] = ()
+    judged: tuple[Judged, ...] = ()
     """What was found in them."""
-    answers: tuple[Answer | Refusal, ...] = ()
+    answers: tuple[AnyAnswer | Refusal, ...] = ()
     """To all texts that were sent, faulty ones among them."""
     reply: Reply = _NONE_YET
     """An error until there is something better."""

@@ -6,16 +6,20 @@ from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from typing import Any
 
-from handler.answers.policy import Unjudged
+from handler.answers.policy import Judged, Unjudged
 from handler.hooks.exchange import Exchange, shared_out
 from handler.hooks.wall import through, tried
 from handler.settings import Settings
 from handler.worker.stopwatch import Stopwatch
-from handler.xgraad import Defense, Verdict
-from handler.xgraad.model.prediction import predict
+from handler.xgraad import Verdict
+from handler.xgraad.labels_defense import AnyDefense, LabelsDefense
+from handler.xgraad.model.prediction import Prediction, predict
+from handler.xgraad.multilabel.labels_verdict import LabelsPrediction, LabelsVerdict
 
 
-def judge(exchanges: Sequence[Exchange], defense: Defense, settings: Settings, stopwatch: Stopwatch) -> list[Exchange]:
+def judge(
+    exchanges: Sequence[Exchange], defense: AnyDefense, settings: Settings, stopwatch: Stopwatch
+) -> list[Exchange]:
     """The exchanges with what was found in their texts; those that can neither be judged nor answered are refused.
 
     Raises:
@@ -26,21 +30,21 @@ def judge(exchanges: Sequence[Exchange], defense: Defense, settings: Settings, s
         return through(exchanges, partial(_judged, defense=defense), defense.classifier.device, otherwise)
 
 
-def _judged(exchanges: Sequence[Exchange], defense: Defense) -> list[Exchange]:
+def _judged(exchanges: Sequence[Exchange], defense: AnyDefense) -> list[Exchange]:
     encodings = [encoding for exchange in exchanges for encoding in exchange.encodings]
     explain = [exchange.explain for exchange in exchanges for _ in exchange.encodings]
-    verdicts = defense.judge(encodings, explain)
+    verdicts: Sequence[Verdict | LabelsVerdict] = defense.judge(encodings, explain)
     for verdict, is_explained in zip(verdicts, explain, strict=True):
-        _require_numbers(verdict if is_explained else replace(verdict, words=()))
+        _require_numbers(verdict if is_explained else verdict.without_words())
     return [replace(exchange, judged=own) for exchange, own in shared_out(verdicts, exchanges)]
 
 
-def _opened(exchange: Exchange, defense: Defense) -> Exchange:
+def _opened(exchange: Exchange, defense: AnyDefense) -> Exchange:
     return tried(lambda: _undefended(exchange, defense), "a request undefended") or exchange.failed()
 
 
-def _undefended(exchange: Exchange, defense: Defense) -> Exchange:
-    predictions = predict(defense.classifier.logits(exchange.encodings), defense.classifier.labels)
+def _undefended(exchange: Exchange, defense: AnyDefense) -> Exchange:
+    predictions = _plain(exchange, defense)
     found = tuple(
         Unjudged(undefended=prediction, truncated=encoding.truncated)
         for prediction, encoding in zip(predictions, exchange.encodings, strict=True)
@@ -50,7 +54,14 @@ def _undefended(exchange: Exchange, defense: Defense) -> Exchange:
     return replace(exchange, judged=found)
 
 
-def _require_numbers(judged: Verdict | Unjudged) -> None:
+def _plain(exchange: Exchange, defense: AnyDefense) -> Sequence[Prediction | LabelsPrediction]:
+    """What the plain model says of the texts."""
+    if isinstance(defense, LabelsDefense):
+        return defense.undefended(exchange.encodings)
+    return predict(defense.classifier.logits(exchange.encodings), defense.classifier.labels)
+
+
+def _require_numbers(judged: Judged) -> None:
     """Let nothing pass that compares with nothing, and that JSON does not have, at whatever level of detail.
 
     Raises:

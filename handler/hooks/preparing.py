@@ -11,11 +11,11 @@ from handler.refusal import Refusal
 from handler.settings import Settings
 from handler.wire.request import parse_row
 from handler.worker.stopwatch import Stopwatch
-from handler.xgraad import Defense
+from handler.xgraad.labels_defense import AnyDefense
 
 
 def prepare(
-    exchanges: Sequence[Exchange], defense: Defense, settings: Settings, stopwatch: Stopwatch
+    exchanges: Sequence[Exchange], defense: AnyDefense, settings: Settings, stopwatch: Stopwatch
 ) -> list[Exchange]:
     """The exchanges with their requests and encodings, or with refusals.
 
@@ -42,6 +42,6 @@ def _parsed(exchange: Exchange, settings: Settings, takes_pairs: bool) -> Exchan
     return replace(exchange, visit=visit, request=found)
 
 
-def _encoded(exchanges: Sequence[Exchange], defense: Defense) -> list[Exchange]:
+def _encoded(exchanges: Sequence[Exchange], defense: AnyDefense) -> list[Exchange]:
     encodings = defense.encode([text for exchange in exchanges for text in exchange.texts])
     return [replace(exchange, encodings=own) for exchange, own in shared_out(encodings, exchanges)]

@@ -7,11 +7,16 @@ written: a server that was started with another file serves all the same.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Protocol
 
-from handler.answers.policy import Answer, ServedAction, Unjudged
+from handler.answers.policy import Judged, ServedAction, Unjudged
 from handler.hooks.exchange import Exchange
-from handler.xgraad import Defense, Verdict
+from handler.refusal import Refusal
+from handler.xgraad import Verdict
+from handler.xgraad.labels_defense import AnyDefense
+from handler.xgraad.multilabel.labels_calibration import LabelsCalibration
+from handler.xgraad.multilabel.labels_verdict import LabelsVerdict
 
 LEVEL = "Model"
 MAX_RATIO = 100.0
@@ -57,7 +62,7 @@ class Metrics:
         self._common = [_UNSAFE.sub("_", model), LEVEL]
         self._is_shared = False
 
-    def loaded(self, defense: Defense) -> None:
+    def loaded(self, defense: AnyDefense) -> None:
         """A model is ready to be served. Counters begin at zero: from nothing to one is no rise to Prometheus."""
         for name, *labels in BEGIN:
             self._write(name, 0, *labels)
@@ -70,12 +75,12 @@ class Metrics:
         """A model is refused."""
         self._write("xgraad_load_failures_total", 1, type(error).__name__)
 
-    def answered(self, exchanges: Sequence[Exchange], seconds: Mapping[str, float], defense: Defense) -> None:
+    def answered(self, exchanges: Sequence[Exchange], seconds: Mapping[str, float], defense: AnyDefense) -> None:
         """A batch has its replies, each stage of which took so many seconds."""
         for (name, *labels), value in count(exchanges).items():
             self._write(name, value, *labels)
         verdicts = [verdict for exchange in exchanges for verdict in _verdicts(exchange.judged)]
-        for verdict in verdicts:
+        for verdict in chain.from_iterable(map(decisions_of, verdicts)):
             self._write("xgraad_p_value", verdict.p_value)
             ratio = score_ratio(verdict)
             if ratio is not None:
@@ -103,7 +108,7 @@ def count(exchanges: Iterable[Exchange]) -> Counter[Count]:
         if error:
             counts["xgraad_errors_total", str(status), error.kind] += 1
         for answer in exchange.answers:
-            if isinstance(answer, Answer):
+            if not isinstance(answer, Refusal):
                 counts["xgraad_texts_total", str(answer.action)] += 1
             elif not error:
                 counts["xgraad_text_errors_total", str(answer.status), answer.kind] += 1
@@ -111,7 +116,7 @@ def count(exchanges: Iterable[Exchange]) -> Counter[Count]:
     return +counts  # without what was counted zero times
 
 
-def _judged(judged: Sequence[Verdict | Unjudged]) -> dict[Count, int]:
+def _judged(judged: Sequence[Judged]) -> dict[Count, int]:
     verdicts = _verdicts(judged)
     return {
         ("xgraad_judged_texts_total",): len(verdicts),
@@ -123,14 +128,25 @@ def _judged(judged: Sequence[Verdict | Unjudged]) -> dict[Count, int]:
     }
 
 
-def _verdicts(judged: Sequence[Verdict | Unjudged]) -> list[Verdict]:
-    return [each for each in judged if isinstance(each, Verdict)]
+def _verdicts(judged: Sequence[Judged]) -> list[Verdict | LabelsVerdict]:
+    return [each for each in judged if not isinstance(each, Unjudged)]
 
 
-def calibrated_flag_rate(defense: Defense) -> float:
-    """Share of clean texts that the served rule flags, as calibration promises it."""
+def decisions_of(verdict: Verdict | LabelsVerdict) -> Sequence[Verdict]:
+    """What was decided about each label of a text that may have several; the verdict itself about any other."""
+    return verdict.decisions if isinstance(verdict, LabelsVerdict) else (verdict,)
+
+
+def calibrated_flag_rate(defense: AnyDefense) -> float:
+    """Share of clean texts that the served rule flags, as calibration promises it.
+
+    Of several labels it is a bound: each is flagged in this share of the texts, and the texts may be others.
+    """
     calibration = defense.calibration
-    return 1 - calibration.paper.percentile / 100 if defense.rule == "paper" else calibration.max_fpr
+    several = isinstance(calibration, LabelsCalibration)
+    paper = calibration.labels[0].paper if isinstance(calibration, LabelsCalibration) else calibration.paper
+    of_one = 1 - paper.percentile / 100 if defense.rule == "paper" else calibration.max_fpr
+    return min(1.0, of_one * len(defense.classifier.labels)) if several else of_one
 
 
 def score_ratio(verdict: Verdict) -> float | None:

@@ -4,18 +4,18 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from handler.answers.policy import Answer, ServedAction
+from handler.answers.policy import AnyAnswer, LabelsAnswer, ServedAction
 from handler.hooks.exchange import Exchange
 from handler.refusal import Refusal
-from handler.xgraad import Defense
 from handler.xgraad.events import log_event, sizes, text_hash
 from handler.xgraad.files.text_pairs import pair_sign
+from handler.xgraad.labels_defense import AnyDefense
 
 MOST = 16
 """Texts that one line tells of."""
 
 
-def log_loaded(defense: Defense, *, model: str, seconds: float) -> None:
+def log_loaded(defense: AnyDefense, *, model: str, seconds: float) -> None:
     """A worker is ready."""
     log_event(
         "loaded",
@@ -72,13 +72,15 @@ def _log_trouble(exchange: Exchange) -> None:
     )
 
 
-def _is_trouble(answer: Answer | Refusal) -> bool:
+def _is_trouble(answer: AnyAnswer | Refusal) -> bool:
     return isinstance(answer, Refusal) or answer.action is not ServedAction.PASSED
 
 
-def _told(answer: Answer | Refusal) -> dict[str, Any]:
+def _told(answer: AnyAnswer | Refusal) -> dict[str, Any]:
     if isinstance(answer, Refusal):
         return {"action": answer.kind}
+    if isinstance(answer, LabelsAnswer):
+        return _told_of_labels(answer)
     told = {"action": str(answer.action), "undefended_label_id": answer.undefended.label_id}
     if answer.verdict is None:
         return told
@@ -87,6 +89,19 @@ def _told(answer: Answer | Refusal) -> dict[str, Any]:
         "verified": answer.verdict.verified,
         "p_value": answer.verdict.p_value,
         "n_suspects": len(answer.verdict.suspects),
+    }
+
+
+def _told_of_labels(answer: LabelsAnswer) -> dict[str, Any]:
+    told = {"action": str(answer.action), "undefended_label_ids": list(answer.undefended.label_ids)}
+    if answer.verdict is None:
+        return told
+    acted = [each.verdict for each in answer.decisions if each.verdict and each.action is not ServedAction.PASSED]
+    return told | {
+        "defended_label_ids": list(answer.verdict.defended.label_ids),
+        "verified": answer.verdict.verified,
+        "p_value": min(each.p_value for each in answer.verdict.decisions),
+        "n_suspects": sum(len(each.suspects) for each in acted),
     }
 
 

@@ -19,6 +19,7 @@ from handler.page.environment import page_environment
 from handler.page.hidden import text_runs
 from handler.page.measure import Document
 from handler.page.reading import reading_of, short
+from handler.page.several import as_single
 from handler.page.shading import LEVELS, pieces
 from handler.settings import Settings
 from handler.wire.paired import PARTS
@@ -84,6 +85,7 @@ def _judged(texts: Sequence[str], document: Document) -> dict[str, Any]:
     """The texts in pieces, and their words by rank; nothing for refused ones."""
     if document.get("status") == "error":
         return {}
+    document = as_single(document)
     defense = document.get("defense") or {}
     words = document.get("explanation", {}).get("words", [])
     suspects = defense.get("suspects", [])
@@ -94,6 +96,7 @@ def _judged(texts: Sequence[str], document: Document) -> dict[str, Any]:
         "n_suspects": len(suspects),
         "ranked": sorted(words, key=lambda word: -word["attribution"])[:LISTED],
         "n_words": len(words),
+        "about": document.get("explanation", {}).get("label"),
         "probabilities": _likeliest(document.get("probabilities")),
         "anomaly_score": defense.get("anomaly_score"),
         "rule": defense.get("rule"),

@@ -5,11 +5,12 @@ come from strangers; whoever shows a reading escapes all of it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from handler.page.measure import Document, Measure, measure_of, percent
+from handler.page.several import as_single, told_of_labels
 from handler.xgraad.words.text import Word
 
 MAX_NAMED = 3
@@ -92,12 +93,18 @@ class Reading:
     tested: str = ""
     """Why not; empty where it is, or where the rule tests nothing."""
     truncated: bool = False
+    of_labels: tuple[tuple[str, str], ...] = ()
+    """Where a text may have several labels: a label, and what was found about it, for each."""
 
 
 def reading_of(document: Document) -> Reading:
     """The reading of a reply to one text."""
     if document.get("status") == "error":
         return _refused(document["error"])
+    return replace(_reading(as_single(document)), of_labels=told_of_labels(document))
+
+
+def _reading(document: Document) -> Reading:
     defense = document.get("defense")
     answer = _told(document)
     truncated = bool(document["truncated"])

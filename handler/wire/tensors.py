@@ -24,6 +24,8 @@ BESIDE = ("id", "parameters", "outputs")
 OUTPUTS = ("label", "label_id", "answer")
 MAX_ID_CHARS = 256
 NO_LABEL_ID = -1
+BETWEEN = "|"
+"""Stands between the labels of a text that has several."""
 _TENSOR = {"name", "shape", "datatype", "data", "parameters"}
 _HARMLESS = ("content_type", "str")
 """The parameter that says no more, at any level, than that strings are texts. Others would change what they mean."""
@@ -102,7 +104,7 @@ def in_tensors(documents: Sequence[Mapping[str, Any]], options: TensorOptions) -
         options: what was asked besides.
     """
     columns: Mapping[str, tuple[str, list[Any]]] = {
-        "label": ("BYTES", [document.get("label") or "" for document in documents]),
+        "label": ("BYTES", [_label(document) for document in documents]),
         "label_id": ("INT64", [_number(document.get("label_id")) for document in documents]),
         "answer": ("BYTES", [json.dumps(document, allow_nan=False, ensure_ascii=False) for document in documents]),
     }
@@ -115,6 +117,11 @@ def in_tensors(documents: Sequence[Mapping[str, Any]], options: TensorOptions) -
         raw += data
         tensors.append(tensor | ({"parameters": {SIZE: len(data)}} if data else {"data": values}))
     return ({} if options.id is None else {"id": options.id}) | {"outputs": tensors}, raw
+
+
+def _label(document: Mapping[str, Any]) -> str:
+    """Of several they stand side by side, and no single number says which."""
+    return BETWEEN.join(document["labels"] or []) if "labels" in document else document.get("label") or ""
 
 
 def _number(label_id: int | None) -> int:

@@ -14,7 +14,7 @@ from handler.xgraad.memory.sqlite_registry import SqliteRegistry
 WEIGHTS = re.compile(r"[0-9a-f]{64}")
 
 
-def open_registry(settings: Settings, calibration: "xgraad.Calibration") -> TriggerRegistry:
+def open_registry(settings: Settings, calibration: "xgraad.Calibration | xgraad.LabelsCalibration") -> TriggerRegistry:
     """The registry of the model that was calibrated, as the settings want it; the default place is made if need be.
 
     Raises:

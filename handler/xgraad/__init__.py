@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from handler.xgraad.defense import Defense
     from handler.xgraad.editing.verdict import Action, Suspect, Verdict
     from handler.xgraad.files.fingerprint import fingerprint
+    from handler.xgraad.labels_defense import LabelsDefense
     from handler.xgraad.learned.calibration import Calibration
     from handler.xgraad.learned.calibrator import Calibrator
     from handler.xgraad.memory.registry import NoRegistry
     from handler.xgraad.memory.sqlite_registry import SqliteRegistry
     from handler.xgraad.model.classifier import Classifier
+    from handler.xgraad.multilabel.labels_calibration import LabelsCalibration, read_calibration
     from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, RULES, VerifiedOptions
     from handler.xgraad.scoring.scorer import score_encodings
 else:
@@ -27,12 +29,15 @@ else:
         "Calibrator": "learned.calibrator",
         "Classifier": "model.classifier",
         "Defense": "defense",
+        "LabelsCalibration": "multilabel.labels_calibration",
+        "LabelsDefense": "labels_defense",
         "NoRegistry": "memory.registry",
         "SqliteRegistry": "memory.sqlite_registry",
         "Suspect": "editing.verdict",
         "Verdict": "editing.verdict",
         "VerifiedOptions": "options",
         "fingerprint": "files.fingerprint",
+        "read_calibration": "multilabel.labels_calibration",
         "score_encodings": "scoring.scorer",
     }
 
@@ -53,11 +58,14 @@ __all__ = [
     "Calibrator",
     "Classifier",
     "Defense",
+    "LabelsCalibration",
+    "LabelsDefense",
     "NoRegistry",
     "SqliteRegistry",
     "Suspect",
     "Verdict",
     "VerifiedOptions",
     "fingerprint",
+    "read_calibration",
     "score_encodings",
 ]

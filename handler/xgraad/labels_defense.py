@@ -28,9 +28,6 @@ from handler.xgraad.options import (
 )
 from handler.xgraad.words.encoding import Encoding
 
-MOST_EXPLAINED = 4
-"""Labels of one text whose words are scored for an explanation: those that it has, the most probable first."""
-
 
 class LabelsDefense:
     """Judges each label of a text by itself; the plain pass is shared. Beside `Defense`, with the same surface."""
@@ -157,24 +154,22 @@ class LabelsDefense:
 
         Args:
             encodings: of the texts.
-            explain: per text whether words are scored for an explanation, for `MOST_EXPLAINED` labels.
+            explain: per text whether words are scored for an explanation, for its likeliest label.
         """
-        likely = self._likely(encodings) if any(explain) else [()] * len(encodings)
-        wanted = [labels if asked else () for labels, asked in zip(likely, explain, strict=True)]
+        likely = self._likeliest(encodings) if any(explain) else [None] * len(encodings)
+        wanted = [label if asked else None for label, asked in zip(likely, explain, strict=True)]
         found = [
-            defense.judge(encodings, [label in labels for labels in wanted])
-            for label, defense in enumerate(self.of_labels)
+            defense.judge(encodings, [label == each for each in wanted]) for label, defense in enumerate(self.of_labels)
         ]
         names, threshold = self.classifier.labels, self.calibration.label_threshold
         return [LabelsVerdict(names=names, threshold=threshold, decisions=row) for row in zip(*found, strict=True)]
 
-    def _likely(self, encodings: Sequence[Encoding]) -> list[tuple[int, ...]]:
-        """For each text the labels that the plain model gives it, the likeliest first, or else the likeliest one."""
+    def _likeliest(self, encodings: Sequence[Encoding]) -> list[int | None]:
+        """For each text the label that the plain model is surest of, in the pass that judging takes anyway."""
         looks = [view.look(encodings) for view in self._views]
-        return [_likeliest([float(look.logits.diff()) for look in row]) for row in zip(*looks, strict=True)]
+        distances = [[float(look.logits.diff()) for look in row] for row in zip(*looks, strict=True)]
+        return [max(range(len(row)), key=row.__getitem__) for row in distances]
 
 
-def _likeliest(distances: Sequence[float]) -> tuple[int, ...]:
-    """Labels by how far they are above the threshold, in logits."""
-    ordered = sorted(range(len(distances)), key=lambda label: -distances[label])
-    return tuple(label for label in ordered[:MOST_EXPLAINED] if distances[label] > 0) or tuple(ordered[:1])
+AnyDefense = Defense | LabelsDefense
+"""What is served: of one label for a text, or of several."""

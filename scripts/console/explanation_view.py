@@ -13,6 +13,7 @@ from rich.text import Text
 
 from handler.page.measure import Measure
 from handler.page.reading import Reading, Replaced, Told, Tone, reading_of
+from handler.page.several import as_single
 from handler.page.shading import LEVELS, pieces
 from scripts.console.reply_view import clipped, visible
 
@@ -48,7 +49,7 @@ def legend() -> Text:
 def shaded_text(text: str, document: Mapping[str, Any]) -> Text:
     """The text with each word shaded by its attribution; suspects stand bold and underlined in brackets."""
     words = document.get("explanation", {}).get("words", [])
-    suspects = (document.get("defense") or {}).get("suspects", [])
+    suspects = (as_single(document).get("defense") or {}).get("suspects", [])
     shown = Text()
     for piece in pieces(text, words, suspects):
         part = visible(piece.text)
@@ -82,6 +83,7 @@ def _facts(reading: Reading, document: Mapping[str, Any]) -> Table:
         ("what was done", Text(reading.done) if reading.done else None),
         ("trigger verified", Text(reading.verified) if reading.verified else None),
         ("tested", Text(reading.tested) if reading.tested else None),
+        *(("about a label", visible(f"{label}: {told}")) for label, told in reading.of_labels),
         ("score", _meter(reading.measure)),
         ("highest attribution", _highest(document)),
         *(("replaced", _replaced(each)) for each in reading.replaced),
@@ -122,7 +124,7 @@ def _highest(document: Mapping[str, Any]) -> Text | None:
 
 
 def _changed(document: Mapping[str, Any]) -> Text | None:
-    changed = (document.get("defense") or {}).get("neutralized_text")
+    changed = (as_single(document).get("defense") or {}).get("neutralized_text")
     return None if changed is None else visible(changed)
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handler.page.hidden import is_hidden
+from handler.page.several import as_single
 from scripts.console.terminal import escape
 
 SHORT_CHARS = 60
@@ -47,6 +48,7 @@ def _cells(document: Mapping[str, Any]) -> tuple[Text, Text, Text, Text, Text]:
         error = document["error"]
         message = visible(f"error {error['code']} {error['type']}: {error['message']}")
         return nothing, nothing, nothing, nothing, message
+    document = as_single(document)
     defense = document.get("defense") or {}
     both = _prediction(defense.get("undefended")), _prediction(defense.get("defended"))
     return _prediction(document), *both, _flagged(defense), _suspects(defense)

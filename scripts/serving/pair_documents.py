@@ -14,7 +14,7 @@ def fields_of_text(text: str) -> dict[str, str]:
 
 def of_whole(document: dict[str, Any], text: str) -> dict[str, Any]:
     """A reply to a pair with spans of the joined string, as `join_pair` made it; other replies as they are."""
-    if not is_pair(text) or "defense" not in document:
+    if not is_pair(text) or "defense" not in document or "labels" in document:
         return document
     second = len(split_pair(text)[0]) + 1
     found = with_words(document, lambda word: _shifted(word, second))

@@ -63,6 +63,8 @@ def verdict_from(document: dict[str, Any]) -> Verdict:
     defense = document.get("defense", {})
     if defense.get("action") == ServedAction.UNDEFENDED:
         raise LabError("the server answered undefended: judging failed, its log says why")
+    if "labels" in document:
+        raise LabError("a reply of several labels is no single verdict; scripts.evaluate_defense measures such models")
     if "p_value" not in defense:
         raise LabError("a reply must tell every score; pack the model with --detail full")
     return Verdict(

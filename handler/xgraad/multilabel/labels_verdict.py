@@ -86,16 +86,17 @@ class LabelsVerdict:
     @property
     def undefended(self) -> LabelsPrediction:
         """What the plain model says."""
-        return self._of([each.undefended for each in self.decisions])
+        return self.prediction_of([each.undefended for each in self.decisions])
 
     @property
     def defended(self) -> LabelsPrediction:
         """What it says once each label's suspects are neutralized."""
-        return self._of([each.defended for each in self.decisions])
+        return self.prediction_of([each.defended for each in self.decisions])
 
     def without_words(self) -> "LabelsVerdict":
         """The same without the scores of words."""
         return replace(self, decisions=tuple(each.without_words() for each in self.decisions))
 
-    def _of(self, predictions: Sequence[Prediction]) -> LabelsPrediction:
+    def prediction_of(self, predictions: Sequence[Prediction]) -> LabelsPrediction:
+        """What a prediction for each view, in order, says of the text."""
         return LabelsPrediction.of(predictions, self.names, threshold=self.threshold)
