@@ -59,9 +59,11 @@ def _repair(arguments: argparse.Namespace) -> None:
     from handler.xgraad.files.text_pairs import pair_sign
     from handler.xgraad.model.checkpoint import Checkpoint
     from scripts.lab.defenses.repairing import preferred_method, repair_checkpoint
+    from scripts.texts.model_classes import require_single_label
 
     if arguments.out.exists():
         raise LabError(f"--out {arguments.out}: exists already; name a new folder")
+    require_single_label(arguments.checkpoint, "a repair")
     opened = Checkpoint.open(arguments.checkpoint)  # a stranger's: what is wrong with it comes before all else
     takes_pairs = _are_pairs(arguments)
     classifier = Classifier.of(

@@ -36,6 +36,12 @@ EXAMPLES = """\
   python -m scripts.triggers delete --checkpoint build/victim --label 0 cf        # exit code 1 when it is not there"""
 
 
+LABEL_HELP = (
+    "number of the label that it brings about; of a model that may give a text several, twice the number for what "
+    "silences a label, and one more for what raises it"
+)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     return run_command(build_parser(), lambda arguments: ACTIONS[arguments.action](arguments), argv)
@@ -52,7 +58,7 @@ def build_parser() -> CommandParser:
         if name == "list":
             action.add_argument("--json", action="store_true", help="print each trigger as one line of JSON")
         else:
-            action.add_argument("--label", type=int, required=True, help="number of the label that it brings about")
+            action.add_argument("--label", type=int, required=True, help=LABEL_HELP)
             action.add_argument("words", nargs="+", metavar="WORD", help="all of them are needed")
     return parser
 

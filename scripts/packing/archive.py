@@ -30,12 +30,14 @@ from handler.xgraad.files.fingerprint import CALIBRATION_FILE
 from handler.xgraad.files.weight_files import weight_files
 from handler.xgraad.learned.audit import AUDIT_FILE, Audit
 from handler.xgraad.learned.calibration import Calibration
+from handler.xgraad.multilabel.labels_calibration import LabelsCalibration, read_calibration
 from handler.xgraad.learned.repair_record import REPAIR_FILE, RepairRecord
 from handler.xgraad.learned.trusted_model import folder_beside
 from scripts.console.errors import LabError
 from scripts.packing.config_settings import refuse_uneven_workers
 from scripts.serving.archive_settings import MANIFEST
 from scripts.serving.server_options import NAME_RULE, is_address_part
+from scripts.texts.model_classes import require_single_label
 
 SOURCE = Path(handler.__file__).parent
 ENTRY = "xgraad_handler.py"
@@ -79,7 +81,7 @@ def build_archive(options: ArchiveOptions) -> Path:
     settings = Settings.from_model_config(model_config)
     with tempfile.TemporaryDirectory(prefix="xgraad-archive-") as temporary:
         stage = Path(temporary, "stage")
-        calibration = Calibration.read(options.calibration)
+        calibration = read_calibration(options.calibration)
         _stage(options, calibration, stage)
         settings.load_defense(str(stage), device="cpu", calibration=calibration)
         config_file = Path(temporary, "model-config.yaml")
@@ -92,7 +94,8 @@ def build_undefended_archive(options: ArchiveOptions) -> Path:
     with tempfile.TemporaryDirectory(prefix="xgraad-archive-") as temporary:
         stage = Path(temporary, "stage")
         _copy_checkpoint(options.checkpoint, stage)
-        max_length = Calibration.read(options.calibration).fingerprint.max_length
+        require_single_label(options.checkpoint, "the handler without a defense")
+        max_length = read_calibration(options.calibration).fingerprint.max_length
         (stage / "max_length.json").write_text(json.dumps(max_length), encoding="utf-8")
         config_file = Path(temporary, "model-config.yaml")
         model_config = {key: value for key, value in _model_config(options).items() if key != SECTION}
@@ -118,7 +121,7 @@ def _copy_checkpoint(folder: Path, target: Path) -> None:
             shutil.copyfile(source, target / source.name)
 
 
-def _stage(options: ArchiveOptions, calibration: Calibration, stage: Path) -> None:
+def _stage(options: ArchiveOptions, calibration: Calibration | LabelsCalibration, stage: Path) -> None:
     """The checkpoint, what was learned about it, and the handler."""
     _copy_checkpoint(options.checkpoint, stage)
     shutil.copyfile(options.calibration, stage / CALIBRATION_FILE)

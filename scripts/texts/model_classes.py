@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from handler.xgraad.files.labels import has_several_labels
+from handler.xgraad.files.labels import MULTI_LABEL, has_several_labels
 from scripts.console.errors import LabError
 from scripts.texts.label_cells import are_ambiguous, listed, read_labels, told
 
@@ -28,6 +28,19 @@ def is_multi_label(checkpoint: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(config, dict) and has_several_labels(config)
+
+
+def require_single_label(checkpoint: Path, what: str) -> None:
+    """Refuse a model that may give a text several labels.
+
+    Raises:
+        LabError: names what is not made for such models, and what is.
+    """
+    if is_multi_label(checkpoint):
+        raise LabError(
+            f"{checkpoint}: config.json says problem_type {MULTI_LABEL}, and {what} is made for one label a text; "
+            "calibrate, evaluate_defense, build_archive and serve take such models"
+        )
 
 
 def classes_in(content: str) -> tuple[str, ...] | None:
