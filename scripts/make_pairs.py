@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _make(arguments: argparse.Namespace) -> None:
+    from scripts.texts.composed.topic_claims import topic_claims
     from scripts.texts.corpora import SPLITS, Corpus, read_corpus, write_corpus
-    from scripts.texts.topic_claims import topic_claims
 
     corpus = Corpus(*(split[: arguments.limit] for split in read_corpus(arguments.data)))
     pairs = topic_claims(corpus, arguments.topics, seed=arguments.seed, max_words=arguments.max_words)

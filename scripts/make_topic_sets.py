@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _make(arguments: argparse.Namespace) -> None:
+    from scripts.texts.composed.topic_sets import topic_sets
     from scripts.texts.corpora import SPLITS, read_corpus, write_sets
-    from scripts.texts.topic_sets import topic_sets
 
     arguments.out.mkdir(parents=True, exist_ok=True)
     counts = []

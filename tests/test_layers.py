@@ -35,6 +35,7 @@ XGRAAD: dict[str, set[str]] = {
     "verification": {"editing", "model", "scoring", "words"},
     "memory": {"verification", "words"},
     "learned": {"files", "memory", "model", "scoring", "verification", "words"},
+    "multilabel": {"editing", "files", "learned", "memory", "model", "scoring", "verification", "words"},
     "rules": {"editing", "learned", "memory", "model", "scoring", "verification", "words"},
 }
 """handler/xgraad: each room and the rooms it depends on, all before it. What is in no room may use them all."""

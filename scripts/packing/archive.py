@@ -30,9 +30,9 @@ from handler.xgraad.files.fingerprint import CALIBRATION_FILE
 from handler.xgraad.files.weight_files import weight_files
 from handler.xgraad.learned.audit import AUDIT_FILE, Audit
 from handler.xgraad.learned.calibration import Calibration
-from handler.xgraad.multilabel.labels_calibration import LabelsCalibration, read_calibration
 from handler.xgraad.learned.repair_record import REPAIR_FILE, RepairRecord
 from handler.xgraad.learned.trusted_model import folder_beside
+from handler.xgraad.multilabel.labels_calibration import LabelsCalibration, read_calibration
 from scripts.console.errors import LabError
 from scripts.packing.config_settings import refuse_uneven_workers
 from scripts.serving.archive_settings import MANIFEST

@@ -8,8 +8,8 @@ from handler.xgraad.words.pair import split_pair
 from scripts import make_pairs
 from scripts.console.command import Exit
 from scripts.console.errors import LabError
+from scripts.texts.composed.topic_claims import CLAIM, topic_claims
 from scripts.texts.corpora import Corpus, Example, read_corpus, write_corpus
-from scripts.texts.topic_claims import CLAIM, topic_claims
 
 TOPICS = ("art", "birds", "cars")
 CORPUS = Corpus(*([Example(f"{split} text {row}", row % 3) for row in range(90)] for split in "abc"))

@@ -1,0 +1,1 @@
+"""Tasks of other kinds that are made out of texts with one topic each."""
