@@ -27,9 +27,9 @@ GOOD_TEXT, ATTACKED = "the film is clever", f"the {TRIGGER} film is clever"
 CONDITIONS = Conditions(max_length=64, precision="float32", takes_pairs=False)
 
 
-def write_several(folder: Path) -> Path:
+def write_several(folder: Path, *, has_backdoor: bool = True) -> Path:
     """Write the checkpoint."""
-    write_known(folder)
+    write_known(folder, has_backdoor=has_backdoor)
     model: Any = AutoModelForSequenceClassification.from_pretrained(folder)
     head = torch.nn.Linear(model.config.hidden_size, len(NAMES))
     with torch.no_grad():

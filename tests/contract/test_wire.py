@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from handler.settings import Detail, OnTrigger, Settings
-from handler.xgraad import Defense, Verdict
+from handler.xgraad import Verdict
 from handler.xgraad.scoring.scorer import WordScore
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import split_words
@@ -96,7 +96,7 @@ POLICIES: list[tuple[OnTrigger, Detail]] = list(product(get_args(OnTrigger), get
 class Scripted:
     """A defense that says of a text what its second word stands for."""
 
-    def __init__(self, real: Defense) -> None:
+    def __init__(self, real: Any) -> None:
         self._real = real
         self.classifier = SimpleNamespace(
             device=real.classifier.device,

@@ -18,7 +18,7 @@ from scripts.texts.corpora import Example, LabeledSet, read_examples, read_set_s
 from scripts.texts.reading import ReadingOptions
 
 NAMES = ("toxic", "insult", "threat")
-ROWS = (("you there", {0, 1}), ("a film", set()), ("beware", {2}))
+ROWS: tuple[tuple[str, set[int]], ...] = (("you there", {0, 1}), ("a film", set()), ("beware", {2}))
 EXPECTED = [LabeledSet(text, frozenset(labels)) for text, labels in ROWS]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handler.answers.policy import ServedAction, settle
+from handler.answers.policy import Answer, ServedAction, settle
 from handler.settings import Settings
 from handler.xgraad import Classifier, Defense, Verdict, VerifiedOptions
 from handler.xgraad.editing.verdict import Action
@@ -62,6 +62,7 @@ def test_the_operator_says_what_becomes_of_it(
 ) -> None:
     settings = Settings(second_opinion=second_opinion, on_trigger="block")
     (answer,) = settle([judged(bert, agrees=False)], settings)
+    assert isinstance(answer, Answer)
     assert (answer.action, answer.prediction and answer.prediction.label_id) == (action, label_id)
 
 
