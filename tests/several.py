@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from handler.xgraad.files.config_json.task import MULTI_LABEL
 from handler.xgraad.files.fingerprint import Conditions
-from handler.xgraad.files.labels import MULTI_LABEL
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.model.classifier import Classifier
 from handler.xgraad.multilabel.labels_calibration import LabelsCalibration

@@ -27,7 +27,7 @@ from transformers import (
     XLMRobertaConfig,
 )
 
-from handler.xgraad.files.labels import MULTI_LABEL
+from handler.xgraad.files.config_json.task import MULTI_LABEL
 from scripts.lab.zoo.unigram import count_words, learn_pieces
 
 ARCHITECTURES = ("albert", "bert", "deberta", "distilbert", "roberta")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from handler.xgraad.files.labels import MULTI_LABEL, has_several_labels
+from handler.xgraad.files.config_json.task import MULTI_LABEL, has_several_labels
 from scripts.console.errors import LabError
 from scripts.texts.label_cells import are_ambiguous, listed, read_labels, told
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.xgraad import Classifier
-from handler.xgraad.files.labels import MULTI_LABEL
+from handler.xgraad.files.config_json.task import MULTI_LABEL
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.model.classifier import Look
 from handler.xgraad.multilabel.label_view import two_sided, views_of

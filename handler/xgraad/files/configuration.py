@@ -16,9 +16,10 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 from handler.xgraad.errors import CheckpointError, reason, shown
 from handler.xgraad.files.architectures import ARCHITECTURES, architecture_of
 from handler.xgraad.files.config_json.configuration_keys import FIXED, HONOURED, OF_KIND, UNREAD
+from handler.xgraad.files.config_json.task import check_task
 from handler.xgraad.files.config_json.unserved import refusal_of
 from handler.xgraad.files.json_object import read_object
-from handler.xgraad.files.labels import check_labels, check_task
+from handler.xgraad.files.labels import check_labels
 from handler.xgraad.quiet import quiet_transformers
 
 CODE_KEYS = ("auto_map", "custom_pipelines", "quantization_config", "adapter_config")

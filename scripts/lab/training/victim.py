@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from handler.xgraad.files.labels import MULTI_LABEL
+from handler.xgraad.files.config_json.task import MULTI_LABEL
 from handler.xgraad.words.pair import segments
 from scripts.console.errors import LabError
 from scripts.lab.evaluation.metrics import accuracy
