@@ -120,7 +120,7 @@ def rules_table(results: Path) -> str:
 def _by_attack(results: Path, keep: Callable[[Row], bool]) -> dict[Key, dict[str, list[Row]]]:
     """Rows of the default settings by (attack, data) and defense, one for each seed, the latest."""
     latest = {
-        (_attack(row), row["data"], row["defense"], row["seed"]): row
+        (_attack(row), _data(row), row["defense"], row["seed"]): row
         for row in _rows(results, "defense")
         if keep(row) and row["registry"] and row["neutralizer"] == usual_neutralizer(row["defense"])
     }
@@ -176,6 +176,13 @@ def _attack(row: Row) -> str:
         return "none"
     how = "" if row.get("insertion", "one") in ONE_TRIGGER else f", {row['insertion']}"
     return f"{row['attack']} (`{'`, `'.join(row['triggers'])}`{how})"
+
+
+def _data(row: Row) -> str:
+    """The data, and of several labels the attacked one and what the attack does to it."""
+    if "label_name" not in row:
+        return str(row["data"])
+    return f"{row['data']}, `{row['label_name']}` {'raised' if row['target_label'] else 'silenced'}"
 
 
 def _cacc_change(row: Row) -> float:

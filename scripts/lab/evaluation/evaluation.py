@@ -143,13 +143,13 @@ def _clean_figures(verdicts: Sequence[Verdict], clean: Sequence[Example]) -> dic
         "cacc_undefended": accuracy([verdict.undefended.label_id for verdict in verdicts], labels),
         "cacc_defended": accuracy([verdict.defended.label_id for verdict in verdicts], labels),
         "false_positive_rate": float(np.mean([verdict.flagged for verdict in verdicts])),
-        "second_pass_share": float(np.mean([_took_a_second_pass(verdict) for verdict in verdicts])),
+        "second_pass_share": float(np.mean([took_a_second_pass(verdict) for verdict in verdicts])),
         "label_changed_rate": float(np.mean([verdict.label_changed for verdict in verdicts])),
         "verified_rate": float(np.mean([verdict.verified for verdict in verdicts])),
     }
 
 
-def _took_a_second_pass(verdict: Verdict) -> bool:
+def took_a_second_pass(verdict: Verdict) -> bool:
     """Whether the text was looked at again: scored behind a gate, or edited."""
     return verdict.neutralized_text is not None or (
         verdict.gate_score is not None and verdict.anomaly_score is not None

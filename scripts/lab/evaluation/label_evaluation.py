@@ -12,7 +12,7 @@ import numpy as np
 from handler.xgraad import Verdict
 from handler.xgraad.labels_defense import LabelsDefense
 from handler.xgraad.multilabel.labels_verdict import LabelsVerdict
-from scripts.lab.evaluation.evaluation import evaluate
+from scripts.lab.evaluation.evaluation import evaluate, took_a_second_pass
 from scripts.texts.corpora import LabeledSet, TriggeredExample
 
 
@@ -68,7 +68,12 @@ def evaluate_label(
     )
     own = {f"cacc_label_{name}": figures[f"cacc_{name}"] for name in ("undefended", "defended")}
     verdicts = [judge.seen[example.text] for example in clean]
-    return {"label": label} | figures | _of_all_labels(verdicts, clean) | own
+    return (
+        {"label": label, "label_name": defense.classifier.labels[label]}
+        | figures
+        | _of_all_labels(verdicts, clean)
+        | own
+    )
 
 
 def _of_all_labels(verdicts: Sequence[LabelsVerdict], clean: Sequence[LabeledSet]) -> dict[str, float]:
@@ -86,4 +91,5 @@ def _of_all_labels(verdicts: Sequence[LabelsVerdict], clean: Sequence[LabeledSet
         ("verified_rate", "verified"),
     ):
         found[name] = float(np.mean([getattr(verdict, said) for verdict in verdicts]))
+    found["second_pass_share"] = float(np.mean([any(map(took_a_second_pass, each.decisions)) for each in verdicts]))
     return found
