@@ -1,4 +1,4 @@
-"""Replies of several labels: what each policy and detail tells, in whole texts and pairs, on the page and the terminal."""
+"""Replies of several labels: what policies and details tell, of texts and pairs, on the page and in the terminal."""
 
 from dataclasses import replace
 from typing import Any
