@@ -38,16 +38,19 @@ LIMIT = int(properties(PROFILE)["max_response_size"])
 OCTETS, JSON_LENGTH = "application/octet-stream", "Inference-Header-Content-Length"
 LEAST, MOST = 4, 8
 """Requests of a batch; one more is sent alone."""
-ONE, SEVERAL = "bert_folder", "several_folder"
+SINGLE, PAIRS, SEVERAL = "", " of pairs", " of several labels"
+"""What a model judges, as its row says it."""
 ROUNDS = [
-    *(pytest.param(rule, 200, ONE, id=rule) for rule in ("paper", "conformal", "verified")),
-    pytest.param("verified", 150, SEVERAL, id="several-labels"),
-    pytest.param("paper", 4_000, ONE, id="paper-long", marks=pytest.mark.slow),
-    pytest.param("conformal", 4_000, ONE, id="conformal-long", marks=pytest.mark.slow),
-    pytest.param("verified", 12_000, ONE, id="verified-long", marks=pytest.mark.slow),
-    pytest.param("verified", 4_000, SEVERAL, id="several-labels-long", marks=pytest.mark.slow),
+    *(pytest.param(rule, SINGLE, 200, id=rule) for rule in ("paper", "conformal", "verified")),
+    pytest.param("verified", PAIRS, 200, id="pairs"),
+    pytest.param("verified", SEVERAL, 200, id="several-labels"),
+    pytest.param("paper", SINGLE, 4_000, id="paper-long", marks=pytest.mark.slow),
+    pytest.param("conformal", SINGLE, 4_000, id="conformal-long", marks=pytest.mark.slow),
+    pytest.param("verified", SINGLE, 12_000, id="verified-long", marks=pytest.mark.slow),
+    pytest.param("verified", PAIRS, 4_000, id="pairs-long", marks=pytest.mark.slow),
+    pytest.param("verified", SEVERAL, 4_000, id="several-labels-long", marks=pytest.mark.slow),
 ]
-"""Rule, how many requests at least, 750 in the fast tests, 24,000 in the long ones, and the toy that is asked."""
+"""Rule, what the model judges, and how many requests at least: 1,000 in the fast tests, 28,000 in the long ones."""
 
 
 EVERY_ANSWER: Crowd = [
@@ -87,12 +90,6 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     logging.getLogger("xgraad")._cache.clear()  # type: ignore[attr-defined]
     yield lines
     logging.getLogger("xgraad")._cache.clear()  # type: ignore[attr-defined]
-
-
-@pytest.fixture
-def folder_of(bert_folder: Path, several_folder: Path) -> Callable[[str], Path]:
-    """The calibrated toy of this name."""
-    return {ONE: bert_folder, SEVERAL: several_folder}.__getitem__
 
 
 def hold(message: Message, answer: Answer) -> None:
@@ -169,28 +166,28 @@ def unpacked_tensors(answer: Answer) -> Answer:
 
 
 @pytest.fixture
-def folders(bert_folder: Path, pairs_folder: Path) -> Mapping[bool, Path]:
-    """Of a model of single texts, and of one of pairs."""
-    return {False: bert_folder, True: pairs_folder}
+def folders(bert_folder: Path, pairs_folder: Path, several_folder: Path) -> Mapping[str, Path]:
+    """Of a model for each task."""
+    return {SINGLE: bert_folder, PAIRS: pairs_folder, SEVERAL: several_folder}
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # what fails must be told
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("rule", "n_requests", "toy"), ROUNDS)
+@pytest.mark.parametrize(("rule", "task", "n_requests"), ROUNDS)
 def test_any_batch_is_answered(
-    folder_of: Callable[[str], Path],
+    folders: Mapping[str, Path],
     torchserve: SimpleNamespace,
     tmp_path: Path,
     log: Lines,
     record_fuzz: Callable[[str, Mapping[int, int]], None],
     rule: str,
-    good: tuple[Message, ...],
+    task: str,
     n_requests: int,
-    toy: str,
 ) -> None:
+    good = GOOD_PAIRS if task == PAIRS else GOOD
     section: dict[str, Any] = {"rule": rule, "max_chars": MAX_CHARS, "max_texts": MAX_TEXTS, "registry": False}
-    worker = Worker(unpacked(folder_of(toy), tmp_path / "toy", **section), torchserve)
-    alone = [worker(message)[0] for message in GOOD]
+    worker = Worker(unpacked(folders[task], tmp_path / "toy", **section), torchserve)
+    alone = [worker(message)[0] for message in good]
     assert {answer.status for answer in alone} == {200}
     seen: Counter[Any] = Counter()
 
@@ -218,7 +215,7 @@ def test_any_batch_is_answered(
     assert {status for status, _, is_good in seen if not is_good} >= {200, 400, 413, 415, 422}
     assert {is_page for _, is_page, is_good in seen if not is_good} == {True, False}
     assert log.n_events  # else nothing was looked at
-    record_fuzz(f"{n_requests} in process, {rule}{'' if toy == ONE else ', several labels'}", by_status(seen))
+    record_fuzz(f"{n_requests} in process, {rule}{task}", by_status(seen))
 
 
 def by_status(seen: Counter[Any]) -> Counter[int]:

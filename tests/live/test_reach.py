@@ -1,13 +1,12 @@
-"""Every architecture, pairs of texts and several labels, behind one real server: calibrated, packed, asked over REST
-and gRPC."""
+"""Every architecture, and pairs of texts, in one run: calibrated, scanned, packed, served, asked over REST and gRPC."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from handler.xgraad import Calibrator, Classifier, Defense, LabelsDefense, NoRegistry
-from handler.xgraad.files.fingerprint import fingerprint
+from handler.xgraad import Calibration, Defense
+from handler.xgraad.files.architectures import ARCHITECTURES
 from handler.xgraad.words.pair import join_pair
 from scripts.admission.material import ScanMaterial
 from scripts.admission.scan import CheckResult, Scan, Status
@@ -18,23 +17,25 @@ from scripts.serving.running_server import RunningServer
 from scripts.serving.server import serving
 from tests.conftest import CLEAN_PAIRS, CLEAN_TEXTS, calibrated
 from tests.live.toy import options_for, packed
-from tests.several import ATTACKED, GOOD_TEXT
 from tests.toys import KIN, SENTENCES, make_checkpoint
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1500)]
 
-PAIRS, SEVERAL = "pairs", "several"
-MODELS = (*KIN, PAIRS)
+PAIRS = "pairs"
+MODELS = (*sorted(ARCHITECTURES), PAIRS)
 TEXT, PAIR = SENTENCES[0], join_pair(*SENTENCES[:2])
 N_WORDS = 8
 """Of the vocabulary that a scan sweeps: enough to go every way once."""
 
 
 @pytest.fixture(scope="module")
-def folders(several_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def folders(
+    checkpoints: dict[str, Path], pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Toys, each calibrated on texts of its task."""
     place = tmp_path_factory.mktemp("reach")
-    toys = {name: calibrated(make_checkpoint(place / name, name)) for name in KIN}
-    return toys | {PAIRS: paired(make_checkpoint(place / PAIRS, "bert")), SEVERAL: several_folder}
+    kin = {name: calibrated(make_checkpoint(place / name, name)) for name in KIN}
+    return checkpoints | kin | {PAIRS: pairs_folder}
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +63,8 @@ def server(
     place = tmp_path_factory.mktemp("served")
     (place / "store").mkdir()
     for name, folder in folders.items():
-        packed(folder, place / "store", name=name)
-    with serving(options_for(place, *MODELS, SEVERAL)) as running:
+        packed(folder, place / "store", name=name, audit=scans[name].audit)
+    with serving(options_for(place, *MODELS), timeout_s=1200) as running:
         yield running
 
 
@@ -89,23 +90,6 @@ def test_a_model_is_scanned_and_answers_as_the_python_api_does(
         assert document["label"] == expected.label
         assert document["score"] == pytest.approx(expected.score, abs=1e-4)
         assert document["defense"]["gate_score"] == pytest.approx(expected.gate_score, abs=1e-3)
-
-
-def test_a_model_of_several_labels_is_defended_label_by_label(folders: dict[str, Path], client: Client) -> None:
-    """Its trigger is stopped in the first text, and remembered for the second."""
-    cold = LabelsDefense.load(folders[SEVERAL], registry=NoRegistry())
-    for text in (ATTACKED, GOOD_TEXT):
-        (expected,) = cold([text])
-        for document in (
-            client.predict(SEVERAL, {"text": text}),
-            client.predict_grpc(SEVERAL, {"text": text.encode()}),
-            client.predict(SEVERAL, {"text": text}, explain=True),
-        ):
-            assert isinstance(document, dict)
-            assert document["labels"] == list(expected.defended.labels) == ["praise", "calm"]
-            assert document["probabilities"] == pytest.approx(expected.defended.probabilities, abs=1e-4)
-            assert document["defense"]["verified"] == (text is ATTACKED)
-            assert document["defense"]["undefended"]["labels"] == list(expected.undefended.labels)
 
 
 def test_what_a_model_does_not_judge_is_refused(client: Client) -> None:

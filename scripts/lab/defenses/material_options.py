@@ -22,6 +22,7 @@ def material_of(arguments: argparse.Namespace, fingerprint: Fingerprint, work: P
         more=arguments.texts,
         max_length=fingerprint.max_length,
         served_precision=fingerprint.precision,
+        takes_pairs=fingerprint.takes_pairs,
         device=arguments.device,
         seed=arguments.seed,
         neutralizer=arguments.neutralizer,
