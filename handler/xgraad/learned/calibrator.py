@@ -55,11 +55,12 @@ def require_texts(texts: Sequence[str], max_fpr: float) -> None:
 
 
 class Calibrator:
-    """Mutable; `calibrate` returns the frozen record."""
+    """Mutable; `calibrate` returns the frozen record. It examines `n_examined` texts, by default `N_EXAMINED`."""
 
-    def __init__(self, classifier: Classifier, fingerprint: Fingerprint) -> None:
+    def __init__(self, classifier: Classifier, fingerprint: Fingerprint, *, n_examined: int | None = None) -> None:
         self._classifier = classifier
         self._fingerprint = fingerprint
+        self._n_examined = N_EXAMINED if n_examined is None else n_examined
         self._scores: list[Score] = []
         self._looks: list[Look] = []
         self._labels: list[int] = []
@@ -240,7 +241,8 @@ class Calibrator:
         verifier = Verifier(suspect, reference, thresholds=VerificationThresholds.lowest(n_labels), exhaustive=True)
         predictions = [score.prediction for score in self._scores]
         new = verifier.moving(screen(self._encodings, predictions), predictions)
-        chosen = [*ranked[:N_EXAMINED], *[row for row in ranked[N_EXAMINED:] if new[row]][:N_EXAMINED]]
+        n = self._n_examined
+        chosen = [*ranked[:n], *[row for row in ranked[n:] if new[row]][:n]]
         evidence = verifier.examine(
             [self._scores[row] for row in chosen], [Wanted({word.key for word in new[row]}) for row in chosen]
         )

@@ -7,7 +7,7 @@ from itertools import chain
 from handler.xgraad.errors import CalibrationError, TooFewTextsError, shown
 from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.learned.calibration import Calibration
-from handler.xgraad.learned.calibrator import MOST_TRIED, Calibrator
+from handler.xgraad.learned.calibrator import MOST_TRIED, N_EXAMINED, Calibrator
 from handler.xgraad.learned.carrying import LEAST_PROBES, OPTION, require_whole, untestable
 from handler.xgraad.learned.trusted_model import TrustedModel
 from handler.xgraad.model.classifier import Classifier
@@ -18,6 +18,10 @@ from handler.xgraad.verification.probes import Piece, Place, make_probe
 from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
+
+LEAST_EXAMINED = 100
+"""Clean texts that show of one label what clean words reach, at the least. Labels share the number that a model of one
+label for a text examines, as its classes do: each is examined by itself, and that takes longest."""
 
 
 class LabelsCalibrator:
@@ -31,7 +35,8 @@ class LabelsCalibrator:
         self._classifier = classifier
         self._threshold = threshold
         self._views = views_of(classifier, threshold=threshold)
-        self._of_label = tuple(Calibrator(view, fingerprint) for view in self._views)
+        n_examined = max(LEAST_EXAMINED, N_EXAMINED // len(self._views))
+        self._of_label = tuple(Calibrator(view, fingerprint, n_examined=n_examined) for view in self._views)
         self._encodings: list[Encoding] = []
 
     def update(self, texts: Sequence[str], labels: Sequence[Collection[int]] = ()) -> "LabelsCalibrator":
