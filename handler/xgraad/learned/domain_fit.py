@@ -1,0 +1,54 @@
+"""Which domains clean texts are of, and the gate of each."""
+
+from collections.abc import Sequence
+
+from handler.xgraad.drift.clustering import clustered
+from handler.xgraad.drift.drift_statistics import WINDOW, Domains, named_domains, one_domain
+from handler.xgraad.drift.watched_states import projections, watched_states
+from handler.xgraad.errors import TooFewTextsError
+from handler.xgraad.model.classifier import Look
+from handler.xgraad.scoring.conformal import texts_needed
+from handler.xgraad.scoring.gate import GateStatistics, fit_gate
+from handler.xgraad.words.encoding import Encoding
+
+
+def domains_of(looks: Sequence[Look], domains: Sequence[str] | int, *, max_fpr: float) -> Domains | None:
+    """The domains that clean texts are of; None where all together are too few for one.
+
+    Args:
+        looks: at the texts.
+        domains: each text's by name, or how many to make of them by clustering.
+        max_fpr: share of each domain's clean texts that may be flagged.
+
+    Raises:
+        TooFewTextsError: a domain has fewer texts than it needs; names it.
+    """
+    states = watched_states(looks).numpy()
+    if domains == 1:
+        return one_domain(states) if len(looks) >= WINDOW else None
+    found = clustered(states, domains) if isinstance(domains, int) else named_domains(states, domains)
+    needed = max(WINDOW, texts_needed(max_fpr))
+    for name, rows in zip(found.names, _cells(looks, found), strict=True):
+        if len(rows) < needed:
+            raise TooFewTextsError(
+                f"domain {name}: needs at least {needed} clean texts that are nearest to it, got {len(rows)}; add "
+                "others, or make fewer domains"
+            )
+    return found
+
+
+def fit_domain_gates(
+    encodings: Sequence[Encoding], looks: Sequence[Look], domains: Domains | None
+) -> tuple[GateStatistics, ...]:
+    """For each of several domains the gate of the clean texts that are nearest to it; none for one."""
+    if domains is None or len(domains.names) == 1:
+        return ()
+    return tuple(
+        fit_gate([encodings[row] for row in rows], [looks[row] for row in rows]) for rows in _cells(looks, domains)
+    )
+
+
+def _cells(looks: Sequence[Look], domains: Domains) -> list[list[int]]:
+    """For each domain the rows of its texts."""
+    nearest = domains.nearest(projections(looks, domains.directions.array())).tolist()
+    return [[row for row, cell in enumerate(nearest) if cell == place] for place in range(len(domains.names))]
