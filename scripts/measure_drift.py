@@ -1,0 +1,112 @@
+"""Measure whether the drift alarm tells other texts, and what a calibration is worth on them.
+
+Each data set is a folder with dev, for calibrations, and test, for figures. The first is that of --calibration.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.console.command import CommandParser, positive, run_command, say
+from scripts.console.errors import LabError
+from scripts.hub.models import with_models
+from scripts.results.provenance import attack_record, provenance
+from scripts.results.rows import append_row
+from scripts.texts.corpora import read_texts, read_triggered, split_file
+
+if TYPE_CHECKING:
+    from handler.xgraad import Classifier
+    from scripts.lab.evaluation.drift_figures import SeenTexts
+
+EXAMPLES = """\
+  python -m scripts.measure_drift --checkpoint build/victim --calibration build/calibration.json --data data/sst2 \\
+      --other data/imdb data/ag_news --append results/drift.jsonl
+  python -m scripts.measure_drift ... --triggered build/victim/triggered.tsv.gz   # do domains help an attack?"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns an exit code."""
+    parser = CommandParser(name="measure_drift", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
+    parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
+    parser.add_argument("--data", type=Path, required=True, help="folder whose dev the calibration was made on")
+    parser.add_argument("--other", type=Path, required=True, nargs="+", help="folders of other domains")
+    parser.add_argument("--triggered", type=Path, help="attacked texts of --data's domain")
+    parser.add_argument("--limit", type=positive, default=2000, help="use only the first N texts of each file (2000)")
+    parser.add_argument("--rounds", type=positive, default=20, help="orders in which the test texts come (20)")
+    parser.add_argument(
+        "--splits", type=positive, default=20, help="calibrations that false alarms are counted of (20)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the orders (0)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
+    parser.add_argument("--append", type=Path, required=True, help="JSON lines file to append a row per data set to")
+    return run_command(parser, with_models(_measure, "checkpoint"), argv)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    from handler.xgraad import Calibration
+    from scripts.lab.evaluation.drift_figures import Gates, alarm_figures, false_alarms
+
+    calibration = Calibration.read(arguments.calibration)
+    if calibration.drift is None:
+        raise LabError(
+            f"{arguments.calibration}: has no drift statistics; make it with scripts.calibrate on more texts"
+        )
+    classifier = calibration.load_classifier(arguments.checkpoint, device=arguments.device)
+    folders = [arguments.data, *arguments.other]
+    clean = [_seen(folder, "dev", arguments.limit, classifier) for folder in folders]
+    tested = [_seen(folder, "test", arguments.limit, classifier) for folder in folders]
+    gates, same = Gates(calibration, clean), tested[0]
+    common = {
+        **attack_record(arguments.checkpoint),
+        "calibrated_on": same.name,
+        "n_calibration": calibration.n_texts,
+        "max_fpr": calibration.max_fpr,
+        "false_alarm_rate": calibration.drift.false_alarm_rate,
+        "window": calibration.drift.window,
+        "rounds": arguments.rounds,
+        "seed": arguments.seed,
+        **provenance(),
+    }
+    for texts in tested:
+        alarms = alarm_figures(calibration.drift, same, texts, rounds=arguments.rounds, seed=arguments.seed)
+        rates = gates.flag_rates(texts, of=texts.name, max_fpr=calibration.max_fpr)
+        append_row(arguments.append, {"measured": "domain", "domain": texts.name, **rates, **alarms, **common})
+        _tell(texts.name, rates, alarms)
+    looks = [*clean[0].looks, *same.looks]
+    many = false_alarms(looks, n_clean=len(clean[0].looks), splits=arguments.splits, seed=arguments.seed)
+    append_row(arguments.append, {"measured": "false alarms", "domain": same.name, **common, **many})
+    say(
+        f"{same.name}: {many['alarm_share']:.2%} of {many['n_windows']} windows alarm over {arguments.splits} calibrations"
+    )
+    if arguments.triggered:
+        texts = _attacked(arguments, classifier)
+        rates = gates.flag_rates(texts, of=same.name, max_fpr=calibration.max_fpr)
+        append_row(arguments.append, {"measured": "attacked", "domain": same.name, **rates, **common})
+        _tell("attacked", rates, {})
+
+
+def _seen(folder: Path, split: str, limit: int, classifier: "Classifier") -> "SeenTexts":
+    from scripts.lab.evaluation.drift_figures import SeenTexts
+
+    texts = read_texts(split_file(folder, split))[:limit]
+    return SeenTexts.of(folder.name, texts, classifier)
+
+
+def _attacked(arguments: argparse.Namespace, classifier: "Classifier") -> "SeenTexts":
+    from scripts.lab.evaluation.drift_figures import SeenTexts
+
+    texts = [example.text for example in read_triggered(arguments.triggered)[: arguments.limit]]
+    return SeenTexts.of("attacked", texts, classifier)
+
+
+def _tell(name: str, rates: dict[str, float], alarms: dict[str, float]) -> None:
+    shares = ", ".join(f"{way} {rates[f'flagged_{way}']:.2%}" for way in ("stale", "pooled", "own", "nearest"))
+    alarmed = f"; {alarms['alarm_share']:.1%} of {alarms['n_windows']} windows alarm" if alarms.get("n_windows") else ""
+    area = f", AUROC {alarms['auroc']:.3f}" if "auroc" in alarms else ""
+    say(f"{name}: flagged {shares}{alarmed}{area}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
