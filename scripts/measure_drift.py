@@ -33,11 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder whose dev the calibration was made on")
     parser.add_argument("--other", type=Path, required=True, nargs="+", help="folders of other domains")
     parser.add_argument("--triggered", type=Path, help="attacked texts of --data's domain")
-    parser.add_argument("--limit", type=positive, default=2000, help="use only the first N texts of each file (2000)")
-    parser.add_argument("--rounds", type=positive, default=20, help="orders in which the test texts come (20)")
     parser.add_argument(
-        "--splits", type=positive, default=20, help="calibrations that false alarms are counted of (20)"
+        "--limit", type=positive, default=1000, help="use only the first N texts of each other file (1000)"
     )
+    parser.add_argument("--rounds", type=positive, default=20, help="orders in which the test texts come (20)")
+    parser.add_argument("--splits", type=positive, default=20, help="calibrations to count false alarms of (20)")
     parser.add_argument("--seed", type=int, default=0, help="of the orders (0)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--append", type=Path, required=True, help="JSON lines file to append a row per data set to")
@@ -55,8 +55,11 @@ def _measure(arguments: argparse.Namespace) -> None:
         )
     classifier = calibration.load_classifier(arguments.checkpoint, device=arguments.device)
     folders = [arguments.data, *arguments.other]
-    clean = [_seen(folder, "dev", arguments.limit, classifier) for folder in folders]
-    tested = [_seen(folder, "test", arguments.limit, classifier) for folder in folders]
+    limits = [None, *[arguments.limit] * len(arguments.other)]
+    clean, tested = (
+        [_seen(folder, split, limit, classifier) for folder, limit in zip(folders, limits, strict=True)]
+        for split in ("dev", "test")
+    )
     gates, same = Gates(calibration, clean), tested[0]
     common = {
         **attack_record(arguments.checkpoint),
@@ -77,9 +80,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     looks = [*clean[0].looks, *same.looks]
     many = false_alarms(looks, n_clean=len(clean[0].looks), splits=arguments.splits, seed=arguments.seed)
     append_row(arguments.append, {"measured": "false alarms", "domain": same.name, **common, **many})
-    say(
-        f"{same.name}: {many['alarm_share']:.2%} of {many['n_windows']} windows alarm over {arguments.splits} calibrations"
-    )
+    say(f"{same.name}: {many['alarm_share']:.2%} of {many['n_windows']} windows of many calibrations alarm")
     if arguments.triggered:
         texts = _attacked(arguments, classifier)
         rates = gates.flag_rates(texts, of=same.name, max_fpr=calibration.max_fpr)
@@ -87,7 +88,7 @@ def _measure(arguments: argparse.Namespace) -> None:
         _tell("attacked", rates, {})
 
 
-def _seen(folder: Path, split: str, limit: int, classifier: "Classifier") -> "SeenTexts":
+def _seen(folder: Path, split: str, limit: int | None, classifier: "Classifier") -> "SeenTexts":
     from scripts.lab.evaluation.drift_figures import SeenTexts
 
     texts = read_texts(split_file(folder, split))[:limit]
