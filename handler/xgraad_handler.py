@@ -25,7 +25,7 @@ try:
     from handler.hooks.preparing import prepare
     from handler.hooks.replying import reply_to
     from handler.observation.metrics import Metrics
-    from handler.observation.request_log import log_exchanges, log_load_failed, log_loaded
+    from handler.observation.request_log import log_drift, log_exchanges, log_load_failed, log_loaded
     from handler.settings import Settings
     from handler.worker.device_loss import DeviceLostError, end_worker
     from handler.worker.registry_file import open_registry
@@ -82,6 +82,7 @@ class XGraadHandler:
         replied = self.postprocess(judged, stopwatch)
         self.metrics.answered(replied, stopwatch.seconds, self.defense)
         log_exchanges(replied)
+        self._tell_drift()
         self.spare_memory.give_back()
         return _sent(replied, context)
 
@@ -96,6 +97,11 @@ class XGraadHandler:
     def postprocess(self, exchanges: Sequence[Exchange], stopwatch: Stopwatch) -> list[Exchange]:
         """Apply the policy, and write the replies."""
         return reply_to(exchanges, self.served, self.settings, stopwatch)
+
+    def _tell_drift(self) -> None:
+        windows = self.defense.reservoir.take() if self.defense.reservoir else []
+        self.metrics.drifted(windows)
+        log_drift(windows, model=self.served.name)
 
     def _load(self, context: Any) -> None:
         properties = context.system_properties

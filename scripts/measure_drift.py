@@ -33,9 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder whose dev the calibration was made on")
     parser.add_argument("--other", type=Path, required=True, nargs="+", help="folders of other domains")
     parser.add_argument("--triggered", type=Path, help="attacked texts of --data's domain")
-    parser.add_argument(
-        "--limit", type=positive, default=1000, help="use only the first N texts of each other file (1000)"
-    )
+    parser.add_argument("--limit", type=positive, default=1000, help="first N texts of each other file alone (1000)")
     parser.add_argument("--rounds", type=positive, default=20, help="orders in which the test texts come (20)")
     parser.add_argument("--splits", type=positive, default=20, help="calibrations to count false alarms of (20)")
     parser.add_argument("--seed", type=int, default=0, help="of the orders (0)")

@@ -10,6 +10,7 @@ from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.texts.column_names import is_text_column
 from scripts.texts.columns import WAY_OUT, Columns, find_columns, refuse_numbers, split_header, told_header
+from scripts.texts.domain_cells import domain_names
 from scripts.texts.label_cells import are_ambiguous, class_number, listed, read_labels, told
 from scripts.texts.quoting import Record
 from scripts.texts.records import Source, TextTable
@@ -26,6 +27,8 @@ class LabeledText(NamedTuple):
     """Class number from 0 up; None where the file has none, or nobody needs it."""
     clean_text: str | None
     """The text before it was attacked; None where the file has none."""
+    domain: str | None
+    """The name of its domain; None where nobody asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,8 @@ def labeled_texts(table: TextTable, source: Source, *, labels: Labels) -> list[L
     """
     rows = _rows(table, source)
     found = [None] * len(rows.texts) if labels == "unused" else _labels(rows, is_needed=labels == "needed")
-    return [LabeledText(*row) for row in zip(rows.texts, found, rows.cells(rows.columns.clean), strict=True)]
+    clean, domains = rows.cells(rows.columns.clean), domain_names(rows.cells(rows.columns.domain), rows.records, source)
+    return [LabeledText(*row) for row in zip(rows.texts, found, clean, domains, strict=True)]
 
 
 def _rows(table: TextTable, source: Source) -> _Rows:

@@ -9,7 +9,7 @@ same distance, and windows are made of the texts of one domain: another mix of t
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -22,6 +22,7 @@ from handler.xgraad.drift.sliced_wasserstein import (
     sliced_distance,
 )
 from handler.xgraad.frozen import Frozen
+from handler.xgraad.options import DOMAIN_NAME
 from handler.xgraad.scoring.array_json import ArrayJson
 
 WINDOW = 200
@@ -37,8 +38,6 @@ MOST_DIRECTIONS = 512
 MOST_DOMAINS = 16
 ALL = "all"
 """The one domain, where no others are told apart."""
-DOMAIN_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"
-"""It stands in metrics and logs."""
 
 
 class DomainStatistics(Frozen):

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from handler.xgraad.drift.clustering import clustered
-from handler.xgraad.drift.drift_statistics import WINDOW, Domains, named_domains, one_domain
+from handler.xgraad.drift.drift_statistics import MOST_DOMAINS, WINDOW, Domains, named_domains, one_domain
 from handler.xgraad.drift.watched_states import projections, watched_states
-from handler.xgraad.errors import TooFewTextsError
+from handler.xgraad.errors import CalibrationError, TooFewTextsError
 from handler.xgraad.model.classifier import Look
 from handler.xgraad.scoring.conformal import texts_needed
 from handler.xgraad.scoring.gate import GateStatistics, fit_gate
@@ -22,7 +22,11 @@ def domains_of(looks: Sequence[Look], domains: Sequence[str] | int, *, max_fpr: 
 
     Raises:
         TooFewTextsError: a domain has fewer texts than it needs; names it.
+        CalibrationError: there are too many domains.
     """
+    n_domains = domains if isinstance(domains, int) else len(set(domains))
+    if n_domains > MOST_DOMAINS:
+        raise CalibrationError(f"domains: must be at most {MOST_DOMAINS}, are {n_domains}; name coarser ones")
     states = watched_states(looks).numpy()
     if domains == 1:
         return one_domain(states) if len(looks) >= WINDOW else None
