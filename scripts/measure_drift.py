@@ -1,6 +1,7 @@
 """Measure whether the drift alarm tells other texts, and what a calibration is worth on them.
 
-Each data set is a folder with dev, for calibrations, and test, for figures. The first is that of --calibration.
+Each data set is a folder with dev, for what calibrations learn, and test, for figures. What is measured is what
+`calibrate` fits on dev: the gate and the drift statistics; the rest of a calibration takes no part.
 """
 
 import argparse
@@ -8,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.console.command import CommandParser, positive, run_command, say
-from scripts.console.errors import LabError
+from scripts.console.command import CommandParser, positive, rate, run_command, say
 from scripts.hub.models import with_models
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import append_row
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from scripts.lab.evaluation.drift_figures import SeenTexts
 
 EXAMPLES = """\
-  python -m scripts.measure_drift --checkpoint build/victim --calibration build/calibration.json --data data/sst2 \\
-      --other data/imdb data/ag_news --append results/drift.jsonl
+  python -m scripts.measure_drift --checkpoint build/victim --data data/sst2 --other data/imdb data/ag_news \\
+      --append results/drift.jsonl
   python -m scripts.measure_drift ... --triggered build/victim/triggered.tsv.gz   # do domains help an attack?"""
 
 
@@ -29,50 +29,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="measure_drift", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder, or NAME@REVISION on the hub")
-    parser.add_argument("--calibration", type=Path, required=True, help="what scripts.calibrate wrote for it")
-    parser.add_argument("--data", type=Path, required=True, help="folder whose dev the calibration was made on")
+    parser.add_argument("--data", type=Path, required=True, help="folder whose dev the model is calibrated on")
     parser.add_argument("--other", type=Path, required=True, nargs="+", help="folders of other domains")
     parser.add_argument("--triggered", type=Path, help="attacked texts of --data's domain")
     parser.add_argument("--limit", type=positive, default=1000, help="first N texts of each other file alone (1000)")
     parser.add_argument("--rounds", type=positive, default=20, help="orders in which the test texts come (20)")
     parser.add_argument("--splits", type=positive, default=20, help="calibrations to count false alarms of (20)")
     parser.add_argument("--seed", type=int, default=0, help="of the orders (0)")
+    parser.add_argument("--max-fpr", type=rate, default=0.05, help="share of clean texts that may be flagged (0.05)")
+    parser.add_argument("--max-length", type=positive, default=128, help="tokens kept of a text (128)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--append", type=Path, required=True, help="JSON lines file to append a row per data set to")
     return run_command(parser, with_models(_measure, "checkpoint"), argv)
 
 
 def _measure(arguments: argparse.Namespace) -> None:
-    from handler.xgraad import Calibration
-    from scripts.lab.evaluation.drift_figures import Gates, alarm_figures, false_alarms
+    from handler.xgraad import Classifier
+    from scripts.lab.evaluation.drift_figures import Gates, alarm_figures, false_alarms, fitted_drift
 
-    calibration = Calibration.read(arguments.calibration)
-    if calibration.drift is None:
-        raise LabError(
-            f"{arguments.calibration}: has no drift statistics; make it with scripts.calibrate on more texts"
-        )
-    classifier = calibration.load_classifier(arguments.checkpoint, device=arguments.device)
+    loading = {"device": arguments.device, "max_length": arguments.max_length}
+    classifier = Classifier.load(arguments.checkpoint, **loading)
     folders = [arguments.data, *arguments.other]
     limits = [None, *[arguments.limit] * len(arguments.other)]
     clean, tested = (
         [_seen(folder, split, limit, classifier) for folder, limit in zip(folders, limits, strict=True)]
         for split in ("dev", "test")
     )
-    gates, same = Gates(calibration, clean), tested[0]
+    drift = fitted_drift(clean[0])
+    gates, same = Gates(clean), tested[0]
     common = {
         **attack_record(arguments.checkpoint),
         "calibrated_on": same.name,
-        "n_calibration": calibration.n_texts,
-        "max_fpr": calibration.max_fpr,
-        "false_alarm_rate": calibration.drift.false_alarm_rate,
-        "window": calibration.drift.window,
+        "n_calibration": len(clean[0].looks),
+        "max_fpr": arguments.max_fpr,
+        "max_length": arguments.max_length,
+        "false_alarm_rate": drift.false_alarm_rate,
+        "window": drift.window,
         "rounds": arguments.rounds,
         "seed": arguments.seed,
         **provenance(),
     }
     for texts in tested:
-        alarms = alarm_figures(calibration.drift, same, texts, rounds=arguments.rounds, seed=arguments.seed)
-        rates = gates.flag_rates(texts, of=texts.name, max_fpr=calibration.max_fpr)
+        alarms = alarm_figures(drift, same, texts, rounds=arguments.rounds, seed=arguments.seed)
+        rates = gates.flag_rates(texts, of=texts.name, max_fpr=arguments.max_fpr)
         append_row(arguments.append, {"measured": "domain", "domain": texts.name, **rates, **alarms, **common})
         _tell(texts.name, rates, alarms)
     looks = [*clean[0].looks, *same.looks]
@@ -81,7 +80,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     say(f"{same.name}: {many['alarm_share']:.2%} of {many['n_windows']} windows of many calibrations alarm")
     if arguments.triggered:
         texts = _attacked(arguments, classifier)
-        rates = gates.flag_rates(texts, of=same.name, max_fpr=calibration.max_fpr)
+        rates = gates.flag_rates(texts, of=same.name, max_fpr=arguments.max_fpr)
         append_row(arguments.append, {"measured": "attacked", "domain": same.name, **rates, **common})
         _tell("attacked", rates, {})
 

@@ -1,8 +1,8 @@
 """What the handler tells Prometheus, through TorchServe: counts, shares and seconds, never a text, a word or a label.
 
 TorchServe writes each value as a line on the worker's standard output, which the server parses. Every label value is
-one of our own constants, or a domain of the calibration, whose name is checked; a model's name is cleaned. What metrics.yaml does not declare is not written: a server that
-was started with another file serves all the same.
+one of our own constants, or a domain of the calibration, whose name is checked; a model's name is cleaned. What
+metrics.yaml does not declare is not written: a server that was started with another file serves all the same.
 """
 
 import re

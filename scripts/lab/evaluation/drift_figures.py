@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from handler.xgraad import Calibration, Classifier
-from handler.xgraad.drift.domain_gate import DomainGate, gate_of
-from handler.xgraad.drift.drift_statistics import Domains, DriftStatistics, named_domains, one_domain
+from handler.xgraad import Classifier
+from handler.xgraad.drift.domain_gate import DomainGate
+from handler.xgraad.drift.drift_statistics import DriftStatistics, named_domains, one_domain
 from handler.xgraad.drift.reservoir import Reservoir
 from handler.xgraad.drift.watched_states import watched_states
 from handler.xgraad.learned.domain_fit import fit_domain_gates
@@ -36,6 +36,12 @@ class SeenTexts:
         """Look at some texts."""
         encodings = classifier.encode(texts)
         return cls(name=name, encodings=encodings, looks=classifier.look(encodings))
+
+
+def fitted_drift(clean: SeenTexts) -> DriftStatistics:
+    """What a calibration on these texts alone holds windows against."""
+    states = watched_states(clean.looks).numpy()
+    return DriftStatistics.fit(states, one_domain(states))
 
 
 def window_ratios(statistics: DriftStatistics, looks: Sequence[Look], *, rounds: int, seed: int) -> Floats:
@@ -99,23 +105,23 @@ def false_alarms(looks: Sequence[Look], *, n_clean: int, splits: int, seed: int)
 
 
 class Gates:
-    """Gates of one model that learned from different clean texts.
+    """Gates of one model that learned from different clean texts, as calibrations have them.
 
     Args:
-        calibration: of one source, the stale one elsewhere.
-        clean: of each source, held out from what is judged.
+        clean: of each source, held out from what is judged; the first is what a stale calibration was made of.
     """
 
-    def __init__(self, calibration: Calibration, clean: Sequence[SeenTexts]) -> None:
+    def __init__(self, clean: Sequence[SeenTexts]) -> None:
         encodings = [encoding for each in clean for encoding in each.encodings]
         looks = [look for each in clean for look in each.looks]
         names = [each.name for each in clean for _ in each.looks]
-        self.domains: Domains = named_domains(watched_states(looks).numpy(), names)
-        drift = DriftStatistics.fit(watched_states(looks).numpy(), self.domains)
-        self.nearest = DomainGate(drift, fit_domain_gates(encodings, looks, self.domains))
-        self._stale = gate_of(calibration.gate, calibration.drift, calibration.domain_gates)
+        states = watched_states(looks).numpy()
+        self.domains = named_domains(states, names)
+        gates = fit_domain_gates(encodings, looks, self.domains)
+        self.nearest = DomainGate(DriftStatistics.fit(states, self.domains), gates)
         self._pooled = Gate(fit_gate(encodings, looks))
         self._own = {each.name: Gate(fit_gate(each.encodings, each.looks)) for each in clean}
+        self._stale = self._own[clean[0].name]
 
     def flag_rates(self, texts: SeenTexts, *, of: str, max_fpr: float) -> dict[str, Any]:
         """The share of texts that each gate flags at a false-positive rate of `max_fpr`, with intervals.
