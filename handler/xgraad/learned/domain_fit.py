@@ -1,5 +1,6 @@
 """Which domains clean texts are of, and the gate of each."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from handler.xgraad.drift.clustering import clustered
@@ -31,13 +32,15 @@ def domains_of(looks: Sequence[Look], domains: Sequence[str] | int, *, max_fpr: 
     if domains == 1:
         return one_domain(states) if len(looks) >= WINDOW else None
     found = clustered(states, domains) if isinstance(domains, int) else named_domains(states, domains)
-    needed = max(WINDOW, texts_needed(max_fpr))
+    needed, cure = max(WINDOW, texts_needed(max_fpr)), "add others, or make fewer domains"
+    named = Counter(() if isinstance(domains, int) else domains)
+    for name, n_named in named.items():
+        if n_named < needed:
+            raise TooFewTextsError(f"domain {name}: needs at least {needed} clean texts, got {n_named}; {cure}")
     for name, rows in zip(found.names, _cells(looks, found), strict=True):
         if len(rows) < needed:
-            raise TooFewTextsError(
-                f"domain {name}: needs at least {needed} clean texts that are nearest to it, got {len(rows)}; add "
-                "others, or make fewer domains"
-            )
+            rule = f"domain {name}: needs at least {needed} clean texts that are nearest to it"
+            raise TooFewTextsError(f"{rule}, got {len(rows)}; {cure}")
     return found
 
 
