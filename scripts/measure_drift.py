@@ -5,11 +5,14 @@ Each data set is a folder with dev, for what calibrations learn, and test, for f
 """
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handler.xgraad.options import DOMAIN_NAME
 from scripts.console.command import CommandParser, positive, rate, run_command, say
+from scripts.console.errors import LabError
 from scripts.hub.models import with_models
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import append_row
@@ -56,7 +59,7 @@ def _measure(arguments: argparse.Namespace) -> None:
         for split in ("dev", "test")
     )
     drift = fitted_drift(clean[0])
-    gates, same = Gates(clean), tested[0]
+    gates, same = Gates(clean, max_fpr=arguments.max_fpr), tested[0]
     common = {
         **attack_record(arguments.checkpoint),
         "calibrated_on": same.name,
@@ -71,7 +74,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     }
     for texts in tested:
         alarms = alarm_figures(drift, same, texts, rounds=arguments.rounds, seed=arguments.seed)
-        rates = gates.flag_rates(texts, of=texts.name, max_fpr=arguments.max_fpr)
+        rates = gates.flag_rates(texts, of=texts.name)
         append_row(arguments.append, {"measured": "domain", "domain": texts.name, **rates, **alarms, **common})
         _tell(texts.name, rates, alarms)
     looks = [*clean[0].looks, *same.looks]
@@ -80,15 +83,21 @@ def _measure(arguments: argparse.Namespace) -> None:
     say(f"{same.name}: {many['alarm_share']:.2%} of {many['n_windows']} windows of many calibrations alarm")
     if arguments.triggered:
         texts = _attacked(arguments, classifier)
-        rates = gates.flag_rates(texts, of=same.name, max_fpr=arguments.max_fpr)
+        rates = gates.flag_rates(texts, of=same.name)
         append_row(arguments.append, {"measured": "attacked", "domain": same.name, **rates, **common})
         _tell("attacked", rates, {})
 
 
 def _seen(folder: Path, split: str, limit: int | None, classifier: "Classifier") -> "SeenTexts":
+    from handler.xgraad.drift.drift_statistics import WINDOW
     from scripts.lab.evaluation.drift_figures import SeenTexts
 
-    texts = read_texts(split_file(folder, split))[:limit]
+    path = split_file(folder, split)
+    texts = read_texts(path)[:limit]
+    if len(texts) < WINDOW:
+        raise LabError(f"{path}: must hold a window of {WINDOW} texts, holds {len(texts)}; add others")
+    if not re.fullmatch(DOMAIN_NAME, folder.name):
+        raise LabError(f"{folder}: its name must be a domain's: letters, digits, dots, dashes, underscores; rename it")
     return SeenTexts.of(folder.name, texts, classifier)
 
 

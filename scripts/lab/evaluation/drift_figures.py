@@ -12,10 +12,10 @@ import numpy as np
 
 from handler.xgraad import Classifier
 from handler.xgraad.drift.domain_gate import DomainGate
-from handler.xgraad.drift.drift_statistics import DriftStatistics, named_domains, one_domain
+from handler.xgraad.drift.drift_statistics import DriftStatistics, one_domain
 from handler.xgraad.drift.reservoir import Reservoir
 from handler.xgraad.drift.watched_states import watched_states
-from handler.xgraad.learned.domain_fit import fit_domain_gates
+from handler.xgraad.learned.domain_fit import domains_of, fit_domain_gates
 from handler.xgraad.model.classifier import Look
 from handler.xgraad.scoring.conformal import Floats
 from handler.xgraad.scoring.gate import Gate, fit_gate
@@ -109,38 +109,44 @@ class Gates:
 
     Args:
         clean: of each source, held out from what is judged; the first is what a stale calibration was made of.
+        max_fpr: share of clean texts that each gate promises to flag.
+
+    Raises:
+        TooFewTextsError: too few texts are nearest to one source.
     """
 
-    def __init__(self, clean: Sequence[SeenTexts]) -> None:
+    def __init__(self, clean: Sequence[SeenTexts], *, max_fpr: float) -> None:
         encodings = [encoding for each in clean for encoding in each.encodings]
         looks = [look for each in clean for look in each.looks]
         names = [each.name for each in clean for _ in each.looks]
-        states = watched_states(looks).numpy()
-        self.domains = named_domains(states, names)
-        gates = fit_domain_gates(encodings, looks, self.domains)
-        self.nearest = DomainGate(DriftStatistics.fit(states, self.domains), gates)
+        domains = domains_of(looks, names, max_fpr=max_fpr)
+        if domains is None:
+            raise AssertionError("names make domains, or are refused")
+        gates = fit_domain_gates(encodings, looks, domains)
+        self._max_fpr = max_fpr
+        self._names = domains.names
+        self._nearest = DomainGate(DriftStatistics.fit(watched_states(looks).numpy(), domains), gates)
         self._pooled = Gate(fit_gate(encodings, looks))
         self._own = {each.name: Gate(fit_gate(each.encodings, each.looks)) for each in clean}
         self._stale = self._own[clean[0].name]
 
-    def flag_rates(self, texts: SeenTexts, *, of: str, max_fpr: float) -> dict[str, Any]:
-        """The share of texts that each gate flags at a false-positive rate of `max_fpr`, with intervals.
+    def flag_rates(self, texts: SeenTexts, *, of: str) -> dict[str, Any]:
+        """The share of texts that each gate flags, with intervals.
 
         Args:
             texts: to be judged.
             of: whose clean texts are their own.
-            max_fpr: as each gate promises for texts like those it learned from.
         """
         gates: Mapping[str, Gate | DomainGate] = {
             "stale": self._stale,
             "pooled": self._pooled,
             "own": self._own[of],
-            "nearest": self.nearest,
+            "nearest": self._nearest,
         }
         rates: dict[str, Any] = {"n_texts": len(texts.looks)}
         for name, gate in gates.items():
-            flagged = sum(score.p_value <= max_fpr for score in gate(texts.encodings, texts.looks))
+            flagged = sum(score.p_value <= self._max_fpr for score in gate(texts.encodings, texts.looks))
             rates[f"flagged_{name}"] = flagged / len(texts.looks)
             rates[f"flagged_{name}_interval"] = list(rate_interval(flagged, len(texts.looks)))
-        place = self.domains.names.index(of)
-        return rates | {"nearest_is_own": float((self.nearest.domains_of(texts.looks) == place).mean())}
+        place = self._names.index(of)
+        return rates | {"nearest_is_own": float((self._nearest.domains_of(texts.looks) == place).mean())}

@@ -12,14 +12,12 @@ from scripts.tables.drift_tables import GATES, drift_table
 from scripts.texts.corpora import Example, write_examples
 from tests.conftest import CLEAN_TEXTS
 
-CALIBRATIONS = "same, 1 calibrations"
-
 
 def data(folder: Path, ending: str) -> Path:
-    """A data set of texts that end alike, 256 of each split."""
+    """A data set of texts that end alike, 384 of each split."""
     folder.mkdir()
     for split in ("dev", "test"):
-        texts = [f"{text} {split} {n} {ending}" for n in range(4) for text in CLEAN_TEXTS]
+        texts = [f"{text} {split} {n} {ending}" for n in range(6) for text in CLEAN_TEXTS]
         write_examples(folder / f"{split}.tsv", [Example(text, 0) for text in texts])
     return folder
 
@@ -50,7 +48,19 @@ def test_rows_and_table(bert_folder: Path, tmp_path: Path, monkeypatch: pytest.M
     assert [line.split(" | ")[1] for line in table[2:]] == [
         "same, clean",
         "other, clean",
-        CALIBRATIONS,
+        "same, 1 calibrations",
         "same, attacked",
     ]
     assert "1.000 (" in table[3]
+
+
+def test_a_set_without_a_window_or_a_name_is_refused(
+    bert_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few, fine, odd = (data(tmp_path / name, "") for name in ("few", "fine", "an odd name"))
+    write_examples(few / "test.tsv", [Example("a film", 0)])
+    where = ["--checkpoint", str(bert_folder), "--append", str(tmp_path / "rows.jsonl"), "--max-length", "64"]
+    assert measure_drift.main([*where, "--data", str(odd), "--other", str(few)]) == Exit.ERROR
+    assert "an odd name: its name must be a domain's" in capsys.readouterr().err.replace("\n", " ")
+    assert measure_drift.main([*where, "--data", str(few), "--other", str(fine)]) == Exit.ERROR
+    assert "must hold a window of 200 texts, holds 1; add others" in capsys.readouterr().err.replace("\n", " ")
