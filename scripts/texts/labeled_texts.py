@@ -1,16 +1,17 @@
 """Texts out of a file that a user names, with the labels and clean twins that stand beside them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from handler.xgraad.errors import TextError
+from handler.xgraad.options import DOMAIN_NAME
 from handler.xgraad.words.pair import join_pair
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.texts.column_names import is_text_column
 from scripts.texts.columns import WAY_OUT, Columns, find_columns, refuse_numbers, split_header, told_header
-from scripts.texts.domain_cells import domain_names
 from scripts.texts.label_cells import are_ambiguous, class_number, listed, read_labels, told
 from scripts.texts.quoting import Record
 from scripts.texts.records import Source, TextTable
@@ -64,7 +65,7 @@ def labeled_texts(table: TextTable, source: Source, *, labels: Labels) -> list[L
     """
     rows = _rows(table, source)
     found = [None] * len(rows.texts) if labels == "unused" else _labels(rows, is_needed=labels == "needed")
-    clean, domains = rows.cells(rows.columns.clean), domain_names(rows.cells(rows.columns.domain), rows.records, source)
+    clean, domains = rows.cells(rows.columns.clean), _domains(rows)
     return [LabeledText(*row) for row in zip(rows.texts, found, clean, domains, strict=True)]
 
 
@@ -128,6 +129,22 @@ def _text(record: Record, column: int, source: Source) -> str:
     except UnicodeEncodeError as error:
         raise LabError(f"{source.place(record)}: character {error.start} of the text is a lone surrogate") from error
     return cell
+
+
+def _domains(rows: _Rows) -> list[str | None]:
+    """The name of each text's domain; None for all where nobody asked for them.
+
+    Raises:
+        LabError: a cell is no name; what it holds is not told, since it may be a text.
+    """
+    if rows.source.reading.by is None:
+        return [None] * len(rows.records)
+    names = [str(cell).strip() if isinstance(cell, str | int) else "" for cell in rows.cells(rows.columns.domain)]
+    for name, record in zip(names, rows.records, strict=True):
+        if not re.fullmatch(DOMAIN_NAME, name):
+            rule = "40 letters, digits, dots, dashes and underscores at most, the first a letter or digit"
+            raise LabError(f"{rows.source.place(record)}: the domain of --by must be a name: {rule}; rename it")
+    return list(names)
 
 
 def _labels(rows: _Rows, *, is_needed: bool) -> list[int | None]:
