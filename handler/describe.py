@@ -5,6 +5,7 @@ from typing import Any
 
 from handler.settings import Settings
 from handler.xgraad import Defense
+from handler.xgraad.drift.drift_statistics import WINDOW
 from handler.xgraad.files.text_pairs import pair_sign
 
 
@@ -25,6 +26,7 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
         | {"max_length": defense.classifier.max_length},
         "origin": defense.calibration.origin,
         "fingerprint": defense.calibration.fingerprint.model_dump(),
+        "drift": _watched(defense),
         "repair": _repaired(defense),
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
     }
@@ -35,6 +37,18 @@ def _untested(defense: Defense) -> list[str] | None:
     if not defense.tests:
         return None
     return [defense.classifier.labels[label] for label in defense.calibration.untested]
+
+
+def _watched(defense: Defense) -> dict[str, Any]:
+    """What windows of texts are held against, or why they are against nothing."""
+    if defense.calibration.drift is None:
+        rule = f"no drift statistics: the calibration is older than these, or of fewer than {WINDOW} texts"
+        return {"watched": False, "reason": rule}
+    if defense.reservoir is None:
+        return {"watched": False, "reason": f"rule {defense.rule} looks at no states"}
+    drift = defense.reservoir.statistics
+    domains = [domain.model_dump(include={"name", "n_texts"}) for domain in drift.domains]
+    return {"watched": True, "window": drift.window, "false_alarm_rate": drift.false_alarm_rate, "domains": domains}
 
 
 def _repaired(defense: Defense) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
 from handler.xgraad.options import PAPER_PERCENTILE
@@ -11,12 +12,16 @@ from scripts.hub.models import with_models
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.texts.reading import ReadingOptions, add_reading_options
 
+if TYPE_CHECKING:
+    from handler.xgraad import Calibration
+
 EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
   python -m scripts.calibrate --checkpoint build/albert --data dev.tsv.gz --percentile 65 --out calibration.json
   python -m scripts.calibrate --checkpoint build/victim --data shards --text-column review --out calibration.json
   HF_HUB_OFFLINE=0 python -m scripts.calibrate --checkpoint someone/model@main --data someone/texts@main/dev \\
-      --out calibration.json      # from the hub, of which only data is fetched: no pickle, no code"""
+      --out calibration.json      # from the hub, of which only data is fetched: no pickle, no code
+  python -m scripts.calibrate ... --by source      # a domain for each name in that column"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,6 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=[],
         metavar="LABEL",
         help="name or number of a label with too few texts to be tested; its replies say so; may be repeated",
+    )
+    domains = parser.add_mutually_exclusive_group()
+    domains.add_argument(
+        "--by", metavar="COLUMN", help="that names each text's domain; each is held against its own clean texts"
+    )
+    domains.add_argument(
+        "--domains",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="made by clustering, where no column tells (1)",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument(
@@ -77,6 +93,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
             max_length=arguments.max_length,
             precision=arguments.precision,
             untested=untested,
+            n_domains=arguments.domains,
         ),
         device=arguments.device,
         trusted=TrustedBase(name=base, seed=arguments.seed, precision=arguments.training_precision) if base else None,
@@ -89,6 +106,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     alone, together = _each(bars.single), _each(bars.together)
     say(f"rule verified: a trigger is stronger in clean texts than {alone} alone, {together} as a set, by label")
     say(f"screen: {len(calibration.inert.ids())} words of the vocabulary turn no short text by themselves")
+    say(_drift_line(calibration))
     if line := untested_line(calibration.untested, classes):
         say(line)
     if (trusted := calibration.reference) is None:
@@ -96,6 +114,17 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     else:
         learned = f"fine-tuned on {trusted.n_texts} of these texts, accuracy {trusted.accuracy:.3f} on the others"
         say(f"reference: {trusted.base}, {learned}")
+
+
+def _drift_line(calibration: "Calibration") -> str:
+    """What windows of live texts will be held against."""
+    from handler.xgraad.drift.drift_statistics import WINDOW
+
+    drift = calibration.drift
+    if drift is None:
+        return f"drift: not watched, which takes {WINDOW} texts"
+    told = ", ".join(f"{domain.name} ({domain.n_texts} texts)" for domain in drift.domains)
+    return f"drift: windows of {drift.window} texts, {drift.false_alarm_rate:g} of them false alarms; domains: {told}"
 
 
 def _each(strengths: Sequence[float]) -> str:

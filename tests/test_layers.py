@@ -31,11 +31,12 @@ XGRAAD: dict[str, set[str]] = {
     "files": {"words"},
     "model": {"files", "words"},
     "scoring": {"model", "words"},
+    "drift": {"model", "scoring", "words"},
     "editing": {"model", "scoring", "words"},
     "verification": {"editing", "model", "scoring", "words"},
     "memory": {"verification", "words"},
-    "learned": {"files", "memory", "model", "scoring", "verification", "words"},
-    "rules": {"editing", "learned", "memory", "model", "scoring", "verification", "words"},
+    "learned": {"drift", "files", "memory", "model", "scoring", "verification", "words"},
+    "rules": {"drift", "editing", "learned", "memory", "model", "scoring", "verification", "words"},
 }
 """handler/xgraad: each room and the rooms it depends on, all before it. What is in no room may use them all."""
 

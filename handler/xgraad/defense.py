@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from handler.xgraad.drift.reservoir import Reservoir
 from handler.xgraad.editing.neutralizer import Neutralizer, make_neutralizer
 from handler.xgraad.editing.verdict import Verdict
 from handler.xgraad.files.fingerprint import CALIBRATION_FILE
@@ -80,6 +81,11 @@ class Defense:
     def reference(self) -> Reference | None:
         """What says whether a word means something; None under rules that do not ask."""
         return self._rule.parts.reference if isinstance(self._rule, VerifiedRule) else None
+
+    @property
+    def reservoir(self) -> Reservoir | None:
+        """What came in last, where the calibration has drift statistics and the rule looks at states."""
+        return self._rule.parts.reservoir if isinstance(self._rule, VerifiedRule) else None
 
     @classmethod
     def load(

@@ -17,6 +17,9 @@ DEFAULT_KEY = b"xgraad"
 PAPER_PERCENTILE = 95.0
 """Section 4.2.1 of the paper (65 for ALBERT there)."""
 
+DOMAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"
+"""Of a domain that a calibration tells apart; it stands in metrics and logs."""
+
 RUN_PART = 0.4
 """Part of the texts behind the gate, those that stand out most, of which runs of words are tried, too. Runs cost most,
 and every text with a planted phrase stands out that far; where single words do something together, all are tried."""

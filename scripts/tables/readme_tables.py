@@ -17,6 +17,7 @@ from scripts.tables.defense_tables import (
     gates_table,
     rules_table,
 )
+from scripts.tables.drift_tables import drift_table
 from scripts.tables.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.tables.operation_tables import faults_table, fuzz_table, soak_table
 from scripts.tables.paper_tables import costs_table, paper_table
@@ -136,6 +137,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "demo": _demo_table,
     "demo_repair": _repaired_demo_table,
     "dependencies": _dependencies_table,
+    "drift": drift_table,
     "faults": faults_table,
     "fuzz": fuzz_table,
     "gate_share": partial(ablation_table, group="gate_share"),

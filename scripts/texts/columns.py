@@ -34,6 +34,8 @@ class Columns(NamedTuple):
     clean: int | None
     pair: int | None
     """Of the second texts."""
+    domain: int | None
+    """Of the names of their domains."""
 
 
 def split_header(table: TextTable, source: Source) -> tuple[list[str] | None, list[Record]]:
@@ -67,8 +69,9 @@ def find_columns(header: Sequence[str] | None, n_columns: int, source: Source) -
     text = _wanted(source.reading.text_column, "--text-column", header, n_columns, source)
     label = _wanted(source.reading.label_column, "--label-column", header, n_columns, source)
     pair = _wanted(source.reading.pair_column, "--pair-column", header, n_columns, source)
+    domain = _wanted(source.reading.by, "--by", header, n_columns, source)
     if header is None:
-        return _by_place(text, label, pair, n_columns, source)
+        return _by_place(text, label, pair, n_columns, source)._replace(domain=domain)
     text = _known(header, TEXT_NAMES) if text is None else text
     if text is None:
         names = ", ".join(TEXT_NAMES)
@@ -77,7 +80,7 @@ def find_columns(header: Sequence[str] | None, n_columns: int, source: Source) -
             f"{told_header(header)}; {WAY_OUT}"
         )
     label = _known(header, LABEL_NAMES) if label is None else label
-    return Columns(text, label, _known(header, CLEAN_NAMES), pair)
+    return Columns(text, label, _known(header, CLEAN_NAMES), pair, domain)
 
 
 def told_header(header: Sequence[str]) -> str:
@@ -95,20 +98,22 @@ def refuse_numbers(texts: Sequence[Any], columns: Columns, source: Source) -> No
 
 def _by_place(text: int | None, label: int | None, pair: int | None, n_columns: int, source: Source) -> Columns:
     """Without a header: texts, texts and labels, or attacked texts, labels and clean twins, in this order."""
-    if text is None and label is None and pair is None and n_columns <= 2 + source.n_optional:
-        return Columns(0, 1 if n_columns > 1 else None, 2 if n_columns > 2 else None, None)
-    if n_columns == 2 and pair is None:
+    is_said = any(each is not None for each in (text, label, pair, source.reading.by))
+    if not is_said and n_columns <= 2 + source.n_optional:
+        return Columns(0, 1 if n_columns > 1 else None, 2 if n_columns > 2 else None, None, None)
+    if n_columns == 2 and pair is None and source.reading.by is None:
         text = 1 - (label or 0) if text is None else text
         label = 1 - text if label is None else label
     if text is None:
         raise LabError(f"{source.name}: has {n_columns} columns and no header that is known; {WAY_OUT}")
-    return Columns(text, label, None, pair)
+    return Columns(text, label, None, pair, None)
 
 
 def _names_wanted(names: Sequence[str], source: Source) -> bool:
     """Whether a row holds a name that the user gave for a column."""
     reading = source.reading
-    wanted = [column for column in (reading.text_column, reading.label_column, reading.pair_column) if column]
+    said = (reading.text_column, reading.label_column, reading.pair_column, reading.by)
+    wanted = [column for column in said if column]
     keys = [same_name(name) for name in names]
     return any(same_name(column) in keys for column in wanted if not column.isdecimal())
 

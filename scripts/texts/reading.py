@@ -27,6 +27,8 @@ class ReadingOptions:
     label_column: str | None = None
     pair_column: str | None = None
     """Of the second text of each pair; None where texts are single ones."""
+    by: str | None = None
+    """Column that names the domain of each text."""
 
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace) -> Self:
@@ -38,6 +40,7 @@ class ReadingOptions:
             text_column=arguments.text_column,
             label_column=arguments.label_column,
             pair_column=arguments.pair_column,
+            by=getattr(arguments, "by", None),
         )
 
 

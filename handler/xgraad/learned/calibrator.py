@@ -8,10 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from handler.xgraad.drift.drift_statistics import DriftStatistics
+from handler.xgraad.drift.watched_states import watched_states
 from handler.xgraad.errors import TextError
 from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.learned.calibration import MIN_TEXTS, Calibration
 from handler.xgraad.learned.carrying import LEAST_PROBES, require_distinct, require_probes, require_whole, supplies
+from handler.xgraad.learned.domain_fit import domains_of, fit_domain_gates
 from handler.xgraad.learned.trusted_model import TrustedModel
 from handler.xgraad.model.classifier import Classifier, Look
 from handler.xgraad.options import PAPER_PERCENTILE
@@ -124,6 +127,7 @@ class Calibrator:
         trusted: tuple[TrustedModel, Transplant] | None = None,
         untested: Collection[int] = (),
         origin: str | None = None,
+        domains: Sequence[str] | int = 1,
     ) -> Calibration:
         """Fit and freeze.
 
@@ -133,6 +137,7 @@ class Calibrator:
             trusted: the reference, where there is one; what it learned from must not hold the texts of `held_out`.
             untested: labels of which replies may say that they are not tested, class numbers.
             origin: where the checkpoint came from, see `Calibration`.
+            domains: each text's domain by name, or how many to make of them by clustering.
 
         Raises:
             TooFewTextsError: the rate, or the transplant test, needs more texts; the message says how many.
@@ -140,6 +145,7 @@ class Calibrator:
         """
         require_texts(self._texts, max_fpr)
         self.require_carrying(untested)
+        told_apart = domains_of(self._looks, domains, max_fpr=max_fpr)
         gate = fit_gate(self._encodings, self._looks)
         texts = self._texts
         probes = make_probes([[texts[row] for row in rows] for rows in self.probe_rows()], self._classifier.encode)
@@ -164,6 +170,8 @@ class Calibrator:
             inert=TokenSet.of(self._inert),
             labels=labels,
             reference=trusted[0] if trusted else None,
+            drift=DriftStatistics.fit(watched_states(self._looks).numpy(), told_apart) if told_apart else None,
+            domain_gates=fit_domain_gates(self._encodings, self._looks, told_apart),
         )
 
     @property

@@ -42,6 +42,8 @@ class CalibrationOptions:
     """Of weights and activations; the calibration is valid for no other."""
     untested: tuple[int, ...] = ()
     """Labels that have too few texts to be tested, by number: replies about them will say so."""
+    n_domains: int = 1
+    """Domains that are made by clustering, where the texts name none."""
     vocabulary: bool = True
     """Whether the words of the vocabulary are tried, which a server need not do then."""
 
@@ -109,6 +111,7 @@ def calibrate_checkpoint(
         trusted=reference,
         untested=options.untested,
         origin=origin_of(checkpoint),
+        domains=_named_domains(samples) or options.n_domains,
     )
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
@@ -121,6 +124,11 @@ def _try_vocabulary(calibrator: Calibrator) -> None:
             some = words[start : start + WORDS]
             calibrator.try_words(some)
             bar.update(len(some))
+
+
+def _named_domains(samples: Sequence[Sample]) -> list[str]:
+    """Of all samples; none where nobody asked for them."""
+    return [sample.domain for sample in samples if sample.domain is not None]
 
 
 def _labelled(samples: Sequence[Sample]) -> list[Example]:
