@@ -62,6 +62,7 @@ SCRIPTS: dict[str, set[str]] = {
     "lab.training": {"console", "hub", "lab.evaluation", "texts"},
     "lab.families": {"lab.training"},
     "admission": {"console", "lab.families", "lab.training"},
+    "corpus": {"console", "lab.evaluation", "texts"},
     "lab.cost": {"console", "results", "serving"},
     "lab.attacks": {"console", "hub", "lab.training", "results", "texts"},
     "lab.defenses": {
@@ -92,8 +93,10 @@ OWNERS: dict[str, set[str]] = {
         "handler/page/environment.py",
         "handler/page/page.py",
         "scripts/admission/report/page.py",
+        "scripts/corpus/report/page.py",
         "scripts/lab/report/page.py",
     },
+    "ray": {"scripts/corpus/pool.py"},
     "sqlite3": {"handler/xgraad/memory/trigger_file.py"},
     "huggingface_hub": {"handler/xgraad/files/configuration.py", "scripts/hub/snapshot.py"},
     "model_signing": {"scripts/packing/signing_library.py"},

@@ -1,0 +1,20 @@
+"""What Ray reads from the environment at the moment it is imported."""
+
+import os
+import secrets
+
+
+def set_ray_environment(address: str | None) -> None:
+    """Tell Ray's makers nothing; and let a Ray of one's own obey nobody on this machine but who knows a token.
+
+    To be called before the first import of Ray. What the operator has set holds.
+
+    Args:
+        address: of a cluster, whose own rules hold; None for a Ray of one's own.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # At its errors it warns of what cannot happen here: that a driver forgets what it gave its workers.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if address is None and "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
