@@ -5,13 +5,11 @@ Runs that were stopped go on where they were: the same command again. Files that
 
 import argparse
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from scripts.console.command import CommandParser, positive, run_command, say
-from scripts.console.errors import LabError
-from scripts.corpus.ray_environment import set_ray_environment
+from scripts.corpus.ray_environment import require_ray, set_ray_environment
 from scripts.hub.models import with_models
 from scripts.hub.origin import model_name
 from scripts.results.provenance import attack_record, provenance
@@ -43,17 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--append", type=Path, help="JSON lines file to append the summary to")
     add_reading_options(parser)
     return run_command(parser, with_models(_screen, "checkpoint"), argv)
-
-
-def require_ray() -> None:
-    """Refuse to go on without what no other command needs.
-
-    Raises:
-        LabError: Ray or pyarrow is not installed.
-    """
-    missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
-    if missing:
-        raise LabError(f"{' and '.join(missing)} must be installed, is missing: pip install -r requirements-ray.txt")
 
 
 def _screen(arguments: argparse.Namespace) -> None:

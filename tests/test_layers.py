@@ -63,7 +63,7 @@ SCRIPTS: dict[str, set[str]] = {
     "lab.families": {"lab.training"},
     "admission": {"console", "lab.families", "lab.training"},
     "corpus": {"console", "lab.evaluation", "texts"},
-    "lab.cost": {"console", "results", "serving"},
+    "lab.cost": {"console", "corpus", "results", "serving"},
     "lab.attacks": {"console", "hub", "lab.training", "results", "texts"},
     "lab.defenses": {
         "admission",
@@ -111,6 +111,7 @@ OWNERS: dict[str, set[str]] = {
     },
     "subprocess": {
         "scripts/packing/archive.py",
+        "scripts/lab/cost/corpus_cost.py",
         "scripts/lab/cost/fresh_clone.py",
         "scripts/results/provenance.py",
         "scripts/serving/server.py",

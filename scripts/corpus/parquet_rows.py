@@ -1,6 +1,7 @@
 """The rows of a Parquet file from any row on, a few at a time: only the columns of texts are unpacked."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -50,33 +51,33 @@ class ParquetRows:
         Raises:
             OSError: the file cannot be reached.
         """
-        n_read = 0
+        start = 0
+        for group in range(self._file.num_row_groups):
+            size = self._file.metadata.row_group(group).num_rows
+            low, high = max(first - start, 0), min(first + n_rows - start, size)
+            if low < high:
+                yield from self._of_group(group, low, high, max_chars)
+            start += size
+
+    def _of_group(self, group: int, low: int, high: int, max_chars: int) -> Iterator[CorpusRow]:
+        """The rows of a group from `low` up to `high`."""
+        place = low
         try:
-            for row in self._cells(first, n_rows):
-                yield _row(row, max_chars)
-                n_read += 1
+            for cells in islice(self._cells(group), low, high):
+                yield _row(cells, max_chars)
+                place += 1
         except (pyarrow.ArrowException, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk or the network, not the file
-            for _ in range(n_rows - n_read):
+            for _ in range(place, high):
                 yield faulty("row must stand in a whole Parquet file, is damaged there")
 
-    def _cells(self, first: int, n_rows: int) -> Iterator[list[Any]]:
-        """The cells of rows, of the groups that hold them."""
-        sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
-        starts = [sum(sizes[:group]) for group in range(len(sizes))]
-        wanted = [
-            group for group, start in enumerate(starts) if start < first + n_rows and start + sizes[group] > first
-        ]
-        place = starts[wanted[0]] if wanted else 0
-        for batch in self._file.iter_batches(BATCH_ROWS, row_groups=wanted, columns=list(self.columns)):
-            if place + batch.num_rows > first:
-                columns = [batch.column(name) for name in self.columns]
-                for row in range(max(0, first - place), min(batch.num_rows, first + n_rows - place)):
-                    yield [column[row] for column in columns]
-            place += batch.num_rows
-            if place >= first + n_rows:
-                return
+    def _cells(self, group: int) -> Iterator[list[Any]]:
+        """What stands in the columns of texts, row by row."""
+        for batch in self._file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(self.columns)):
+            columns = [batch.column(name) for name in self.columns]
+            for row in range(batch.num_rows):
+                yield [column[row] for column in columns]
 
 
 def _row(scalars: list[Any], max_chars: int) -> CorpusRow:

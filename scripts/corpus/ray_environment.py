@@ -1,7 +1,10 @@
-"""What Ray reads from the environment at the moment it is imported."""
+"""Whether Ray is there, and what it reads from the environment at the moment it is imported."""
 
 import os
 import secrets
+from importlib.util import find_spec
+
+from scripts.console.errors import LabError
 
 
 def set_ray_environment(address: str | None) -> None:
@@ -18,3 +21,14 @@ def set_ray_environment(address: str | None) -> None:
     if address is None and "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def require_ray() -> None:
+    """Refuse to go on without what no other command needs.
+
+    Raises:
+        LabError: Ray or pyarrow is not installed.
+    """
+    missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
+    if missing:
+        raise LabError(f"{' and '.join(missing)} must be installed, is missing: pip install -r requirements-ray.txt")
