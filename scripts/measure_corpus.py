@@ -22,6 +22,10 @@ EXAMPLES = """\
   python -m scripts.measure_corpus ... --rows 2000 --small 500 --shard-rows 100     # a first impression"""
 
 
+PER_RUN = ("plan_seconds", "start_seconds", "note_seconds", "n_parts")
+"""Of a summary, what a row keeps of each run."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns an exit code."""
     parser = CommandParser(name="measure_corpus", description=__doc__ or "", examples=EXAMPLES)
@@ -110,7 +114,8 @@ def _speed(screening: Any, arguments: argparse.Namespace) -> dict[str, Any]:
         "seconds": seconds,
         "texts_per_s": [found["n_judged"] / each for found, each in zip(runs, seconds, strict=True)],
         "wall_seconds": [found["wall_seconds"] for found in runs],
-        "start_seconds": [found["start_seconds"] for found in runs],
+        **{name: [found[name] for found in runs] for name in PER_RUN},
+        "bytes_in": screening.data.stat().st_size,
         "load_seconds": [max(each for of in found["passes"] for each in of["load_seconds"]) for found in runs],
         "passes": [found["passes"] for found in runs],
         "speedup": seconds[0] / seconds[1],

@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -64,22 +68,28 @@ class Manifest:
         return sum(file.n_rows for file in self.files)
 
     @property
-    def shards(self) -> list[Shard]:
-        """All of them, in order."""
-        found: list[Shard] = []
-        size = self.settings.shard_rows
-        for place, file in enumerate(self.files):
-            for index, first in enumerate(range(0, file.n_rows, size)):
-                found.append(
-                    Shard(
-                        number=len(found),
-                        file=place,
-                        first=first,
-                        n_rows=min(size, file.n_rows - first),
-                        start=file.starts[index] if file.layout else 0,
-                    )
-                )
-        return found
+    def n_shards(self) -> int:
+        """Of all files."""
+        return self._firsts[-1]
+
+    def shard(self, number: int) -> Shard:
+        """The shard of a number, from 0 up to `n_shards`."""
+        place = bisect_right(self._firsts, number) - 1
+        file, index = self.files[place], number - self._firsts[place]
+        first = index * self.settings.shard_rows
+        return Shard(
+            number=number,
+            file=place,
+            first=first,
+            n_rows=min(self.settings.shard_rows, file.n_rows - first),
+            start=file.starts[index] if file.layout else 0,
+        )
+
+    @cached_property
+    def _firsts(self) -> list[int]:
+        """Number of each file's first shard, and that of all."""
+        counts = [ceil(file.n_rows / self.settings.shard_rows) for file in self.files]
+        return list(accumulate(counts, initial=0))
 
 
 _ADAPTER = TypeAdapter(Manifest)

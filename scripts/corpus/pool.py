@@ -14,6 +14,8 @@ from typing import Any
 import ray
 import ray.data
 
+from handler.xgraad.errors import reason
+from scripts.console.errors import LabError
 from scripts.corpus.screener import Pass, Receipt, Screener
 
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -45,7 +47,11 @@ def started(options: PoolOptions) -> Iterator[None]:
     A Ray of one's own listens on the loopback address alone, and leaves nothing behind.
     """
     with TemporaryDirectory(prefix="xg-", ignore_cleanup_errors=True) as folder:
-        ray.init(**(_joined(options.address) if options.address else _own(options, folder)))
+        try:
+            ray.init(**(_joined(options.address) if options.address else _own(options, folder)))
+        except Exception as error:  # Ray raises all kinds, that of no name included
+            where = f"at {options.address} must be there to be joined" if options.address else "must start here"
+            raise LabError(f"Ray {where}: {reason(error)}") from error
         try:
             yield
         finally:

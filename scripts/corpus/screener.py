@@ -74,14 +74,13 @@ class Screener:
     def __init__(self, task: Pass) -> None:
         self._task = task
         self._registry = CorpusRegistry(task.known)
-        self._shards = task.manifest.shards
         self._met: Counter[Trigger] = Counter()
         """What was verified in the shard at hand."""
         self._load_seconds = 0.0
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list[Any]]:
         """Receipts for the shards whose numbers are in `batch`, as Ray Data passes them."""
-        receipts = [self._receipt(self._shards[number]) for number in batch["shard"].tolist()]
+        receipts = [self._receipt(self._task.manifest.shard(number)) for number in batch["shard"].tolist()]
         return {name: [getattr(receipt, name) for receipt in receipts] for name in Receipt._fields}
 
     def screen(self, shard: Shard) -> int:

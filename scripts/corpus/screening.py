@@ -71,8 +71,12 @@ class Screened:
     """What the last pass knew."""
     met: Counter[Trigger]
     """What was verified without being known, in any pass, and how often."""
+    plan_seconds: float
+    """For the files to be read through once."""
     start_seconds: float
     """Until Ray was there."""
+    note_seconds: float
+    """For what is told of all parts to be read once."""
 
 
 def screen_corpus(job: CorpusJob, options: PoolOptions, *, watch: Watch = lambda _: None) -> Screened:
@@ -88,9 +92,11 @@ def screen_corpus(job: CorpusJob, options: PoolOptions, *, watch: Watch = lambda
             another run's, or workers die of some rows.
     """
     _require_model(job)
+    start = time.monotonic()
     manifest = manifest_of(
         _examined(job), checkpoint=job.checkpoint, calibration=job.calibration, settings=job.settings
     )
+    plan_seconds = time.monotonic() - start
     begin(job.out, manifest)
     _prepare(job.out)
     audit = Audit.read(job.checkpoint)
@@ -110,17 +116,22 @@ def screen_corpus(job: CorpusJob, options: PoolOptions, *, watch: Watch = lambda
                 known=known,
             )
             passes.append(_run(task, options, watch))
-            following = tuple(most_met(_met(job.out, manifest, number), certain))
+            met = _met(job.out, manifest, number)
+            following = tuple(most_met(met, certain))
             if set(following) == set(known):
                 break
             known = following
+    start = time.monotonic()
+    tally = _tally(job.out, manifest)
     return Screened(
         manifest=manifest,
-        tally=_tally(job.out, manifest),
+        tally=tally,
         passes=passes,
         known=task.known,
-        met=_met(job.out, manifest, MOST_PASSES),
+        met=met,
+        plan_seconds=plan_seconds,
         start_seconds=start_seconds,
+        note_seconds=time.monotonic() - start,
     )
 
 
@@ -187,7 +198,8 @@ def _bar(task: Pass, left: Sequence[Shard]) -> Iterator[Any]:
 
 
 def _notes(out: Path, manifest: Manifest) -> Iterator[tuple[Shard, PartNote | None]]:
-    return ((shard, read_note(part_path(out, shard.number))) for shard in manifest.shards)
+    shards = map(manifest.shard, range(manifest.n_shards))
+    return ((shard, read_note(part_path(out, shard.number))) for shard in shards)
 
 
 def _met(out: Path, manifest: Manifest, number: int) -> Counter[Trigger]:

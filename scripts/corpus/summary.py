@@ -50,7 +50,10 @@ def summary_of(screened: Screened, job: CorpusJob, options: PoolOptions) -> dict
         "passes": [_pass(each) for each in screened.passes],
         "workers": options.n_workers,
         "gpus": options.n_gpus,
+        "plan_seconds": screened.plan_seconds,
         "start_seconds": screened.start_seconds,
+        "note_seconds": screened.note_seconds,
+        "n_parts": screened.manifest.n_shards,
         "driver_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 

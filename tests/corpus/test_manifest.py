@@ -15,7 +15,9 @@ CONTENT = "one\ntwo\nthree\nfour"
 def test_shards_cover_every_row_once(tmp_path: Path) -> None:
     one = a_manifest(tmp_path, CONTENT)
     manifest = replace(one, files=(*one.files, replace(one.files[0], n_rows=6)))
-    found = [(shard.number, shard.file, shard.first, shard.n_rows) for shard in manifest.shards]
+    found = [
+        (shard.number, shard.file, shard.first, shard.n_rows) for shard in map(manifest.shard, range(manifest.n_shards))
+    ]
     assert found == [(0, 0, 0, 3), (1, 0, 3, 1), (2, 1, 0, 3), (3, 1, 3, 3)]
     assert manifest.n_rows == 10
 
