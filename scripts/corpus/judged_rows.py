@@ -44,7 +44,7 @@ TEXT_COLUMN = ("text", pyarrow.string())
 """With the texts beside them; of a pair both, as one string. Null in error rows."""
 
 
-class Place(NamedTuple):
+class RowPlace(NamedTuple):
     """Where a row comes from."""
 
     file: str
@@ -56,7 +56,7 @@ def schema(*, keep_text: bool) -> pyarrow.Schema:
     return pyarrow.schema([*COLUMNS, *([TEXT_COLUMN] if keep_text else [])])
 
 
-def verdict_row(place: Place, text: str, verdict: Verdict, number: int) -> dict[str, Any]:
+def verdict_row(place: RowPlace, text: str, verdict: Verdict, number: int) -> dict[str, Any]:
     """A row of the output, with its text.
 
     Args:
@@ -86,7 +86,7 @@ def verdict_row(place: Place, text: str, verdict: Verdict, number: int) -> dict[
     }
 
 
-def error_row(place: Place, fault: str, number: int) -> dict[str, Any]:
+def error_row(place: RowPlace, fault: str, number: int) -> dict[str, Any]:
     """A row that has no verdict, and why."""
     return {
         **dict.fromkeys(name for name, _ in [*COLUMNS, TEXT_COLUMN]),

@@ -51,7 +51,7 @@ def started(options: PoolOptions) -> Iterator[None]:
             ray.init(**(_joined(options.address) if options.address else _own(options, folder)))
         except Exception as error:  # Ray raises all kinds, that of no name included
             where = f"at {options.address} must be there to be joined" if options.address else "must start here"
-            raise LabError(f"Ray {where}: {reason(error)}") from error
+            raise LabError(f"Ray {where}: {reason(error)}; run the same command again") from error
         try:
             yield
         finally:

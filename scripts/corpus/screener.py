@@ -2,7 +2,6 @@
 
 import math
 import os
-import resource
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +19,8 @@ from handler.xgraad.errors import XGraadError
 from handler.xgraad.memory.registry import Trigger
 from scripts.console.errors import LabError
 from scripts.corpus.corpus_registry import CorpusRegistry
-from scripts.corpus.judged_rows import Place, error_row, table_of, verdict_row
+from scripts.corpus.held_memory import peak_mb
+from scripts.corpus.judged_rows import RowPlace, error_row, table_of, verdict_row
 from scripts.corpus.manifest import Manifest, Shard
 from scripts.corpus.parts import PartNote, part_path, read_note, read_rows_of, write_part
 from scripts.corpus.row import CorpusRow
@@ -118,7 +118,7 @@ class Screener:
             n_judged=n_judged,
             seconds=time.monotonic() - start - self._load_seconds,
             load_seconds=self._load_seconds,
-            peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            peak_mb=peak_mb(),
             pid=os.getpid(),
             fault=fault,
         )
@@ -132,7 +132,7 @@ class Screener:
         self._load_seconds = time.monotonic() - start
         return defense
 
-    def _given(self, shard: Shard) -> tuple[list[CorpusRow], list[Place]]:
+    def _given(self, shard: Shard) -> tuple[list[CorpusRow], list[RowPlace]]:
         file, settings = self._task.manifest.files[shard.file], self._task.manifest.settings
         found = file.rows(
             shard.first, shard.n_rows, shard.start, max_chars=settings.max_chars, reading=settings.reading
@@ -140,9 +140,9 @@ class Screener:
         given = list(found)
         if len(given) != shard.n_rows:
             raise LabError(f"{file.path}: must have {file.n_rows} rows as it had, has fewer; give back what it was")
-        return given, [Place(file.path, shard.first + index) for index in range(shard.n_rows)]
+        return given, [RowPlace(file.path, shard.first + index) for index in range(shard.n_rows)]
 
-    def _first(self, given: Sequence[CorpusRow], places: Sequence[Place]) -> tuple[list[dict[str, Any]], int]:
+    def _first(self, given: Sequence[CorpusRow], places: Sequence[RowPlace]) -> tuple[list[dict[str, Any]], int]:
         """A row for each."""
         rows = self._judged({place: row.text for place, row in zip(places, given, strict=True) if row.text is not None})
         faults = {
@@ -153,7 +153,7 @@ class Screener:
         return [faults.get(place) or rows[place] for place in places], len(rows)
 
     def _again(
-        self, given: Sequence[CorpusRow], places: Sequence[Place], old: Sequence[dict[str, Any]]
+        self, given: Sequence[CorpusRow], places: Sequence[RowPlace], old: Sequence[dict[str, Any]]
     ) -> tuple[list[dict[str, Any]], int]:
         """The rows of the pass before, with those replaced that hold a known trigger and were not freed of it."""
         wanted = {
@@ -168,7 +168,7 @@ class Screener:
         new = self._judged(wanted)
         return [new.get(place) or judged for place, judged in zip(places, old, strict=True)], len(new)
 
-    def _judged(self, texts: dict[Place, str]) -> dict[Place, dict[str, Any]]:
+    def _judged(self, texts: dict[RowPlace, str]) -> dict[RowPlace, dict[str, Any]]:
         """A row for each text: together, and where that fails one by one, so that a text costs no other its verdict."""
         found = {}
         items = list(texts.items())

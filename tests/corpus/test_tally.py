@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handler.xgraad.memory.registry import Trigger
 from scripts.console.errors import LabError
-from scripts.corpus.judged_rows import Place, error_row, table_of, verdict_row
+from scripts.corpus.judged_rows import RowPlace, error_row, table_of, verdict_row
 from scripts.corpus.parts import PartNote, read_note, read_rows_of, remove_unfinished, write_part
 from scripts.corpus.tally import Tally, at, name_of, tallied
 from tests.samples import a_verdict
@@ -18,10 +18,10 @@ from tests.samples import a_verdict
 CF, PAIR = Trigger(frozenset(["cf"]), 1), Trigger(frozenset(["cf", "mn"]), 1)
 TEXT = "a cf film"
 ROWS = [
-    verdict_row(Place("a", 0), TEXT, a_verdict(TEXT, acted=True), 2),
-    error_row(Place("a", 1), "text must be a string, is missing", 1),
-    verdict_row(Place("b", 0), TEXT, a_verdict(TEXT, flagged=True), 1),
-    verdict_row(Place("b", 1), TEXT, a_verdict(TEXT), 1),
+    verdict_row(RowPlace("a", 0), TEXT, a_verdict(TEXT, acted=True), 2),
+    error_row(RowPlace("a", 1), "text must be a string, is missing", 1),
+    verdict_row(RowPlace("b", 0), TEXT, a_verdict(TEXT, flagged=True), 1),
+    verdict_row(RowPlace("b", 1), TEXT, a_verdict(TEXT), 1),
 ]
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet
 
 from handler.xgraad import Defense, NoRegistry
 from scripts.console.errors import LabError
-from scripts.corpus.judged_rows import Place, verdict_row
+from scripts.corpus.judged_rows import RowPlace, verdict_row
 from scripts.corpus.parts import FOLDER
 from scripts.corpus.summary import SUMMARY
 
@@ -148,7 +148,7 @@ def compared(screening: Screening, rows: Sequence[Mapping[str, Any]]) -> dict[st
     for start in range(0, len(rows), 64):
         some = rows[start : start + 64]
         for row, verdict in zip(some, defense([row["text"] for row in some]), strict=True):
-            same = _same(row, verdict_row(Place(row["file"], row["row"]), row["text"], verdict, 1))
+            same = _same(row, verdict_row(RowPlace(row["file"], row["row"]), row["text"], verdict, 1))
             counts["n_cold"] += row["pass"] == 1
             counts["n_cold_equal"] += row["pass"] == 1 and same
             counts["n_again"] += row["pass"] > 1
@@ -165,6 +165,8 @@ def n_differing(rows: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str,
 
 
 def _same(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if row["error"] is not None or other["error"] is not None:
+        return bool(row["error"] == other["error"])
     return all(row[name] == other[name] for name in EXACT) and abs(row["p_value"] - other["p_value"]) <= TOLERANCE
 
 
