@@ -19,7 +19,7 @@ from handler.xgraad.errors import XGraadError
 from handler.xgraad.memory.registry import Trigger
 from scripts.console.errors import LabError
 from scripts.corpus.corpus_registry import CorpusRegistry
-from scripts.corpus.held_memory import peak_mb
+from scripts.corpus.held_memory import peak_bytes
 from scripts.corpus.judged_rows import RowPlace, error_row, table_of, verdict_row
 from scripts.corpus.manifest import Manifest, Shard
 from scripts.corpus.parts import PartNote, part_path, read_note, read_rows_of, write_part
@@ -118,7 +118,7 @@ class Screener:
             n_judged=n_judged,
             seconds=time.monotonic() - start - self._load_seconds,
             load_seconds=self._load_seconds,
-            peak_mb=peak_mb(),
+            peak_mb=peak_bytes() / 2**20,
             pid=os.getpid(),
             fault=fault,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from handler.xgraad import Calibration
 from handler.xgraad.memory.registry import Trigger
-from scripts.corpus.held_memory import peak_mb
+from scripts.corpus.held_memory import peak_bytes
 from scripts.corpus.pool import PoolOptions
 from scripts.corpus.screening import CorpusJob, PassRecord, Screened
 from scripts.corpus.tally import BINS, TENTHS, at, name_of
@@ -54,7 +54,7 @@ def summary_of(screened: Screened, job: CorpusJob, options: PoolOptions) -> dict
         "start_seconds": screened.start_seconds,
         "note_seconds": screened.note_seconds,
         "n_parts": screened.manifest.n_shards,
-        "driver_peak_mb": peak_mb(),
+        "driver_peak_mb": peak_bytes() / 2**20,
     }
 
 

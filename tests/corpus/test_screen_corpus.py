@@ -1,6 +1,7 @@
 """The command, with a real Ray of its own: what kills cost, and what the Python API says of the same texts."""
 
 import json
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -14,10 +15,11 @@ from scripts.console.command import Exit
 from scripts.corpus import ray_environment
 from scripts.lab.cost.corpus_cost import (
     Screening,
+    await_part,
     compared,
     n_differing,
     rows_in,
-    run_twice,
+    run,
     run_with_a_dead_worker,
     write_texts,
 )
@@ -53,6 +55,13 @@ def still_running() -> list[str]:
     return [each.name() for each in found if each.is_running() and "ray" in each.name()]
 
 
+def listening(pid: int) -> set[str]:
+    """Addresses at which a process and all below it can be reached."""
+    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    found = [each for process in processes for each in process.net_connections("tcp") if each.status == "LISTEN"]
+    return {each.laddr.ip for each in found}
+
+
 @needs_ray
 def test_kills_cost_no_row(screening: Screening, tmp_path: Path) -> None:
     one, two = (replace(screening, out=tmp_path / name) for name in ("one", "two"))
@@ -66,8 +75,15 @@ def test_kills_cost_no_row(screening: Screening, tmp_path: Path) -> None:
     counts = compared(one, judged[::10])
     assert counts["n_cold_equal"] + counts["n_again"] == len(judged[::10])
 
-    again = run_twice(two)
-    assert 0 < again["n_parts_before"] < 31  # some were there, and not all
+    with subprocess.Popen(two.command()) as process:
+        await_part(two.out, process)
+        heard_at = listening(process.pid)
+        process.kill()
+    n_before = len(list((two.out / "verdicts").glob("part-*")))
+    again = run(two)
+    assert heard_at  # Sanity arm.
+    assert heard_at <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    assert 0 < n_before < 31  # some were there, and not all
     assert again["passes"][0]["n_rows"] < N_ROWS + 1  # what was there is not done again
     assert n_differing(rows, rows_in(two.out)) == 0
     assert still_running() == []

@@ -99,7 +99,7 @@ def run(screening: Screening) -> dict[str, Any]:
 def run_with_a_dead_worker(screening: Screening) -> dict[str, Any]:
     """The same, with one worker killed when the first part is there."""
     with subprocess.Popen(screening.command()) as process:
-        _await_part(screening.out, process)
+        await_part(screening.out, process)
         workers = [each for each in psutil.Process(process.pid).children(recursive=True) if _is_worker(each)]
         if not workers:
             raise LabError(f"{screening.out}: no worker was found to kill")
@@ -112,7 +112,7 @@ def run_with_a_dead_worker(screening: Screening) -> dict[str, Any]:
 def run_twice(screening: Screening) -> dict[str, Any]:
     """The same, killed altogether when the first part is there, and begun again."""
     with subprocess.Popen(screening.command()) as process:
-        _await_part(screening.out, process)
+        await_part(screening.out, process)
         process.kill()
     n_parts = len(list((screening.out / FOLDER).glob("part-*")))
     return run(screening) | {"n_parts_before": n_parts}
@@ -177,7 +177,12 @@ def _is_worker(process: psutil.Process) -> bool:
         return False
 
 
-def _await_part(out: Path, process: "subprocess.Popen[bytes]") -> None:
+def await_part(out: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Until a run has its first part.
+
+    Raises:
+        LabError: it ends before, or takes too long.
+    """
     for _ in range(PATIENCE_S * 10):
         if any((out / FOLDER).glob("part-*")):
             return
