@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.console.command import CommandParser, positive, run_command, say
-from scripts.corpus.ray_environment import require_ray, set_ray_environment
+from scripts.corpus.ray_environment import require_cluster, require_ray, set_ray_environment
 from scripts.hub.models import with_models
 from scripts.hub.origin import model_name
 from scripts.results.provenance import attack_record, provenance
@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _screen(arguments: argparse.Namespace) -> None:
     require_ray()
     set_ray_environment(arguments.address)
+    if arguments.address:
+        require_cluster(arguments.address)
     from scripts.corpus.manifest import CorpusSettings
     from scripts.corpus.pool import PoolOptions
     from scripts.corpus.report.page import write_page

@@ -2,9 +2,13 @@
 
 import os
 import secrets
+import socket
 from importlib.util import find_spec
 
 from scripts.console.errors import LabError
+
+ANSWER_S = 10.0
+"""For a cluster to answer."""
 
 
 def set_ray_environment(address: str | None) -> None:
@@ -21,6 +25,24 @@ def set_ray_environment(address: str | None) -> None:
     if address is None and "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def require_cluster(address: str) -> None:
+    """Refuse an address at which nobody answers; Ray itself would try for many minutes.
+
+    Args:
+        address: HOST:PORT; another one, such as auto, is Ray's to find.
+
+    Raises:
+        LabError: nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise LabError(f"--address must be of a Ray cluster, nobody answers at {address}: {error}") from error
 
 
 def require_ray() -> None:

@@ -1,11 +1,14 @@
 """The command, with a real Ray of its own: what kills cost, and what the Python API says of the same texts."""
 
 import json
+import os
+import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
 import pytest
@@ -43,6 +46,13 @@ def screening(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Sc
         workers=2,
         shard_rows=50,
     )
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """What the command sets for Ray ends with a test."""
+    with patch.dict(os.environ):
+        yield
 
 
 def typed(screening: Screening, out: Path) -> Sequence[str]:
@@ -100,7 +110,7 @@ def test_without_ray_a_line_says_what_to_install(
 
 
 @needs_ray
-@pytest.mark.parametrize("fault", ["calibration", "data", "out", "pairs"])
+@pytest.mark.parametrize("fault", ["address", "calibration", "data", "out", "pairs"])
 def test_what_cannot_be_screened_is_refused_before_ray_starts(
     fault: str, screening: Screening, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,11 +126,16 @@ def test_what_cannot_be_screened_is_refused_before_ray_starts(
     if fault == "out":
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "letters.txt").write_text("dear")
+    if fault == "address":
+        with socket.socket() as taken:  # and nobody listens
+            taken.bind(("127.0.0.1", 0))
+            options += ["--address", f"127.0.0.1:{taken.getsockname()[1]}"]
     if fault == "pairs":
         options += ["--pair-column", "text"]
     assert screen_corpus.main(options) == Exit.ERROR
     error = capsys.readouterr().err
     expected = {
+        "address": "nobody answers at 127.0.0.1:",
         "calibration": "weights",
         "data": "broken.parquet",
         "out": "holds other files",
