@@ -7,12 +7,15 @@ from importlib.util import find_spec
 
 from scripts.console.errors import LabError
 
+LOOPBACK_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""At 0 Ray takes the loopback address for the machine's, on whatever system. Without it Ray turns a loopback address
+that it is given into one that others reach."""
 ANSWER_S = 10.0
 """For a cluster to answer."""
 
 
 def set_ray_environment(address: str | None) -> None:
-    """Tell Ray's makers nothing; and let a Ray of one's own obey nobody on this machine but who knows a token.
+    """Tell Ray's makers nothing; and let a Ray of one's own be heard on this machine alone, by who knows a token.
 
     To be called before the first import of Ray. What the operator has set holds.
 
@@ -22,9 +25,11 @@ def set_ray_environment(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # At its errors it warns of what cannot happen here: that a driver forgets what it gave its workers.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    if address is None and "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    if address is None:
+        os.environ.setdefault(LOOPBACK_SWITCH, "0")
+        if "RAY_AUTH_MODE" not in os.environ:
+            os.environ["RAY_AUTH_MODE"] = "token"
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def require_cluster(address: str) -> None:

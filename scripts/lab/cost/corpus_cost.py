@@ -104,9 +104,10 @@ def run_with_a_dead_worker(screening: Screening) -> dict[str, Any]:
         if not workers:
             raise LabError(f"{screening.out}: no worker was found to kill")
         workers[0].send_signal(signal.SIGKILL)
+        n_parts = _n_parts(screening.out)
         if process.wait():
             raise LabError(f"{screening.out}: screen_corpus ended with exit code {process.returncode}")
-    return summary_in(screening.out)
+    return summary_in(screening.out) | {"n_parts_before": n_parts}
 
 
 def run_twice(screening: Screening) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def run_twice(screening: Screening) -> dict[str, Any]:
     with subprocess.Popen(screening.command()) as process:
         await_part(screening.out, process)
         process.kill()
-    n_parts = len(list((screening.out / FOLDER).glob("part-*")))
+    n_parts = _n_parts(screening.out)
     return run(screening) | {"n_parts_before": n_parts}
 
 
@@ -168,6 +169,10 @@ def _same(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if row["error"] is not None or other["error"] is not None:
         return bool(row["error"] == other["error"])
     return all(row[name] == other[name] for name in EXACT) and abs(row["p_value"] - other["p_value"]) <= TOLERANCE
+
+
+def _n_parts(out: Path) -> int:
+    return len(list((out / FOLDER).glob("part-*")))
 
 
 def _is_worker(process: psutil.Process) -> bool:
