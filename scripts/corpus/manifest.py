@@ -19,6 +19,8 @@ from scripts.corpus.corpus_file import CorpusFile
 from scripts.texts.reading import ReadingOptions
 
 MANIFEST = "manifest.json"
+SUMMARY = "summary.json"
+"""What a run comes to, in the same folder."""
 FORMAT = "xgraad-corpus-1"
 
 

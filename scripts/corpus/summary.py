@@ -8,13 +8,12 @@ from typing import Any
 from handler.xgraad import Calibration
 from handler.xgraad.memory.registry import Trigger
 from scripts.corpus.held_memory import peak_bytes
+from scripts.corpus.manifest import SUMMARY
 from scripts.corpus.pool import PoolOptions
 from scripts.corpus.screening import CorpusJob, PassRecord, Screened
 from scripts.corpus.tally import BINS, TENTHS, at, name_of
 from scripts.lab.evaluation.metrics import rate_interval
 from scripts.texts.model_classes import model_classes
-
-SUMMARY = "summary.json"
 
 
 def summary_of(screened: Screened, job: CorpusJob, options: PoolOptions) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import pyarrow.parquet
 from handler.xgraad import Defense, NoRegistry
 from scripts.console.errors import LabError
 from scripts.corpus.judged_rows import RowPlace, verdict_row
+from scripts.corpus.manifest import SUMMARY
 from scripts.corpus.parts import FOLDER
-from scripts.corpus.summary import SUMMARY
 
 WORKER = "ray::MapWorker"
 """How Ray calls the processes of a pool."""
