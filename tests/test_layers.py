@@ -63,7 +63,8 @@ SCRIPTS: dict[str, set[str]] = {
     "lab.training": {"console", "hub", "lab.evaluation", "texts"},
     "lab.families": {"lab.training"},
     "admission": {"console", "lab.families", "lab.training"},
-    "lab.cost": {"console", "results", "serving"},
+    "corpus": {"console", "lab.evaluation", "texts"},
+    "lab.cost": {"console", "corpus", "results", "serving"},
     "lab.attacks": {"console", "hub", "lab.training", "results", "texts"},
     "lab.defenses": {
         "admission",
@@ -93,8 +94,10 @@ OWNERS: dict[str, set[str]] = {
         "handler/page/environment.py",
         "handler/page/page.py",
         "scripts/admission/report/page.py",
+        "scripts/corpus/report/page.py",
         "scripts/lab/report/page.py",
     },
+    "ray": {"scripts/corpus/pool.py"},
     "sqlite3": {"handler/xgraad/memory/trigger_file.py"},
     "huggingface_hub": {"handler/xgraad/files/configuration.py", "scripts/hub/snapshot.py"},
     "model_signing": {"scripts/packing/signing_library.py"},
@@ -109,6 +112,7 @@ OWNERS: dict[str, set[str]] = {
     },
     "subprocess": {
         "scripts/packing/archive.py",
+        "scripts/lab/cost/corpus_cost.py",
         "scripts/lab/cost/fresh_clone.py",
         "scripts/results/provenance.py",
         "scripts/serving/ray_server.py",

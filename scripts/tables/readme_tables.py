@@ -10,6 +10,7 @@ from scripts.results.rows import Row, is_cold_first, markdown, read_rows
 from scripts.results.shares import cold, served, share
 from scripts.tables.admission_tables import admission_summary, admission_table
 from scripts.tables.all_defenses import defenses_table, repairs_table
+from scripts.tables.corpus_tables import cluster_table, corpus_table
 from scripts.tables.defense_tables import (
     ablation_table,
     attacks_table,
@@ -131,6 +132,8 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "attacks": attacks_table,
     "candidates": partial(ablation_table, group="candidates"),
     "clean_models": clean_models_table,
+    "cluster": cluster_table,
+    "corpus": corpus_table,
     "cost": cost_line,
     "decision": partial(ablation_table, group="decision"),
     "defenses": defenses_table,
