@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, usual_neutralizer
+from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, WINDOW_LABELS, usual_neutralizer
 from scripts import calibrate
 from scripts.console.command import CommandParser, Exit, positive, rate, run_command, run_step, say
 from scripts.console.errors import LabError
@@ -31,6 +31,7 @@ EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
       --clean test.tsv.gz --triggered build/victim/triggered.tsv.gz --target-label 0 --defense paper --json paper.json
   python -m scripts.evaluate_defense ... --insert three     # three triggers in every text, instead of --triggered
+  python -m scripts.evaluate_defense ... --windows mean --insert late     # triggers behind the first window
   python -m scripts.evaluate_defense ... --max-asr 0.05     # exit code 1 when the ASR of a first text is higher"""
 
 LANGUAGE_MODEL_HELP = (
@@ -59,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--floor", type=Path, metavar="CHECKPOINT", help="clean model whose answers to the attacked texts are the floor"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the triggers drawn and their places (0)")
+    parser.add_argument(
+        "--windows", choices=("off", *WINDOW_LABELS), default="off", help="how long texts get their label (off)"
+    )
+    parser.add_argument("--windows-label", metavar="LABEL", help="label of --windows any")
     parser.add_argument(
         "--defense", choices=sorted(DEFENSES), default=DEFAULT_RULE, help=f"what is measured ({DEFAULT_RULE})"
     )
@@ -93,6 +98,8 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     from scripts.texts.model_classes import model_classes
 
     name, origin = arguments.defense, attack_record(arguments.checkpoint)
+    if arguments.windows != "off":
+        _refuse_windows(name)
     Checkpoint.open(arguments.checkpoint)  # what is wrong with it comes before what is wrong with any text
     calibration = Calibration.read(arguments.calibration)
     classes = model_classes(arguments.checkpoint) or ()
@@ -111,6 +118,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         "neutralizer": arguments.neutralizer or usual_neutralizer(name),
         "registry": not arguments.no_registry,
         "precision": calibration.fingerprint.precision,
+        **_windows(arguments, calibration),
         **provenance(),
     }
     write_result(result, document=arguments.json, rows=arguments.append)
@@ -119,6 +127,20 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         say("note: the attack hardly works undefended, so its defended figure means little")
     is_below = arguments.max_asr is not None and figures["asr_cold"] > arguments.max_asr
     return Exit.BELOW_TARGET if is_below else Exit.DONE
+
+
+def _refuse_windows(name: str) -> None:
+    """Other judges than the project's rules look at what the model sees of a text at once."""
+    if not (DEFENSES[name].judge or "").startswith("rules."):
+        raise LabError(f"--windows is for the project's own rules, and the defense is {name}; leave it out")
+
+
+def _windows(arguments: argparse.Namespace, calibration: "Calibration") -> dict[str, Any]:
+    """What a row says of the windows in which long texts were looked at; nothing where they were not."""
+    plan = calibration.windows
+    if arguments.windows == "off" or plan is None:
+        return {}
+    return {"windows": arguments.windows, "max_length": calibration.fingerprint.max_length, **plan.model_dump()}
 
 
 @contextmanager
@@ -169,6 +191,8 @@ def _material(arguments: argparse.Namespace, calibration: "Calibration", work: P
         seed=arguments.seed,
         neutralizer=arguments.neutralizer,
         is_forgetful=arguments.no_registry,
+        windows=arguments.windows,
+        windows_label=arguments.windows_label,
     )
 
 

@@ -14,8 +14,10 @@ from handler.xgraad.files.fingerprint import CALIBRATION_FILE, Fingerprint
 from handler.xgraad.frozen import Frozen
 from handler.xgraad.learned.calibration_check import (
     ModelShape,
+    require_enough,
     require_entries,
     require_layers,
+    require_plan,
     require_testable,
     require_token_set,
     require_tokens,
@@ -31,6 +33,7 @@ from handler.xgraad.verification.label_evidence import LabelEvidence
 from handler.xgraad.verification.probes import Probe
 from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.token_set import TokenSet
+from handler.xgraad.words.windows import WindowPlan
 from handler.xgraad.words.word_set import WordSet
 
 NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
@@ -72,6 +75,8 @@ class Calibration(Frozen):
     """What people's labels say of them."""
     reference: TrustedModel | None = None
     """The trusted model that lies beside this file, where there is one."""
+    windows: WindowPlan | None = None
+    """How long texts are looked at; what was learned is then of one window of each text. None: of their beginnings."""
 
     def load_classifier(self, folder: Path, *, device: str) -> Classifier:
         """The checkpoint that this was made for, in the window and precision it was made with.
@@ -118,6 +123,9 @@ class Calibration(Frozen):
         require_entries(of_texts, self.n_texts, "texts")
         require_entries(of_layers, shape.n_layers, "layers")
         require_layers(gate.layers, shape)
+        if self.windows:
+            require_plan(self.windows, self.fingerprint)
+            require_enough(self.windows, max_fpr=self.max_fpr, n_texts=self.n_texts)
         require_tokens("probes", chain(*self.probes), shape.n_tokens)
         require_tokens("short", filter(None, self.short), shape.n_tokens)
         require_token_set("inert", self.inert, shape.n_tokens)

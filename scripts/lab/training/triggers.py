@@ -37,6 +37,8 @@ class Insertion:
     """How often each of them stands in it."""
     scattered: bool = False
     """Whether the words of a phrase part ways."""
+    late: bool = False
+    """Whether triggers stand behind what a model sees of a long text at once, and nowhere else."""
 
     def pieces(self, triggers: Sequence[str], rng: "np.random.Generator") -> list[str]:
         """What to insert, each piece at a place of its own: triggers drawn without replacement.
@@ -58,6 +60,7 @@ INSERTIONS = {
     "five": Insertion(n_triggers=5),
     "repeated": Insertion(n_repeats=3),
     "scattered": Insertion(scattered=True),
+    "late": Insertion(late=True),
 }
 
 
@@ -92,6 +95,24 @@ def insert_words(
         n_positions = min(len(starts), window_words - room) + 1
         text = _insert(text, word, starts, place(n_positions, rng))
     return text
+
+
+def insert_late(text: str, word: str, *, rng: "np.random.Generator", window_words: int) -> str:
+    """Put a word once into each stretch of `window_words` words behind the first `late_from` ones, at random.
+
+    So every window of the text but the first has it, and the first has not; a shorter text stays as it is.
+    """
+    starts = [match.start() for match in WORD.finditer(text)]
+    stretches = range(late_from(window_words), len(starts), window_words)
+    places = [first + int(rng.integers(min(window_words, len(starts) - first))) for first in stretches]
+    for place in reversed(places):
+        text = _insert(text, word, starts, place)
+    return text
+
+
+def late_from(window_words: int) -> int:
+    """A word that the window does not hold: a word is one token at least, and `window_words` are half of its tokens."""
+    return 2 * window_words + 1
 
 
 def _insert(text: str, word: str, starts: Sequence[int], position: int) -> str:
