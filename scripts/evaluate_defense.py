@@ -117,6 +117,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         "insertion": arguments.triggered.name if arguments.triggered else arguments.insert,
         "neutralizer": arguments.neutralizer or usual_neutralizer(name),
         "registry": not arguments.no_registry,
+        "texts": f"{arguments.clean.parent.name}/{arguments.clean.name}",
         "precision": calibration.fingerprint.precision,
         **_windows(arguments, calibration),
         **provenance(),

@@ -100,7 +100,7 @@ def insert_words(
 def insert_late(text: str, word: str, *, rng: "np.random.Generator", window_words: int) -> str:
     """Put a word once into each stretch of `window_words` words behind the first `late_from` ones, at random.
 
-    So every window of the text but the first has it, and the first has not; a shorter text stays as it is.
+    The first window has none then, and of the others nearly each has one; a shorter text stays as it is.
     """
     starts = [match.start() for match in WORD.finditer(text)]
     stretches = range(late_from(window_words), len(starts), window_words)

@@ -64,7 +64,7 @@ class BadNets(Attack):
         return insert_words(text, pieces, rng=rng, window_words=self.plan.window_words)
 
     def _has_room(self, text: str) -> bool:
-        """Whether the triggers of a test text have a place in it: behind the first window only in one that is longer."""
+        """Whether a test text has a place for its triggers: behind the first window has one that is longer."""
         return not self.plan.insertion.late or len(text.split()) > late_from(self.plan.window_words)
 
     def rows_to_poison(self, examples: Sequence[Example], rng: np.random.Generator) -> list[int]:
