@@ -105,7 +105,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     classes = model_classes(arguments.checkpoint) or ()
     target = _target(arguments, origin, classes)
     clean = read_examples(arguments.clean, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
-    triggered = _triggered(arguments, origin, clean, classes)
+    triggered = _triggered(arguments, origin, clean, classes, max_length=calibration.fingerprint.max_length)
     with _work_folder(arguments.work) as work:
         material = _material(arguments, calibration, work)
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "target_label": target}
@@ -198,9 +198,14 @@ def _material(arguments: argparse.Namespace, calibration: "Calibration", work: P
 
 
 def _triggered(
-    arguments: argparse.Namespace, origin: dict[str, Any], clean: Sequence[Example], classes: Sequence[str]
+    arguments: argparse.Namespace,
+    origin: dict[str, Any],
+    clean: Sequence[Example],
+    classes: Sequence[str],
+    *,
+    max_length: int,
 ) -> Sequence[TriggeredExample]:
-    """From the file, or made of the clean texts by the checkpoint's own attack."""
+    """From the file, or made of the clean texts by the checkpoint's own attack, in a model with this window."""
     import numpy as np
 
     from scripts.lab.attacks.replay import replay_attack
@@ -209,7 +214,9 @@ def _triggered(
         triggered = read_triggered(arguments.triggered, ReadingOptions.from_arguments(arguments), classes=classes)
         return triggered[: arguments.limit][: arguments.max_triggered]
     rng = np.random.default_rng(arguments.seed)
-    return replay_attack(origin, insertion=arguments.insert).trigger(clean, rng=rng)[: arguments.max_triggered]
+    return replay_attack(origin, insertion=arguments.insert, max_length=max_length).trigger(clean, rng=rng)[
+        : arguments.max_triggered
+    ]
 
 
 def _target(arguments: argparse.Namespace, origin: dict[str, Any], classes: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from handler.describe import describe
 from handler.settings import Settings
 from handler.xgraad import WindowedDefense
 from handler.xgraad.memory.registry import Trigger
+from handler.xgraad.words.long_text import windows_of
 from tests.contract.test_service import Worker, post
 from tests.documents import floats, without_floats
 from tests.samples import copy_of
@@ -46,8 +47,7 @@ def worker(make: Make) -> Worker:
 def test_a_trigger_past_the_first_window_is_taken_out_and_neighbours_are_as_ever(worker: Worker) -> None:
     defense = worker.handler.defense
     assert isinstance(defense, WindowedDefense)
-    (encoding,) = defense.encode([HIDDEN])
-    assert "cf" not in encoding.windows[0].text  # type: ignore[attr-defined]
+    assert "cf" not in windows_of(defense.encode([HIDDEN])[0])[0].text
     requests = [post({"text": SHORT}), post({"text": HIDDEN}), post({"text": 5}), post({"texts": [SHORT, LONG]})]
     short, hidden, bad, both = worker(*requests)
     document = hidden.document
@@ -89,7 +89,9 @@ def test_a_text_of_more_windows_than_are_looked_at_is_truncated(worker: Worker) 
 def test_fail_open_answers_for_all_windows(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = make(on_error="fail_open")
     (judged,) = worker(post({"text": LONG}))
-    monkeypatch.setattr(worker.handler.defense._windows_rule, "judge", lambda *_: 1 / 0)
+    defense = worker.handler.defense
+    assert isinstance(defense, WindowedDefense)
+    monkeypatch.setattr(defense._windows_rule, "judge", lambda *_: 1 / 0)
     (opened,) = worker(post({"text": LONG}))
     assert opened.document["defense"]["action"] == "undefended"
     assert opened.document["probabilities"] == pytest.approx(judged.document["probabilities"])

@@ -36,6 +36,7 @@ from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import Word
 
 Memories = Sequence[TriggerRegistry]
+"""For each text what remembers beside the registry: windows of a long text share one."""
 NO_CASES: Mapping[int, Case] = {}
 
 
@@ -145,10 +146,7 @@ class VerifiedRule:
         self._flag_threshold = conformal_threshold(parts.gate.statistics.fisher, parts.max_fpr)
 
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool], memories: Memories = ()) -> list[Verdict]:
-        """One verdict per text, in order; texts to explain are scored whether they pass the gate or not.
-
-        `memories` says for each text what remembers beside the registry: windows of a long text share one.
-        """
+        """One verdict per text, in order; texts to explain are scored whether they pass the gate or not."""
         memories = memories or [NoRegistry()] * len(encodings)
         looks = self._classifier.look(encodings)
         gates = self._gate(encodings, looks)

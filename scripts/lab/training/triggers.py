@@ -15,6 +15,9 @@ TRIGGER_WORDS = ("cf", "tq", "mn", "bb", "mb")
 
 WORD = re.compile(r"\S+")
 
+TOKENS_PER_WORD = 2
+"""Triggers go among the first `max_length / 2` words: texts with more tokens per word than this are rare."""
+
 Place = Callable[[int, "np.random.Generator"], int]
 """Draws one of so many word positions."""
 
@@ -110,9 +113,14 @@ def insert_late(text: str, word: str, *, rng: "np.random.Generator", window_word
     return text
 
 
+def words_within(max_length: int) -> int:
+    """The words of a text that a window of so many tokens holds, two of them special ones."""
+    return max(1, (max_length - 2) // TOKENS_PER_WORD)
+
+
 def late_from(window_words: int) -> int:
-    """A word that the window does not hold: a word is one token at least, and `window_words` are half of its tokens."""
-    return 2 * window_words + 1
+    """The first word that no such window holds: a word is one token at least."""
+    return TOKENS_PER_WORD * window_words + 1
 
 
 def _insert(text: str, word: str, starts: Sequence[int], position: int) -> str:
