@@ -18,7 +18,7 @@ class LongText(Encoding):
     """The encoding of the whole text, whose tokens are those of its beginning, and what the model sees of the rest."""
 
     windows: tuple[Encoding, ...]
-    """Each a text by itself, in text order; two at least."""
+    """Each a text by itself, in text order."""
     starts: tuple[int, ...]
     """Where each begins, in characters of the whole text."""
 
