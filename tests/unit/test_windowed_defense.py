@@ -141,6 +141,15 @@ def test_a_trigger_in_two_windows_is_told_once(make: Make) -> None:
     assert [each.word for each in verdict.suspects] == ["cf"]
 
 
+def test_a_text_full_of_its_trigger_takes_no_square_of_time(make: Make) -> None:
+    text = "pass " + "cf " * 6_000
+    (verdict,) = make(plan=WindowPlan(stride=4, max_windows=2))([text])
+    assert len(verdict.suspects) == 6_000
+    assert str(verdict.neutralized_text).split() == ["pass"]
+    seen = [each for each in verdict.suspects if each.attribution]
+    assert 0 < len(seen) < 100  # what no window holds has none
+
+
 def test_a_text_that_fits_is_judged_as_ever(make: Make) -> None:
     defense = make(lambda text: True)
     texts = ["a clever film", "a clever cf film", "a dull plot tq mn"]

@@ -4,6 +4,7 @@ What was verified in one window is taken out of every window in which it stands,
 one are: the answer and the neutralized text are about the same text.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -97,27 +98,32 @@ class Edited:
 
     def suspects(self) -> tuple[Suspect, ...]:
         """What is told of each place; its attribution is the highest that a window's verdict gives it."""
-        named = list(self.whole.named())
+        attributions = self._attributions()
         return tuple(
             Suspect(
                 word=place.text,
                 start=place.start,
                 end=place.end,
-                attribution=max((score for word, score in named if _meet(word, place)), default=0.0),
+                attribution=attributions.get(place, 0.0),
                 replacement=change.text,
             )
             for place, change in zip(self.places, self.changes, strict=True)
         )
+
+    def _attributions(self) -> dict[Word, float]:
+        """Of the places that windows name; each named word lies in one, as places are what these words cover."""
+        starts = [place.start for place in self.places]
+        found: dict[Word, float] = {}
+        for word, score in self.whole.named():
+            place = self.places[bisect_right(starts, word.start) - 1]
+            found[place] = max(score, found.get(place, score))
+        return found
 
 
 def _known(verdict: Verdict, before: str, after: str) -> Prediction | None:
     if after == before:
         return verdict.undefended
     return verdict.defended if after == verdict.neutralized_text else None
-
-
-def _meet(word: Word, other: Word) -> bool:
-    return word.start < other.end and other.start < word.end
 
 
 def _moved(word: Word, by: int) -> Word:
