@@ -72,7 +72,7 @@ class Material:
     windows: str = "off"
     """How the project's rules look at long texts, see `in_windows`."""
     windows_label: str | None = None
-    """The label of the windows \"any\"."""
+    """The label of the windows "any"."""
     kept: Kept = field(default_factory=Kept)
     """Makes what is found again; the same for all parts of a defense."""
 
