@@ -23,13 +23,23 @@ def describe(defense: Defense, settings: Settings) -> dict[str, Any]:
         | {"audit": _audited(defense), "reference": _reference(defense), "untested": _untested(defense)}
         | (_calibrated(defense, settings) if settings.detail == "full" else {}),
         "limits": settings.model_dump(include={"max_texts", "max_chars", "max_request_chars"})
-        | {"max_length": defense.classifier.max_length},
+        | {"max_length": defense.classifier.max_length}
+        | _windows(defense, settings),
         "origin": defense.calibration.origin,
         "fingerprint": defense.calibration.fingerprint.model_dump(),
         "drift": _watched(defense),
         "repair": _repaired(defense),
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
     }
+
+
+def _windows(defense: Defense, settings: Settings) -> dict[str, Any]:
+    """In how many windows a long text is looked at, and how they make its label; nothing where they do not."""
+    plan = defense.calibration.windows
+    if settings.windows == "off" or plan is None:
+        return {}
+    named = {"windows_label": settings.windows_label} if settings.windows_label else {}
+    return {"windows": settings.windows, **named, **plan.model_dump()}
 
 
 def _untested(defense: Defense) -> list[str] | None:

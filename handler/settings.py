@@ -18,6 +18,7 @@ SECTION = "xgraad"
 OnTrigger = Literal["neutralize", "annotate", "abstain", "block"]
 OnError = Literal["fail_closed", "fail_open"]
 SecondOpinion = Literal["ignore", "answer", "annotate", "abstain"]
+Windows = Literal["off", "mean", "max", "any"]
 Detail = Literal["full", "verdict", "label"]
 
 
@@ -51,6 +52,11 @@ class Settings(BaseModel):
     """Whether the rule `verified` gives texts that it does not test an anomaly score, too."""
     precision: Precision = DEFAULT_PRECISION
     """Of the model's weights and activations; the calibration must have been made with the same."""
+    windows: Windows = "off"
+    """Whether a text that is longer than the model's window is looked at in several, and how its label is made of them:
+    see `WindowLabel`. The calibration must have been made alike."""
+    windows_label: str | None = None
+    """The label of `windows: any`."""
     on_trigger: OnTrigger = "neutralize"
     """What is done about a text in which the rule acted: answer for the text without its suspects, answer for the text
     as it is and say so, give no label, or refuse the text."""
@@ -119,4 +125,4 @@ class Settings(BaseModel):
         )
         fitted = defense.calibration.fingerprint
         fitted.require(fitted.model_copy(update={"precision": self.precision}))
-        return defense
+        return xgraad.in_windows(defense, self.windows, self.windows_label)

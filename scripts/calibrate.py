@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
-from handler.xgraad.options import PAPER_PERCENTILE
+from handler.xgraad.options import MOST_WINDOWS, PAPER_PERCENTILE, USUAL_MAX_WINDOWS
 from scripts.console.command import CommandParser, positive, rate, run_command, say
+from scripts.console.errors import LabError
 from scripts.hub.models import with_models
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.texts.reading import ReadingOptions, add_reading_options
@@ -19,6 +20,8 @@ EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/victim --data clean.tsv --max-fpr 0.05 --out calibration.json
   python -m scripts.calibrate --checkpoint build/albert --data dev.tsv.gz --percentile 65 --out calibration.json
   python -m scripts.calibrate --checkpoint build/victim --data shards --text-column review --out calibration.json
+  python -m scripts.calibrate --checkpoint build/victim --data reviews.tsv --windows --max-windows 8 \\
+      --out calibration.json      # for a server that looks at all of a long text
   HF_HUB_OFFLINE=0 python -m scripts.calibrate --checkpoint someone/model@main --data someone/texts@main/dev \\
       --out calibration.json      # from the hub, of which only data is fetched: no pickle, no code
   python -m scripts.calibrate ... --by source      # a domain for each name in that column"""
@@ -33,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="calibration file to write")
     parser.add_argument("--percentile", type=float, default=PAPER_PERCENTILE, help="of the rule `paper` (95)")
     parser.add_argument("--max-length", type=positive, help="tokens to look at (256 or what the model holds)")
+    parser.add_argument("--windows", action="store_true", help="for a server that looks at long texts in windows")
+    parser.add_argument("--stride", type=positive, help="tokens that two windows share (a quarter of --max-length)")
+    parser.add_argument("--max-windows", type=positive, help=f"of one text ({USUAL_MAX_WINDOWS})")
     parser.add_argument("--limit", type=positive, help="use only the first N texts")
     parser.add_argument(
         "--allow-untested",
@@ -94,12 +100,15 @@ def _calibrate(arguments: argparse.Namespace) -> None:
             precision=arguments.precision,
             untested=untested,
             n_domains=arguments.domains,
+            max_windows=_max_windows(arguments),
+            stride=arguments.stride,
         ),
         device=arguments.device,
         trusted=TrustedBase(name=base, seed=arguments.seed, precision=arguments.training_precision) if base else None,
     )
     paper = calibration.paper
-    say(f"{arguments.out}: {calibration.n_texts} texts, {calibration.n_truncated} of them truncated")
+    seen = f" (a window of each, of {plan.max_windows} at most)" if (plan := calibration.windows) else ""
+    say(f"{arguments.out}: {calibration.n_texts} texts{seen}, {calibration.n_truncated} of them truncated")
     say(f"rule paper: flagged above {paper.threshold:.3f} (percentile {paper.percentile:g})")
     say(f"rule conformal: at most {calibration.max_fpr:g} of clean texts flagged, whatever their length")
     bars = calibration.verification
@@ -125,6 +134,19 @@ def _drift_line(calibration: "Calibration") -> str:
         return f"drift: not watched, which takes {WINDOW} texts"
     told = ", ".join(f"{domain.name} ({domain.n_texts} texts)" for domain in drift.domains)
     return f"drift: windows of {drift.window} texts, {drift.false_alarm_rate:g} of them false alarms; domains: {told}"
+
+
+def _max_windows(arguments: argparse.Namespace) -> int:
+    """In which a long text will be looked at; 1 for its beginning."""
+    given = {"--stride": arguments.stride, "--max-windows": arguments.max_windows}
+    if not arguments.windows:
+        for name in (name for name, value in given.items() if value):
+            raise LabError(f"{name} is for --windows; add that, or leave {name} out")
+        return 1
+    most = arguments.max_windows or USUAL_MAX_WINDOWS
+    if not 2 <= most <= MOST_WINDOWS:
+        raise LabError(f"--max-windows must be from 2 to {MOST_WINDOWS}, is {most}")
+    return int(most)
 
 
 def _each(strengths: Sequence[float]) -> str:

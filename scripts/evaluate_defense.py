@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, usual_neutralizer
+from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, WINDOW_LABELS, usual_neutralizer
 from scripts import calibrate
 from scripts.console.command import CommandParser, Exit, positive, rate, run_command, run_step, say
 from scripts.console.errors import LabError
@@ -31,6 +31,7 @@ EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
       --clean test.tsv.gz --triggered build/victim/triggered.tsv.gz --target-label 0 --defense paper --json paper.json
   python -m scripts.evaluate_defense ... --insert three     # three triggers in every text, instead of --triggered
+  python -m scripts.evaluate_defense ... --windows mean --insert late     # triggers behind the first window
   python -m scripts.evaluate_defense ... --max-asr 0.05     # exit code 1 when the ASR of a first text is higher"""
 
 LANGUAGE_MODEL_HELP = (
@@ -59,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--floor", type=Path, metavar="CHECKPOINT", help="clean model whose answers to the attacked texts are the floor"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the triggers drawn and their places (0)")
+    parser.add_argument(
+        "--windows", choices=("off", *WINDOW_LABELS), default="off", help="how long texts get their label (off)"
+    )
+    parser.add_argument("--windows-label", metavar="LABEL", help="label of --windows any")
     parser.add_argument(
         "--defense", choices=sorted(DEFENSES), default=DEFAULT_RULE, help=f"what is measured ({DEFAULT_RULE})"
     )
@@ -93,12 +98,14 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     from scripts.texts.model_classes import model_classes
 
     name, origin = arguments.defense, attack_record(arguments.checkpoint)
+    if arguments.windows != "off":
+        _refuse_windows(name)
     Checkpoint.open(arguments.checkpoint)  # what is wrong with it comes before what is wrong with any text
     calibration = Calibration.read(arguments.calibration)
     classes = model_classes(arguments.checkpoint) or ()
     target = _target(arguments, origin, classes)
     clean = read_examples(arguments.clean, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
-    triggered = _triggered(arguments, origin, clean, classes)
+    triggered = _triggered(arguments, origin, clean, classes, max_length=calibration.fingerprint.max_length)
     with _work_folder(arguments.work) as work:
         material = _material(arguments, calibration, work)
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "target_label": target}
@@ -110,7 +117,9 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         "insertion": arguments.triggered.name if arguments.triggered else arguments.insert,
         "neutralizer": arguments.neutralizer or usual_neutralizer(name),
         "registry": not arguments.no_registry,
+        "texts": f"{arguments.clean.parent.name}/{arguments.clean.name}",
         "precision": calibration.fingerprint.precision,
+        **_windows(arguments, calibration),
         **provenance(),
     }
     write_result(result, document=arguments.json, rows=arguments.append)
@@ -119,6 +128,20 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         say("note: the attack hardly works undefended, so its defended figure means little")
     is_below = arguments.max_asr is not None and figures["asr_cold"] > arguments.max_asr
     return Exit.BELOW_TARGET if is_below else Exit.DONE
+
+
+def _refuse_windows(name: str) -> None:
+    """Other judges than the project's rules look at what the model sees of a text at once."""
+    if not (DEFENSES[name].judge or "").startswith("rules."):
+        raise LabError(f"--windows is for the project's own rules, and the defense is {name}; leave it out")
+
+
+def _windows(arguments: argparse.Namespace, calibration: "Calibration") -> dict[str, Any]:
+    """What a row says of the windows in which long texts were looked at; nothing where they were not."""
+    plan = calibration.windows
+    if arguments.windows == "off" or plan is None:
+        return {}
+    return {"windows": arguments.windows, "max_length": calibration.fingerprint.max_length, **plan.model_dump()}
 
 
 @contextmanager
@@ -169,13 +192,20 @@ def _material(arguments: argparse.Namespace, calibration: "Calibration", work: P
         seed=arguments.seed,
         neutralizer=arguments.neutralizer,
         is_forgetful=arguments.no_registry,
+        windows=arguments.windows,
+        windows_label=arguments.windows_label,
     )
 
 
 def _triggered(
-    arguments: argparse.Namespace, origin: dict[str, Any], clean: Sequence[Example], classes: Sequence[str]
+    arguments: argparse.Namespace,
+    origin: dict[str, Any],
+    clean: Sequence[Example],
+    classes: Sequence[str],
+    *,
+    max_length: int,
 ) -> Sequence[TriggeredExample]:
-    """From the file, or made of the clean texts by the checkpoint's own attack."""
+    """From the file, or made of the clean texts by the checkpoint's own attack, in a model with this window."""
     import numpy as np
 
     from scripts.lab.attacks.replay import replay_attack
@@ -184,7 +214,9 @@ def _triggered(
         triggered = read_triggered(arguments.triggered, ReadingOptions.from_arguments(arguments), classes=classes)
         return triggered[: arguments.limit][: arguments.max_triggered]
     rng = np.random.default_rng(arguments.seed)
-    return replay_attack(origin, insertion=arguments.insert).trigger(clean, rng=rng)[: arguments.max_triggered]
+    return replay_attack(origin, insertion=arguments.insert, max_length=max_length).trigger(clean, rng=rng)[
+        : arguments.max_triggered
+    ]
 
 
 def _target(arguments: argparse.Namespace, origin: dict[str, Any], classes: Sequence[str]) -> int:

@@ -12,7 +12,6 @@ from handler.hooks.wall import through, tried
 from handler.settings import Settings
 from handler.worker.stopwatch import Stopwatch
 from handler.xgraad import Defense, Verdict
-from handler.xgraad.model.prediction import predict
 
 
 def judge(exchanges: Sequence[Exchange], defense: Defense, settings: Settings, stopwatch: Stopwatch) -> list[Exchange]:
@@ -40,7 +39,7 @@ def _opened(exchange: Exchange, defense: Defense) -> Exchange:
 
 
 def _undefended(exchange: Exchange, defense: Defense) -> Exchange:
-    predictions = predict(defense.classifier.logits(exchange.encodings), defense.classifier.labels)
+    predictions = defense.undefended(exchange.encodings)
     found = tuple(
         Unjudged(undefended=prediction, truncated=encoding.truncated)
         for prediction, encoding in zip(predictions, exchange.encodings, strict=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from handler.xgraad.model.classifier import Classifier
     from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, RULES, VerifiedOptions
     from handler.xgraad.scoring.scorer import score_encodings
+    from handler.xgraad.windowed_defense import WindowedDefense, in_windows
 else:
     _MODULE_OF = {
         "DEFAULT_RULE": "options",
@@ -32,7 +33,9 @@ else:
         "Suspect": "editing.verdict",
         "Verdict": "editing.verdict",
         "VerifiedOptions": "options",
+        "WindowedDefense": "windowed_defense",
         "fingerprint": "files.fingerprint",
+        "in_windows": "windowed_defense",
         "score_encodings": "scoring.scorer",
     }
 
@@ -58,6 +61,8 @@ __all__ = [
     "Suspect",
     "Verdict",
     "VerifiedOptions",
+    "WindowedDefense",
     "fingerprint",
+    "in_windows",
     "score_encodings",
 ]

@@ -14,6 +14,7 @@ from handler.xgraad.learned.repair_record import RepairRecord
 from handler.xgraad.memory.forgetting import forget_explained
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, TriggerRegistry
 from handler.xgraad.model.classifier import Classifier
+from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.options import (
     DEFAULT_KEY,
     DEFAULT_OPTIONS,
@@ -190,6 +191,10 @@ class Defense:
             TextError: a text that no tokenizer can take.
         """
         return self.classifier.encode(texts)
+
+    def undefended(self, encodings: Sequence[Encoding]) -> list[Prediction]:
+        """What the plain model says of each text, in order."""
+        return predict(self.classifier.logits(encodings), self.classifier.labels)
 
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
         """Score, flag, neutralize and predict again, the second half of a call; `explain` is per text."""

@@ -9,6 +9,11 @@ RULES = ("conformal", "paper", "verified")
 """`paper` as published; `conformal` flags at the wanted rate whatever the length; `verified` tests before it acts."""
 DEFAULT_RULE = "verified"
 NEUTRALIZERS = ("noise", "mask", "delete")
+WINDOW_LABELS = ("any", "max", "mean")
+"""How the label of a long text is made of its windows; see `WindowLabel`."""
+USUAL_MAX_WINDOWS = 8
+MOST_WINDOWS = 64
+"""Windows of one text: what is looked at unless told otherwise, and at most."""
 PAPER_NEUTRALIZER = "noise"
 DEFAULT_NEUTRALIZER = "delete"
 """Of every rule but `paper`: a verified trigger is best gone. Noise leaves gibberish, and some of it passes for one."""

@@ -17,6 +17,7 @@ from scripts.tables.defense_tables import (
     clean_models_table,
     gates_table,
     rules_table,
+    windows_table,
 )
 from scripts.tables.drift_tables import drift_table
 from scripts.tables.grid_tables import grid_clean_table, grid_summary_table, grid_table
@@ -164,4 +165,5 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "soak": soak_table,
     "speed": speed_table,
     "targets": _targets_table,
+    "windows": windows_table,
 }

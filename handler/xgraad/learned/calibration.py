@@ -16,8 +16,10 @@ from handler.xgraad.frozen import Frozen
 from handler.xgraad.learned.calibration_check import (
     ModelShape,
     require_domains,
+    require_enough,
     require_entries,
     require_gate,
+    require_plan,
     require_testable,
     require_token_set,
     require_tokens,
@@ -33,6 +35,7 @@ from handler.xgraad.verification.label_evidence import LabelEvidence
 from handler.xgraad.verification.probes import Probe
 from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.token_set import TokenSet
+from handler.xgraad.words.windows import WindowPlan
 from handler.xgraad.words.word_set import WordSet
 
 NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
@@ -78,6 +81,8 @@ class Calibration(Frozen):
     """What windows of live texts are held against; None where the clean texts were too few, or this file is older."""
     domain_gates: tuple[GateStatistics, ...] = ()
     """One for each domain of `drift`, where these are several; `gate` is that of all clean texts."""
+    windows: WindowPlan | None = None
+    """How long texts are looked at; what was learned is then of one window of each text. None: of their beginnings."""
 
     def load_classifier(self, folder: Path, *, device: str) -> Classifier:
         """The checkpoint that this was made for, in the window and precision it was made with.
@@ -120,6 +125,9 @@ class Calibration(Frozen):
         require_entries(of_texts, self.n_texts, "texts")
         require_gate("gate", self.gate, shape, n_texts=self.n_texts)
         require_domains(self.drift, self.domain_gates, shape)
+        if self.windows:
+            require_plan(self.windows, self.fingerprint)
+            require_enough(self.windows, max_fpr=self.max_fpr, n_texts=self.n_texts)
         require_tokens("probes", chain(*self.probes), shape.n_tokens)
         require_tokens("short", filter(None, self.short), shape.n_tokens)
         require_token_set("inert", self.inert, shape.n_tokens)

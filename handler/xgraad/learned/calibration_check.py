@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from handler.xgraad.drift.drift_statistics import DriftStatistics
 from handler.xgraad.errors import CalibrationError
-from handler.xgraad.files.fingerprint import CALIBRATION_FILE
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE, Fingerprint
 from handler.xgraad.learned.carrying import untestable
 from handler.xgraad.model.classifier import N_LOOK_LAYERS, Classifier
+from handler.xgraad.scoring.conformal import texts_needed
 from handler.xgraad.scoring.gate import GateStatistics
 from handler.xgraad.verification.probes import Probe
 from handler.xgraad.words.token_set import TokenSet
+from handler.xgraad.words.windows import WindowPlan
 
 
 class ModelShape(NamedTuple):
@@ -117,6 +119,31 @@ def require_testable(probes: Sequence[Sequence[Probe]], untested: Sequence[int])
     needed = untestable([len(of_label) for of_label in probes])
     if tuple(untested) != needed:
         raise _misfit(f"untested must be {list(needed)}, as probes cannot test these labels, is {list(untested)}")
+
+
+def require_plan(plan: WindowPlan, conditions: Fingerprint) -> None:
+    """Refuse windows that pairs of texts do not have, or that share more than half of themselves.
+
+    Raises:
+        CalibrationError: says which, and what there is.
+    """
+    if conditions.takes_pairs:
+        raise CalibrationError("windows: are for single texts, and these are pairs; calibrate without --windows")
+    most = conditions.max_length // 2
+    if plan.stride > most:
+        raise CalibrationError(f"windows: --stride must be at most {most}, half of --max-length, is {plan.stride}")
+
+
+def require_enough(plan: WindowPlan, *, max_fpr: float, n_texts: int) -> None:
+    """Refuse windows that are too many for so few clean texts: no window could be told from them.
+
+    Raises:
+        CalibrationError: says how many texts are needed, and how many there are.
+    """
+    least = texts_needed(max_fpr / plan.max_windows)
+    if n_texts < least:
+        rule = f"windows.max_windows {plan.max_windows} needs {least} clean texts at max_fpr {max_fpr}"
+        raise _misfit(f"{rule}, and n_texts is {n_texts}")
 
 
 def _misfit(rule: str) -> CalibrationError:

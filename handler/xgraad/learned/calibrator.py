@@ -13,6 +13,7 @@ from handler.xgraad.drift.watched_states import watched_states
 from handler.xgraad.errors import TextError
 from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.learned.calibration import MIN_TEXTS, Calibration
+from handler.xgraad.learned.calibration_check import require_plan
 from handler.xgraad.learned.carrying import LEAST_PROBES, require_distinct, require_probes, require_whole, supplies
 from handler.xgraad.learned.domain_fit import domains_of, fit_domain_gates
 from handler.xgraad.learned.trusted_model import TrustedModel
@@ -30,9 +31,11 @@ from handler.xgraad.verification.screen import Screen
 from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.verification.verifier import Verifier, Wanted
 from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.long_text import drawn_window, encode_long
 from handler.xgraad.words.text import repeats_of
 from handler.xgraad.words.token_set import TokenSet
 from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
+from handler.xgraad.words.windows import WindowPlan
 from handler.xgraad.words.word_set import WordSet
 
 N_EXAMINED = 300
@@ -41,21 +44,41 @@ MOST_TRIED = 60_000
 """Trials before the first text, each of a word in the short text of a label."""
 
 
-def require_texts(texts: Sequence[str], max_fpr: float) -> None:
+def require_texts(texts: Sequence[str], max_fpr: float, max_windows: int = 1) -> None:
     """Refuse texts that are too few for the rate or say the same over and over, before any model is asked.
+
+    A text of many windows is flagged by the most suspicious one, so each of these has a part of the rate.
 
     Raises:
         TooFewTextsError: says how many there are and how many are needed.
     """
-    require_distinct(texts, needed=max(texts_needed(max_fpr), MIN_TEXTS), why=f"max_fpr {max_fpr}")
+    of_many = f" of texts of {max_windows} windows" if max_windows > 1 else ""
+    needed = max(texts_needed(max_fpr / max_windows), MIN_TEXTS)
+    require_distinct(texts, needed=needed, why=f"max_fpr {max_fpr}{of_many}")
 
 
 class Calibrator:
-    """Mutable; `calibrate` returns the frozen record."""
+    """Mutable; `calibrate` returns the frozen record.
 
-    def __init__(self, classifier: Classifier, fingerprint: Fingerprint) -> None:
+    Args:
+        classifier: the suspect.
+        fingerprint: of it.
+        windows: how long texts will be looked at. Then one window of each text stands for it, drawn so that each is as
+            likely: what is learned is true of the later ones, too. None where what follows the first is not looked at.
+
+    Raises:
+        CalibrationError: windows that such a model does not have.
+    """
+
+    def __init__(self, classifier: Classifier, fingerprint: Fingerprint, windows: WindowPlan | None = None) -> None:
+        if windows:
+            require_plan(windows, fingerprint)
         self._classifier = classifier
         self._fingerprint = fingerprint
+        self._windows = windows
+        self._keys: list[tuple[str, ...]] = []
+        """The words of each text by their `Word.key`, each once, also those that the model did not see."""
+        self._n_truncated = 0
         self._scores: list[Score] = []
         self._looks: list[Look] = []
         self._labels: list[int] = []
@@ -74,7 +97,11 @@ class Calibrator:
         blank = next((place for place, text in enumerate(texts) if not text.strip()), None)
         if blank is not None:
             raise TextError(f"clean text {len(self._scores) + blank + 1}: is blank, as no request may be; leave it out")
-        encodings = self._classifier.encode(texts)
+        encode = self._classifier.encode
+        whole = encode_long(texts, encode, self._windows) if self._windows else encode(texts)
+        self._keys += [tuple(dict.fromkeys(word.key for word in encoding.words)) for encoding in whole]
+        self._n_truncated += sum(encoding.truncated for encoding in whole)
+        encodings = [drawn_window(encoding) for encoding in whole]
         self._scores += score_encodings(self._classifier, encodings)
         self._looks += self._classifier.look(encodings)
         self._labels += labels
@@ -143,7 +170,7 @@ class Calibrator:
             TooFewTextsError: the rate, or the transplant test, needs more texts; the message says how many.
             CalibrationError: a label of `untested` can be tested.
         """
-        require_texts(self._texts, max_fpr)
+        require_texts(self._texts, max_fpr, self._windows.max_windows if self._windows else 1)
         self.require_carrying(untested)
         told_apart = domains_of(self._looks, domains, max_fpr=max_fpr)
         gate = fit_gate(self._encodings, self._looks)
@@ -158,7 +185,7 @@ class Calibrator:
             origin=origin,
             max_fpr=max_fpr,
             n_texts=len(self._scores),
-            n_truncated=sum(encoding.truncated for encoding in self._encodings),
+            n_truncated=self._n_truncated,
             paper=PaperThreshold.fit(self._scores, percentile=percentile),
             conformal=LengthConditionalThreshold.fit(self._scores, max_fpr=max_fpr),
             gate=gate,
@@ -172,6 +199,7 @@ class Calibrator:
             reference=trusted[0] if trusted else None,
             drift=DriftStatistics.fit(watched_states(self._looks).numpy(), told_apart) if told_apart else None,
             domain_gates=fit_domain_gates(self._encodings, self._looks, told_apart),
+            windows=self._windows,
         )
 
     @property
@@ -184,7 +212,7 @@ class Calibrator:
 
     def _n_texts(self) -> Counter[str]:
         """In how many of the texts each `Word.key` stands."""
-        return Counter(key for encoding in self._encodings for key in {word.key: None for word in encoding.words})
+        return Counter(chain.from_iterable(self._keys))
 
     def _chosen_rows(self) -> tuple[tuple[int, ...], ...]:
         return choose_rows(self._encodings, self._logits(), self._classifier.encode)
@@ -198,8 +226,7 @@ class Calibrator:
     def _evidence(self) -> LabelEvidence:
         if not self._labels:
             return LabelEvidence.none()
-        texts = [{word.key for word in encoding.words} for encoding in self._encodings]
-        return LabelEvidence.of(texts, self._labels, n_labels=len(self._classifier.labels))
+        return LabelEvidence.of(self._keys, self._labels, n_labels=len(self._classifier.labels))
 
     def _verification(
         self,

@@ -3,9 +3,8 @@
     plain forward -> gate, and screen of new words -> [few texts:] score -> top words -> transplant test -> reference ->
     neutralize, again while the label stands
 
-One text is enough: nothing has to be remembered. What is verified is remembered all the same, and neutralized from then
-on in every text of its label, gate or no gate. A text that passes the gate but holds no trigger keeps its label: clean
-accuracy is not the price.
+One text is enough. What is verified is remembered all the same, and neutralized from then on in every text of its
+label, gate or no gate. A text that passes the gate but holds no trigger keeps its label.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -38,6 +37,8 @@ from handler.xgraad.verification.verifier import Verifier, Wanted
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import Word
 
+Memories = Sequence[TriggerRegistry]
+"""For each text what remembers beside the registry: windows of a long text share one."""
 NO_CASES: Mapping[int, Case] = {}
 
 
@@ -146,29 +147,30 @@ class VerifiedRule:
         self._untested = frozenset(parts.untested)
         self._flag_thresholds = [conformal_threshold(each, parts.max_fpr) for each in parts.gate.clean_scores]
 
-    def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
+    def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool], memories: Memories = ()) -> list[Verdict]:
         """One verdict per text, in order; texts to explain are scored whether they pass the gate or not."""
+        memories = memories or [NoRegistry()] * len(encodings)
         looks = self._classifier.look(encodings)
         gates = self._gate(encodings, looks)
         predictions = predict(torch.stack([look.logits for look in looks]), self._classifier.labels) if looks else []
         passed = [gate.p_value <= self._options.gate_share for gate in gates]
         new = self._new_words(encodings, predictions)
         suspected = [has_passed or bool(words) for has_passed, words in zip(passed, new, strict=True)]
-        known = self._known(encodings, predictions)
+        known = self._known(encodings, predictions, memories)
         wanted = {row for row, asked in enumerate(explain) if asked or suspected[row] or self._options.score_all}
         scores = self._score(encodings, sorted(wanted | set(known)))
         cases = {
-            row: Case(score, triggers=known.get(row, ()), wanted=self._wanted(gates[row], new[row]))
+            row: Case(score, known.get(row, ()), wanted=self._wanted(gates[row], new[row]), memory=memories[row])
             for row, score in scores.items()
             if score.words and (suspected[row] or row in known)
         }
         found_any = self._examination.work_on(cases.values())
         while found_any:
             # What one text has shown may stand in others of the batch, also in those that the gate let go.
-            late = self._known(encodings, predictions, besides=cases)
+            late = self._known(encodings, predictions, memories, besides=cases)
             scores |= self._score(encodings, [row for row in late if row not in scores])
             for row, words in late.items():
-                cases.setdefault(row, Case(scores[row])).triggers += words
+                cases.setdefault(row, Case(scores[row], memory=memories[row])).triggers += words
             found_any = self._examination.work_on([cases[row] for row in late])
         # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
         self._examination.complete([case for case in cases.values() if case.is_open and case.triggers])
@@ -200,6 +202,7 @@ class VerifiedRule:
         self,
         encodings: Sequence[Encoding],
         predictions: Sequence[Prediction],
+        memories: Memories,
         *,
         besides: Mapping[int, Case] = NO_CASES,
     ) -> dict[int, tuple[Word, ...]]:
@@ -208,7 +211,8 @@ class VerifiedRule:
         for row, (encoding, prediction) in enumerate(zip(encodings, predictions, strict=True)):
             old = besides[row].triggers if row in besides else ()
             found = self._registry.find(encoding.words, prediction.label_id, count=row not in besides)
-            known[row] = tuple(word for word in found if word not in old)
+            found += memories[row].find(encoding.words, prediction.label_id)
+            known[row] = tuple(word for word in dict.fromkeys(found) if word not in old)
         return {row: words for row, words in known.items() if words}
 
     def _overruled(

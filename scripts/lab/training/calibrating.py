@@ -16,6 +16,7 @@ from handler.xgraad.learned.trusted_model import folder_beside
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.options import PAPER_PERCENTILE
 from handler.xgraad.words.pair import is_pair
+from handler.xgraad.words.windows import WindowPlan
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.hub.origin import origin_of
@@ -44,6 +45,10 @@ class CalibrationOptions:
     """Labels that have too few texts to be tested, by number: replies about them will say so."""
     n_domains: int = 1
     """Domains that are made by clustering, where the texts name none."""
+    max_windows: int = 1
+    """In which a long text will be looked at; of 1 it is the beginning."""
+    stride: int | None = None
+    """Tokens that two windows share; None for a quarter of them."""
     vocabulary: bool = True
     """Whether the words of the vocabulary are tried, which a server need not do then."""
 
@@ -71,7 +76,7 @@ def calibrate_checkpoint(
     Raises:
         CheckpointError, CalibrationError, TextError, LabError: see there.
     """
-    require_texts([sample.text for sample in samples], options.max_fpr)
+    require_texts([sample.text for sample in samples], options.max_fpr, options.max_windows)
     opened = Checkpoint.open(checkpoint)
     takes_pairs = any(is_pair(sample.text) for sample in samples)
     classifier = Classifier.of(
@@ -80,7 +85,8 @@ def calibrate_checkpoint(
     if sign := pair_sign(opened.config, takes_pairs=takes_pairs):
         note(sign)
     conditions = Conditions(max_length=classifier.max_length, precision=options.precision, takes_pairs=takes_pairs)
-    calibrator = Calibrator(classifier, opened.fingerprint(**conditions))
+    plan = _plan(options, classifier.max_length)
+    calibrator = Calibrator(classifier, opened.fingerprint(**conditions), plan)
     examples = _labelled(samples)
     with tqdm(total=len(samples), unit="text", desc="calibrate", disable=None) as bar:
         for start in range(0, len(samples), CHUNK):
@@ -115,6 +121,13 @@ def calibrate_checkpoint(
     )
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
+
+
+def _plan(options: CalibrationOptions, max_length: int) -> WindowPlan | None:
+    if options.max_windows == 1:
+        return None
+    stride = max_length // 4 if options.stride is None else options.stride
+    return WindowPlan(stride=stride, max_windows=options.max_windows)
 
 
 def _try_vocabulary(calibrator: Calibrator) -> None:
