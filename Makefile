@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RAY_READY := $(VENV)/.ray
 
 # On a machine lent for some minutes nothing is installed: what is there has to do.
 GPU_PYTHON ?= $(firstword $(wildcard $(BIN)/python) $(PYTHON))
@@ -15,6 +16,10 @@ help:  ## Say what there is to make
 $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	touch $@
+
+$(RAY_READY): $(READY) requirements-ray.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
 	touch $@
 
 setup: $(READY)  ## Make .venv with everything in it
@@ -34,7 +39,7 @@ format: $(READY)  ## Rewrite the code the way `check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(READY)  ## The fast tests, the live server included
+test: $(READY) $(if $(RAY),$(RAY_READY))  ## The fast tests, the live server included; RAY=1 installs Ray for its own
 	$(BIN)/python -m pytest
 
 test-long: $(READY)  ## The tests that take minutes; FIGURES=results keeps what they measure

@@ -15,7 +15,7 @@ from handler.hooks.judging import judge
 from handler.hooks.preparing import prepare
 from handler.hooks.replying import reply_to
 from handler.observation.metrics import Metrics
-from handler.observation.request_log import log_exchanges, log_load_failed, log_loaded
+from handler.observation.request_log import log_drift, log_exchanges, log_load_failed, log_loaded
 from handler.settings import Settings
 from handler.worker.device_loss import DeviceLostError, end_worker
 from handler.worker.registry_file import open_registry
@@ -70,6 +70,7 @@ class DefendedModel:
         replied = self.postprocess(judged, stopwatch)
         self.metrics.answered(replied, stopwatch.seconds, self.defense)
         log_exchanges(replied)
+        self._tell_drift()
         self.spare_memory.give_back()
         return replied
 
@@ -84,6 +85,11 @@ class DefendedModel:
     def postprocess(self, exchanges: Sequence[Exchange], stopwatch: Stopwatch) -> list[Exchange]:
         """Apply the policy, and write the replies."""
         return reply_to(exchanges, self.served, self.settings, stopwatch)
+
+    def _tell_drift(self) -> None:
+        windows = self.defense.reservoir.take() if self.defense.reservoir else []
+        self.metrics.drifted(windows)
+        log_drift(windows, model=self.served.name)
 
     def _load(self, folder: Path, model_config: Mapping[str, Any] | None, device: str) -> None:
         refuse_pickles(folder)

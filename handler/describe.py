@@ -5,6 +5,7 @@ from typing import Any
 
 from handler.settings import Settings
 from handler.xgraad import Calibration
+from handler.xgraad.drift.drift_statistics import WINDOW
 from handler.xgraad.files.text_pairs import pair_sign
 from handler.xgraad.labels_defense import AnyDefense
 from handler.xgraad.multilabel.labels_calibration import LabelFit, LabelsCalibration
@@ -25,9 +26,11 @@ def describe(defense: AnyDefense, settings: Settings) -> dict[str, Any]:
         | {"audit": _audited(defense), "reference": _reference(defense), "untested": _untested(defense)}
         | (_calibrated(defense, settings) if settings.detail == "full" else {}),
         "limits": settings.model_dump(include={"max_texts", "max_chars", "max_request_chars"})
-        | {"max_length": defense.classifier.max_length},
+        | {"max_length": defense.classifier.max_length}
+        | _windows(defense, settings),
         "origin": defense.calibration.origin,
         "fingerprint": defense.calibration.fingerprint.model_dump(),
+        "drift": _watched(defense),
         "repair": _repaired(defense),
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
     }
@@ -39,11 +42,32 @@ def _label_threshold(defense: AnyDefense) -> float | None:
     return calibration.label_threshold if isinstance(calibration, LabelsCalibration) else None
 
 
+def _windows(defense: AnyDefense, settings: Settings) -> dict[str, Any]:
+    """In how many windows a long text is looked at, and how they make its label; nothing where they do not."""
+    plan = defense.calibration.windows
+    if settings.windows == "off" or plan is None:
+        return {}
+    named = {"windows_label": settings.windows_label} if settings.windows_label else {}
+    return {"windows": settings.windows, **named, **plan.model_dump()}
+
+
 def _untested(defense: AnyDefense) -> list[str] | None:
     """The labels of which no reply is tested; None under a rule that tests none."""
     if not defense.tests:
         return None
     return [defense.classifier.labels[label] for label in defense.calibration.untested]
+
+
+def _watched(defense: AnyDefense) -> dict[str, Any]:
+    """What windows of texts are held against, or why they are against nothing."""
+    if defense.calibration.drift is None:
+        rule = f"no drift statistics: the calibration is older than these, or of fewer than {WINDOW} texts"
+        return {"watched": False, "reason": rule}
+    if defense.reservoir is None:
+        return {"watched": False, "reason": f"rule {defense.rule} looks at no states"}
+    drift = defense.reservoir.statistics
+    domains = [domain.model_dump(include={"name", "n_texts"}) for domain in drift.domains]
+    return {"watched": True, "window": drift.window, "false_alarm_rate": drift.false_alarm_rate, "domains": domains}
 
 
 def _repaired(defense: AnyDefense) -> dict[str, Any] | None:

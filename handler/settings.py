@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from handler import xgraad
 from handler.xgraad.errors import SettingsError
-from handler.xgraad.files.fingerprint import CALIBRATION_FILE
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE, Fingerprint
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.memory.registry import TriggerRegistry
 from handler.xgraad.options import DEFAULT_KEY, DEFAULT_OPTIONS, DEFAULT_RULE, RULES, VerifiedOptions, check_name
@@ -20,6 +20,7 @@ SECTION = "xgraad"
 OnTrigger = Literal["neutralize", "annotate", "abstain", "block"]
 OnError = Literal["fail_closed", "fail_open"]
 SecondOpinion = Literal["ignore", "answer", "annotate", "abstain"]
+Windows = Literal["off", "mean", "max", "any"]
 Detail = Literal["full", "verdict", "label"]
 
 
@@ -53,6 +54,11 @@ class Settings(BaseModel):
     """Whether the rule `verified` gives texts that it does not test an anomaly score, too."""
     precision: Precision = DEFAULT_PRECISION
     """Of the model's weights and activations; the calibration must have been made with the same."""
+    windows: Windows = "off"
+    """Whether a text that is longer than the model's window is looked at in several, and how its label is made of them:
+    see `WindowLabel`. The calibration must have been made alike."""
+    windows_label: str | None = None
+    """The label of `windows: any`."""
     on_trigger: OnTrigger = "neutralize"
     """What is done about a text in which the rule acted: answer for the text without its suspects, answer for the text
     as it is and say so, give no label, or refuse the text."""
@@ -116,11 +122,17 @@ class Settings(BaseModel):
             "registry": registry,
         }
         fitted = calibration or xgraad.read_calibration(Path(folder, CALIBRATION_FILE))
-        defense: xgraad.Defense | xgraad.LabelsDefense
         if isinstance(fitted, xgraad.LabelsCalibration):
-            defense = xgraad.LabelsDefense.load(folder, device, self.rule, calibration=fitted, **setup)
-        else:
-            defense = xgraad.Defense.load(folder, device, self.rule, calibration=fitted, **setup)
-        made_for = fitted.fingerprint
+            if self.windows != "off" or self.windows_label is not None:
+                raise SettingsError(
+                    f"windows is {self.windows}: they are for models of one label a text; set windows: off"
+                )
+            labels = xgraad.LabelsDefense.load(folder, device, self.rule, calibration=fitted, **setup)
+            self._require_precision(fitted.fingerprint)
+            return labels
+        defense = xgraad.Defense.load(folder, device, self.rule, calibration=fitted, **setup)
+        self._require_precision(fitted.fingerprint)
+        return xgraad.in_windows(defense, self.windows, self.windows_label)
+
+    def _require_precision(self, made_for: Fingerprint) -> None:
         made_for.require(made_for.model_copy(update={"precision": self.precision}))
-        return defense

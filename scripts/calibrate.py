@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handler.xgraad.files.precision import DEFAULT_PRECISION, PRECISIONS
-from handler.xgraad.options import DEFAULT_THRESHOLD, PAPER_PERCENTILE
+from handler.xgraad.options import DEFAULT_THRESHOLD, MOST_WINDOWS, PAPER_PERCENTILE, USUAL_MAX_WINDOWS
 from scripts.console.command import CommandParser, positive, rate, run_command, say
+from scripts.console.errors import LabError
 from scripts.hub.models import with_models
 from scripts.lab.training.recipe import TRAINING_PRECISIONS
 from scripts.texts.reading import ReadingOptions, add_reading_options
@@ -21,8 +22,11 @@ EXAMPLES = """\
   python -m scripts.calibrate --checkpoint build/albert --data dev.tsv.gz --percentile 65 --out calibration.json
   python -m scripts.calibrate --checkpoint build/victim --data shards --text-column review --out calibration.json
   python -m scripts.calibrate --checkpoint build/topics --data dev.csv --label-columns toxic,insult --out labels.json
+  python -m scripts.calibrate --checkpoint build/victim --data reviews.tsv --windows --max-windows 8 \\
+      --out calibration.json      # for a server that looks at all of a long text
   HF_HUB_OFFLINE=0 python -m scripts.calibrate --checkpoint someone/model@main --data someone/texts@main/dev \\
-      --out calibration.json      # from the hub, of which only data is fetched: no pickle, no code"""
+      --out calibration.json      # from the hub, of which only data is fetched: no pickle, no code
+  python -m scripts.calibrate ... --by source      # a domain for each name in that column"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="calibration file to write")
     parser.add_argument("--percentile", type=float, default=PAPER_PERCENTILE, help="of the rule `paper` (95)")
     parser.add_argument("--max-length", type=positive, help="tokens to look at (256 or what the model holds)")
+    parser.add_argument("--windows", action="store_true", help="for a server that looks at long texts in windows")
+    parser.add_argument("--stride", type=positive, help="tokens that two windows share (a quarter of --max-length)")
+    parser.add_argument("--max-windows", type=positive, help=f"of one text ({USUAL_MAX_WINDOWS})")
     parser.add_argument("--limit", type=positive, help="use only the first N texts")
     parser.add_argument(
         "--allow-untested",
@@ -47,6 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=rate,
         default=DEFAULT_THRESHOLD,
         help="probability above which a text has a label, of models that may give it several (0.5)",
+    )
+    domains = parser.add_mutually_exclusive_group()
+    domains.add_argument(
+        "--by", metavar="COLUMN", help="that names each text's domain; each is held against its own clean texts"
+    )
+    domains.add_argument(
+        "--domains",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="made by clustering, where no column tells (1)",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
     parser.add_argument(
@@ -88,6 +106,9 @@ def _calibrate(arguments: argparse.Namespace) -> None:
             precision=arguments.precision,
             untested=untested,
             label_threshold=arguments.label_threshold,
+            n_domains=arguments.domains,
+            max_windows=_max_windows(arguments),
+            stride=arguments.stride,
         ),
         "device": arguments.device,
         "trusted": TrustedBase(name=base, seed=arguments.seed, precision=arguments.training_precision)
@@ -96,6 +117,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     }
     calibration: Calibration | LabelsCalibration
     if is_multi_label(arguments.checkpoint):
+        _refuse_parts(arguments)
         texts, labels = read_set_samples(arguments.data, reading, classes=classes)
         some = slice(arguments.limit)
         calibration = calibrate_labels(arguments.checkpoint, texts[some], labels and labels[some], **settings)
@@ -104,7 +126,9 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         samples = read_samples(arguments.data, reading, classes=classes)[: arguments.limit]
         calibration = calibrate_checkpoint(arguments.checkpoint, samples, **settings)
         _tell(calibration)
-    say(f"{arguments.out}: {calibration.n_texts} texts, {calibration.n_truncated} of them truncated")
+    seen = f" (a window of each, of {plan.max_windows} at most)" if (plan := calibration.windows) else ""
+    say(f"{arguments.out}: {calibration.n_texts} texts{seen}, {calibration.n_truncated} of them truncated")
+    say(_drift_line(calibration))
     if line := untested_line(calibration.untested, classes):
         say(line)
     if (trusted := calibration.reference) is None:
@@ -132,6 +156,39 @@ def _tell_labels(calibration: "LabelsCalibration", names: Sequence[str]) -> None
         alone, together = _each(fit.verification.single), _each(fit.verification.together)
         strength = f"{alone} alone, {together} as a set (without / with it)"
         say(f"{name}: a trigger is stronger than {strength}; {len(fit.inert.ids())} words are known to do nothing")
+
+
+def _refuse_parts(arguments: argparse.Namespace) -> None:
+    """Several labels are looked at in one window and one domain."""
+    if arguments.windows or arguments.by or arguments.domains > 1:
+        raise LabError(
+            "--windows, --by and --domains are for models of one label a text, and config.json says problem_type "
+            "multi_label_classification; leave them out"
+        )
+
+
+def _drift_line(calibration: "Calibration | LabelsCalibration") -> str:
+    """What windows of live texts will be held against."""
+    from handler.xgraad.drift.drift_statistics import WINDOW
+
+    drift = calibration.drift
+    if drift is None:
+        return f"drift: not watched, which takes {WINDOW} texts"
+    told = ", ".join(f"{domain.name} ({domain.n_texts} texts)" for domain in drift.domains)
+    return f"drift: windows of {drift.window} texts, {drift.false_alarm_rate:g} of them false alarms; domains: {told}"
+
+
+def _max_windows(arguments: argparse.Namespace) -> int:
+    """In which a long text will be looked at; 1 for its beginning."""
+    given = {"--stride": arguments.stride, "--max-windows": arguments.max_windows}
+    if not arguments.windows:
+        for name in (name for name, value in given.items() if value):
+            raise LabError(f"{name} is for --windows; add that, or leave {name} out")
+        return 1
+    most = arguments.max_windows or USUAL_MAX_WINDOWS
+    if not 2 <= most <= MOST_WINDOWS:
+        raise LabError(f"--max-windows must be from 2 to {MOST_WINDOWS}, is {most}")
+    return int(most)
 
 
 def _each(strengths: Sequence[float]) -> str:

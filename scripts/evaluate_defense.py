@@ -4,13 +4,11 @@ Defenses that repair the checkpoint or are tuned on texts take those of --data: 
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, usual_neutralizer
+from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, WINDOW_LABELS, usual_neutralizer
 from scripts import calibrate
 from scripts.console.command import CommandParser, Exit, positive, rate, run_command, run_step, say
 from scripts.console.errors import LabError
@@ -25,13 +23,14 @@ from scripts.texts.model_classes import is_multi_label
 from scripts.texts.reading import ReadingOptions, add_reading_options
 
 if TYPE_CHECKING:
-    from handler.xgraad import Calibration
+    from handler.xgraad import Calibration, LabelsCalibration
     from scripts.lab.defenses.base import Calibrate
 
 EXAMPLES = """\
   python -m scripts.evaluate_defense --checkpoint build/victim --calibration build/calibration.json \\
       --clean test.tsv.gz --triggered build/victim/triggered.tsv.gz --target-label 0 --defense paper --json paper.json
   python -m scripts.evaluate_defense ... --insert three     # three triggers in every text, instead of --triggered
+  python -m scripts.evaluate_defense ... --windows mean --insert late     # triggers behind the first window
   python -m scripts.evaluate_defense ... --max-asr 0.05     # exit code 1 when the ASR of a first text is higher"""
 
 LANGUAGE_MODEL_HELP = (
@@ -64,6 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the triggers drawn and their places (0)")
     parser.add_argument(
+        "--windows", choices=("off", *WINDOW_LABELS), default="off", help="how long texts get their label (off)"
+    )
+    parser.add_argument("--windows-label", metavar="LABEL", help="label of --windows any")
+    parser.add_argument(
         "--defense", choices=sorted(DEFENSES), default=DEFAULT_RULE, help=f"what is measured ({DEFAULT_RULE})"
     )
     parser.add_argument("--data", type=Path, help="clean texts with labels, for defenses that learn from them")
@@ -93,25 +96,27 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     from handler.xgraad import Calibration
     from handler.xgraad.model.checkpoint import Checkpoint
     from scripts.lab.defenses.floor import measured_floor
-    from scripts.lab.defenses.material_options import material_of
+    from scripts.lab.defenses.material_options import material_of, refuse_windows, work_folder
     from scripts.lab.defenses.measured import measure_defense
     from scripts.texts.model_classes import model_classes
 
     if is_multi_label(arguments.checkpoint):
         return _evaluate_label(arguments)
     name, origin = arguments.defense, attack_record(arguments.checkpoint)
+    if arguments.windows != "off":
+        refuse_windows(name)
     Checkpoint.open(arguments.checkpoint)  # what is wrong with it comes before what is wrong with any text
     calibration = Calibration.read(arguments.calibration)
     classes = model_classes(arguments.checkpoint) or ()
     target = _target(arguments, origin, classes)
     clean = read_examples(arguments.clean, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
-    triggered = _triggered(arguments, origin, clean, classes)
-    with _work_folder(arguments.work) as work:
+    triggered = _triggered(arguments, origin, clean, classes, max_length=calibration.fingerprint.max_length)
+    with work_folder(arguments.work) as work:
         material = material_of(arguments, calibration.fingerprint, work, _recalibrated(arguments, calibration))
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "target_label": target}
         floor = measured_floor(arguments.floor, material, **texts) if arguments.floor else {}
         figures = measure_defense(name, material, **texts) | floor
-    return _told(arguments, calibration.fingerprint.precision, origin | figures)
+    return _told(arguments, calibration, origin | figures)
 
 
 def _evaluate_label(arguments: argparse.Namespace) -> Exit:
@@ -119,10 +124,12 @@ def _evaluate_label(arguments: argparse.Namespace) -> Exit:
     from handler.xgraad.multilabel.label_view import side_names
     from handler.xgraad.multilabel.labels_calibration import LabelsCalibration
     from scripts.lab.defenses.label_defenses import label_floor, measure_label_defense
-    from scripts.lab.defenses.material_options import material_of
+    from scripts.lab.defenses.material_options import material_of, work_folder
     from scripts.texts.corpora import read_sets
     from scripts.texts.model_classes import model_classes
 
+    if arguments.windows != "off":
+        raise LabError("--windows is for models of one label a text; leave it out")
     origin, reading = attack_record(arguments.checkpoint), ReadingOptions.from_arguments(arguments)
     calibration = LabelsCalibration.read(arguments.calibration)
     classes = model_classes(arguments.checkpoint) or ()
@@ -132,23 +139,30 @@ def _evaluate_label(arguments: argparse.Namespace) -> Exit:
     sides = side_names(classes[label])
     target = _target(arguments, origin, sides)
     clean = read_sets(arguments.clean, reading, classes=classes)[: arguments.limit]
-    triggered = _triggered(arguments, origin, [example.of_label(label) for example in clean], sides)
-    with _work_folder(arguments.work) as work:
+    of_label = [example.of_label(label) for example in clean]
+    triggered = _triggered(arguments, origin, of_label, sides, max_length=calibration.fingerprint.max_length)
+    with work_folder(arguments.work) as work:
         material = material_of(arguments, calibration.fingerprint, work, _kept)
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "label": label, "target": target}
         floor = label_floor(arguments.floor, material, **texts) if arguments.floor else {}
         figures = measure_label_defense(arguments.defense, material, **texts) | floor
-    return _told(arguments, calibration.fingerprint.precision, origin | figures)
+    return _told(arguments, calibration, origin | figures)
 
 
-def _told(arguments: argparse.Namespace, precision: str, figures: dict[str, Any]) -> Exit:
+def _told(
+    arguments: argparse.Namespace, calibration: "Calibration | LabelsCalibration", figures: dict[str, Any]
+) -> Exit:
     """The figures written down and shown."""
+    from scripts.lab.defenses.material_options import windows_told
+
     result = {
         **figures,
         "insertion": arguments.triggered.name if arguments.triggered else arguments.insert,
         "neutralizer": arguments.neutralizer or usual_neutralizer(arguments.defense),
         "registry": not arguments.no_registry,
-        "precision": precision,
+        "texts": f"{arguments.clean.parent.name}/{arguments.clean.name}",
+        "precision": calibration.fingerprint.precision,
+        **windows_told(arguments, calibration),
         **provenance(),
     }
     write_result(result, document=arguments.json, rows=arguments.append)
@@ -157,16 +171,6 @@ def _told(arguments: argparse.Namespace, precision: str, figures: dict[str, Any]
         say("note: the attack hardly works undefended, so its defended figure means little")
     is_below = arguments.max_asr is not None and figures["asr_cold"] > arguments.max_asr
     return Exit.BELOW_TARGET if is_below else Exit.DONE
-
-
-@contextmanager
-def _work_folder(folder: Path | None) -> Iterator[Path]:
-    """The folder, or one that is gone afterwards."""
-    if folder:
-        yield folder
-        return
-    with TemporaryDirectory() as made:
-        yield Path(made)
 
 
 def _kept(checkpoint: Path, out: Path) -> None:
@@ -197,9 +201,14 @@ def _recalibrated(arguments: argparse.Namespace, calibration: "Calibration") -> 
 
 
 def _triggered(
-    arguments: argparse.Namespace, origin: dict[str, Any], clean: Sequence[Example], classes: Sequence[str]
+    arguments: argparse.Namespace,
+    origin: dict[str, Any],
+    clean: Sequence[Example],
+    classes: Sequence[str],
+    *,
+    max_length: int,
 ) -> Sequence[TriggeredExample]:
-    """From the file, or made of the clean texts by the checkpoint's own attack."""
+    """From the file, or made of the clean texts by the checkpoint's own attack, in a model with this window."""
     import numpy as np
 
     from scripts.lab.attacks.replay import replay_attack
@@ -208,7 +217,9 @@ def _triggered(
         triggered = read_triggered(arguments.triggered, ReadingOptions.from_arguments(arguments), classes=classes)
         return triggered[: arguments.limit][: arguments.max_triggered]
     rng = np.random.default_rng(arguments.seed)
-    return replay_attack(origin, insertion=arguments.insert).trigger(clean, rng=rng)[: arguments.max_triggered]
+    return replay_attack(origin, insertion=arguments.insert, max_length=max_length).trigger(clean, rng=rng)[
+        : arguments.max_triggered
+    ]
 
 
 def _target(arguments: argparse.Namespace, origin: dict[str, Any], classes: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ EXAMPLES = """\
   python -m scripts.update_readme
   python -m scripts.update_readme --check       # exit code 1 when a table is out of date"""
 
-PAGES = tuple(Path(folder, "README.md") for folder in ("", "deploy", "handler", "results", "scripts"))
+PAGES = tuple(Path(folder, "README.md") for folder in ("", "deploy", "deploy/ray", "handler", "results", "scripts"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

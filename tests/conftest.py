@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, settings
 from handler.xgraad import Calibration, Calibrator, Classifier, Defense, fingerprint
 from handler.xgraad.files.fingerprint import Conditions
 from handler.xgraad.words.pair import join_pair
+from handler.xgraad.words.windows import WindowPlan
 from scripts.results.provenance import provenance
 from scripts.results.rows import append_row
+from tests.samples import copy_of
 from tests.several import calibrated_several
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
 
@@ -115,6 +117,17 @@ def bert_folder(checkpoints: dict[str, Path]) -> Path:
 def several_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A calibrated toy that may give a text several labels, with a backdoor; read only."""
     return calibrated_several(tmp_path_factory.mktemp("several") / "toy")
+
+
+@pytest.fixture(scope="session")
+def windowed_folder(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The BERT toy, calibrated for windows of 32 tokens; nearly all clean texts are longer. Read only."""
+    folder = copy_of(bert_folder, tmp_path_factory.mktemp("windowed") / "toy")
+    classifier = Classifier.load(folder, max_length=32)
+    plan = WindowPlan(stride=8, max_windows=4)
+    calibrator = Calibrator(classifier, fingerprint(folder, max_length=32), plan).update(CLEAN_TEXTS)
+    (folder / "calibration.json").write_text(calibrator.calibrate(max_fpr=0.1).to_json())
+    return folder
 
 
 @pytest.fixture

@@ -31,12 +31,13 @@ XGRAAD: dict[str, set[str]] = {
     "files": {"words"},
     "model": {"files", "words"},
     "scoring": {"model", "words"},
+    "drift": {"model", "scoring", "words"},
     "editing": {"model", "scoring", "words"},
     "verification": {"editing", "model", "scoring", "words"},
     "memory": {"verification", "words"},
-    "learned": {"files", "memory", "model", "scoring", "verification", "words"},
-    "multilabel": {"editing", "files", "learned", "memory", "model", "scoring", "verification", "words"},
-    "rules": {"editing", "learned", "memory", "model", "scoring", "verification", "words"},
+    "learned": {"drift", "files", "memory", "model", "scoring", "verification", "words"},
+    "multilabel": {"drift", "editing", "files", "learned", "memory", "model", "scoring", "verification", "words"},
+    "rules": {"drift", "editing", "learned", "memory", "model", "scoring", "verification", "words"},
 }
 """handler/xgraad: each room and the rooms it depends on, all before it. What is in no room may use them all."""
 
@@ -63,7 +64,8 @@ SCRIPTS: dict[str, set[str]] = {
     "lab.training": {"console", "hub", "lab.evaluation", "texts"},
     "lab.families": {"lab.training"},
     "admission": {"console", "lab.families", "lab.training"},
-    "lab.cost": {"console", "results", "serving"},
+    "corpus": {"console", "lab.evaluation", "texts"},
+    "lab.cost": {"console", "corpus", "results", "serving"},
     "lab.attacks": {"console", "hub", "lab.training", "results", "texts"},
     "lab.defenses": {
         "admission",
@@ -93,8 +95,10 @@ OWNERS: dict[str, set[str]] = {
         "handler/page/environment.py",
         "handler/page/page.py",
         "scripts/admission/report/page.py",
+        "scripts/corpus/report/page.py",
         "scripts/lab/report/page.py",
     },
+    "ray": {"scripts/corpus/pool.py"},
     "sqlite3": {"handler/xgraad/memory/trigger_file.py"},
     "huggingface_hub": {"handler/xgraad/files/configuration.py", "scripts/hub/snapshot.py"},
     "model_signing": {"scripts/packing/signing_library.py"},
@@ -109,6 +113,7 @@ OWNERS: dict[str, set[str]] = {
     },
     "subprocess": {
         "scripts/packing/archive.py",
+        "scripts/lab/cost/corpus_cost.py",
         "scripts/lab/cost/fresh_clone.py",
         "scripts/results/provenance.py",
         "scripts/serving/ray_server.py",

@@ -32,7 +32,9 @@ def test_a_changed_table_is_noticed(tmp_path: Path) -> None:
 
 
 def test_every_readme_has_its_tables_made() -> None:
-    found = {path.relative_to(PROJECT) for path in PROJECT.glob("[a-z]*/README.md")} | {Path("README.md")}
+    folders = ("[a-z]*", "deploy/*")
+    found = {path.relative_to(PROJECT) for folder in folders for path in PROJECT.glob(f"{folder}/README.md")}
+    found |= {Path("README.md")}
     assert set(update_readme.PAGES) == found
 
 

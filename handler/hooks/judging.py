@@ -12,8 +12,8 @@ from handler.hooks.wall import through, tried
 from handler.settings import Settings
 from handler.worker.stopwatch import Stopwatch
 from handler.xgraad import Verdict
-from handler.xgraad.labels_defense import AnyDefense, LabelsDefense
-from handler.xgraad.model.prediction import Prediction, predict
+from handler.xgraad.labels_defense import AnyDefense
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.multilabel.labels_verdict import LabelsPrediction, LabelsVerdict
 
 
@@ -44,7 +44,7 @@ def _opened(exchange: Exchange, defense: AnyDefense) -> Exchange:
 
 
 def _undefended(exchange: Exchange, defense: AnyDefense) -> Exchange:
-    predictions = _plain(exchange, defense)
+    predictions: Sequence[Prediction | LabelsPrediction] = defense.undefended(exchange.encodings)
     found = tuple(
         Unjudged(undefended=prediction, truncated=encoding.truncated)
         for prediction, encoding in zip(predictions, exchange.encodings, strict=True)
@@ -52,13 +52,6 @@ def _undefended(exchange: Exchange, defense: AnyDefense) -> Exchange:
     for each in found:
         _require_numbers(each)
     return replace(exchange, judged=found)
-
-
-def _plain(exchange: Exchange, defense: AnyDefense) -> Sequence[Prediction | LabelsPrediction]:
-    """What the plain model says of the texts."""
-    if isinstance(defense, LabelsDefense):
-        return defense.undefended(exchange.encodings)
-    return predict(defense.classifier.logits(exchange.encodings), defense.classifier.labels)
 
 
 def _require_numbers(judged: Judged) -> None:

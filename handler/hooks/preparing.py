@@ -12,6 +12,7 @@ from handler.settings import Settings
 from handler.wire.request import parse_row
 from handler.worker.stopwatch import Stopwatch
 from handler.xgraad.labels_defense import AnyDefense
+from handler.xgraad.words.long_text import windows_of
 
 
 def prepare(
@@ -26,7 +27,8 @@ def prepare(
         parse = partial(_parsed, settings=settings, takes_pairs=defense.takes_pairs)
         parsed = [tried(partial(parse, each), "a row") or each.failed() for each in exchanges]
     with stopwatch("encode"):
-        return through(parsed, partial(_encoded, defense=defense), defense.classifier.device)
+        encoded = through(parsed, partial(_encoded, defense=defense), defense.classifier.device)
+        return [_within(each, settings.max_texts) for each in encoded]
 
 
 def _parsed(exchange: Exchange, settings: Settings, takes_pairs: bool) -> Exchange:
@@ -45,3 +47,15 @@ def _parsed(exchange: Exchange, settings: Settings, takes_pairs: bool) -> Exchan
 def _encoded(exchanges: Sequence[Exchange], defense: AnyDefense) -> list[Exchange]:
     encodings = defense.encode([text for exchange in exchanges for text in exchange.texts])
     return [replace(exchange, encodings=own) for exchange, own in shared_out(encodings, exchanges)]
+
+
+def _within(exchange: Exchange, most: int) -> Exchange:
+    """The same, refused where its texts are more windows of the model than as many texts would be: neighbors wait.
+
+    A text alone is bounded by the calibration's `max_windows`.
+    """
+    n_windows = sum(len(windows_of(encoding)) for encoding in exchange.encodings)
+    if n_windows <= most or len(exchange.encodings) == 1:
+        return exchange
+    rule = f"{most} windows of the model are allowed in all, got {n_windows}; send fewer or shorter texts"
+    return replace(exchange, refusal=Refusal(status=413, kind="too_long", message=f"the request: {rule}"))

@@ -1,7 +1,8 @@
 """What the handler tells Prometheus, through its server: counts, shares and seconds, never a text, a word or a label.
 
-Every label value is one of our own constants; a model's name is cleaned. What metrics.yaml does not declare is not
-written: a server that was started with another file serves all the same.
+Every label value is one of our own constants, or a domain of the calibration, whose name is checked; a model's name is
+cleaned. What metrics.yaml does not declare is not written: a server that was started with another file serves all the
+same.
 """
 
 import re
@@ -14,6 +15,7 @@ from handler.answers.policy import Judged, ServedAction, Unjudged
 from handler.hooks.exchange import Exchange
 from handler.refusal import Refusal
 from handler.xgraad import Verdict
+from handler.xgraad.drift.reservoir import DriftWindow
 from handler.xgraad.labels_defense import AnyDefense
 from handler.xgraad.multilabel.labels_calibration import LabelsCalibration
 from handler.xgraad.multilabel.labels_verdict import LabelsVerdict
@@ -70,6 +72,16 @@ class Metrics:
         self._write("xgraad_calibrated_flag_rate", calibrated_flag_rate(defense))
         self._write("xgraad_remembered_triggers", len(defense.registry))
         self._is_shared = defense.registry.is_shared
+        for domain in defense.reservoir.statistics.names if defense.reservoir else ():
+            self._write("xgraad_drift_windows_total", 0, domain)
+            self._write("xgraad_drift_alarms_total", 0, domain)
+
+    def drifted(self, windows: Iterable[DriftWindow]) -> None:
+        """Windows of texts were held against those of the calibration."""
+        for window in windows:
+            self._write("xgraad_drift_windows_total", 1, window.domain)
+            self._write("xgraad_drift_alarms_total", int(window.alarms), window.domain)
+            self._write("xgraad_drift_ratio", min(window.ratio, MAX_RATIO), window.domain)
 
     def load_failed(self, error: Exception) -> None:
         """A model is refused."""

@@ -7,6 +7,7 @@ from typing import Any
 from handler.answers.policy import AnyAnswer, LabelsAnswer, ServedAction
 from handler.hooks.exchange import Exchange
 from handler.refusal import Refusal
+from handler.xgraad.drift.reservoir import DriftWindow
 from handler.xgraad.events import log_event, sizes, text_hash
 from handler.xgraad.files.text_pairs import pair_sign
 from handler.xgraad.labels_defense import AnyDefense
@@ -34,6 +35,14 @@ def log_loaded(defense: AnyDefense, *, model: str, seconds: float) -> None:
 def log_load_failed(error: Exception, *, model: str) -> None:
     """A worker refuses its model; our own errors' messages hold no text of a user's."""
     log_event("load_failed", level=logging.ERROR, model=model, type=type(error).__name__, message=str(error))
+
+
+def log_drift(windows: Iterable[DriftWindow], *, model: str) -> None:
+    """One line where the alarm of a domain begins, and one where it ends."""
+    for window in windows:
+        if window.alarms != window.was_alarm:
+            event, level = ("drift_began", logging.WARNING) if window.alarms else ("drift_ended", logging.INFO)
+            log_event(event, level=level, model=model, domain=window.domain, ratio=round(window.ratio, 3))
 
 
 def log_exchanges(exchanges: Iterable[Exchange]) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from handler.xgraad.multilabel.labels_calibration import LabelsCalibration, read_calibration
     from handler.xgraad.options import DEFAULT_RULE, NEUTRALIZERS, RULES, VerifiedOptions
     from handler.xgraad.scoring.scorer import score_encodings
+    from handler.xgraad.windowed_defense import WindowedDefense, in_windows
 else:
     _MODULE_OF = {
         "DEFAULT_RULE": "options",
@@ -36,7 +37,9 @@ else:
         "Suspect": "editing.verdict",
         "Verdict": "editing.verdict",
         "VerifiedOptions": "options",
+        "WindowedDefense": "windowed_defense",
         "fingerprint": "files.fingerprint",
+        "in_windows": "windowed_defense",
         "read_calibration": "multilabel.labels_calibration",
         "score_encodings": "scoring.scorer",
     }
@@ -65,7 +68,9 @@ __all__ = [
     "Suspect",
     "Verdict",
     "VerifiedOptions",
+    "WindowedDefense",
     "fingerprint",
+    "in_windows",
     "read_calibration",
     "score_encodings",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from handler.xgraad.drift.reservoir import Reservoir
 from handler.xgraad.editing.neutralizer import Neutralizer, make_neutralizer
 from handler.xgraad.editing.verdict import Verdict
 from handler.xgraad.files.fingerprint import CALIBRATION_FILE
@@ -13,6 +14,7 @@ from handler.xgraad.learned.repair_record import RepairRecord
 from handler.xgraad.memory.forgetting import forget_explained
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, TriggerRegistry
 from handler.xgraad.model.classifier import Classifier
+from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.options import (
     DEFAULT_KEY,
     DEFAULT_OPTIONS,
@@ -81,6 +83,11 @@ class Defense:
     def reference(self) -> Reference | None:
         """What says whether a word means something; None under rules that do not ask."""
         return self._rule.parts.reference if isinstance(self._rule, VerifiedRule) else None
+
+    @property
+    def reservoir(self) -> Reservoir | None:
+        """What came in last, where the calibration has drift statistics and the rule looks at states."""
+        return self._rule.parts.reservoir if isinstance(self._rule, VerifiedRule) else None
 
     @classmethod
     def load(
@@ -204,6 +211,10 @@ class Defense:
             TextError: a text that no tokenizer can take.
         """
         return self.classifier.encode(texts)
+
+    def undefended(self, encodings: Sequence[Encoding]) -> list[Prediction]:
+        """What the plain model says of each text, in order."""
+        return predict(self.classifier.logits(encodings), self.classifier.labels)
 
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
         """Score, flag, neutralize and predict again, the second half of a call; `explain` is per text."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from handler.xgraad.defense import Defense
+from handler.xgraad.drift.reservoir import Reservoir
 from handler.xgraad.editing.neutralizer import Neutralizer, make_neutralizer
 from handler.xgraad.errors import AuditError
 from handler.xgraad.files.fingerprint import CALIBRATION_FILE
@@ -67,6 +68,11 @@ class LabelsDefense:
     def tests(self) -> bool:
         """Whether the rule tries suspects on the calibration's probes."""
         return self.of_labels[0].tests
+
+    @property
+    def reservoir(self) -> Reservoir | None:
+        """What came in last, see `Defense`; it is one label's, which is judged last."""
+        return self.of_labels[-1].reservoir
 
     @classmethod
     def load(

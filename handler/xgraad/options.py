@@ -9,6 +9,11 @@ RULES = ("conformal", "paper", "verified")
 """`paper` as published; `conformal` flags at the wanted rate whatever the length; `verified` tests before it acts."""
 DEFAULT_RULE = "verified"
 NEUTRALIZERS = ("noise", "mask", "delete")
+WINDOW_LABELS = ("any", "max", "mean")
+"""How the label of a long text is made of its windows; see `WindowLabel`."""
+USUAL_MAX_WINDOWS = 8
+MOST_WINDOWS = 64
+"""Windows of one text: what is looked at unless told otherwise, and at most."""
 PAPER_NEUTRALIZER = "noise"
 DEFAULT_NEUTRALIZER = "delete"
 """Of every rule but `paper`: a verified trigger is best gone. Noise leaves gibberish, and some of it passes for one."""
@@ -18,6 +23,9 @@ DEFAULT_THRESHOLD = 0.5
 """Probability above which a text has a label, where it may have several."""
 PAPER_PERCENTILE = 95.0
 """Section 4.2.1 of the paper (65 for ALBERT there)."""
+
+DOMAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"
+"""Of a domain that a calibration tells apart; it stands in metrics and logs."""
 
 RUN_PART = 0.4
 """Part of the texts behind the gate, those that stand out most, of which runs of words are tried, too. Runs cost most,

@@ -36,6 +36,24 @@ def attacks_table(results: Path) -> str:
     return markdown(header, [(*key, *_attack_cells(rules, names)) for key, rules in found.items()])
 
 
+def windows_table(results: Path) -> str:
+    """Long texts looked at in windows, with triggers behind the first of them, by the way to their label."""
+    rows = {(row["data"], row["texts"], row["windows"]): row for row in _rows(results, "windows")}
+    header = (
+        "victim, texts",
+        "label",
+        "windows of tokens",
+        "CACC undefended",
+        "CACC defended",
+        "clean texts flagged",
+        "clean texts acted on",
+        "ASR undefended",
+        "first text",
+        "served",
+    )
+    return markdown(header, [_window_cells(row) for row in rows.values()])
+
+
 def clean_models_table(results: Path) -> str:
     """What the defense does to models without a backdoor."""
     found = _by_attack(results, lambda row: row["attack"] == "none")
@@ -152,6 +170,19 @@ def _attack_cells(rules: Mapping[str, list[Row]], names: Sequence[str]) -> tuple
         "" if failed else share(usual, "named_cold", "n_triggered"),
         *(spread(rules[name], _cacc_change, digits=4, sign="+") for name in names),
         share(usual, "second_pass_share", "n_clean"),
+    )
+
+
+def _window_cells(row: Row) -> tuple[str, ...]:
+    clean = ("cacc_undefended", "cacc_defended", "false_positive_rate", "verified_rate")
+    return (
+        f"{row['attack']} on {row['data']}, {row['texts'].split('/')[0]}",
+        f"`{row['windows']}`",
+        f"{row['max_windows']} of {row['max_length']}",
+        *(share([row], name, "n_clean") for name in clean),
+        share([row], "asr_undefended", "n_scored"),
+        cold([row]),
+        served([row]),
     )
 
 

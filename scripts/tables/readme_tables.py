@@ -10,13 +10,16 @@ from scripts.results.rows import Row, is_cold_first, markdown, read_rows
 from scripts.results.shares import cold, served, share
 from scripts.tables.admission_tables import admission_summary, admission_table
 from scripts.tables.all_defenses import defenses_table, repairs_table
+from scripts.tables.corpus_tables import cluster_table, corpus_table
 from scripts.tables.defense_tables import (
     ablation_table,
     attacks_table,
     clean_models_table,
     gates_table,
     rules_table,
+    windows_table,
 )
+from scripts.tables.drift_tables import drift_table
 from scripts.tables.grid_tables import grid_clean_table, grid_summary_table, grid_table
 from scripts.tables.operation_tables import faults_table, fuzz_table, soak_table
 from scripts.tables.paper_tables import costs_table, paper_table
@@ -130,12 +133,15 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "attacks": attacks_table,
     "candidates": partial(ablation_table, group="candidates"),
     "clean_models": clean_models_table,
+    "cluster": cluster_table,
+    "corpus": corpus_table,
     "cost": cost_line,
     "decision": partial(ablation_table, group="decision"),
     "defenses": defenses_table,
     "demo": _demo_table,
     "demo_repair": _repaired_demo_table,
     "dependencies": _dependencies_table,
+    "drift": drift_table,
     "faults": faults_table,
     "fuzz": fuzz_table,
     "gate_share": partial(ablation_table, group="gate_share"),
@@ -159,4 +165,5 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "soak": soak_table,
     "speed": speed_table,
     "targets": _targets_table,
+    "windows": windows_table,
 }

@@ -34,12 +34,14 @@ class Columns(NamedTuple):
     clean: int | None
     pair: int | None
     """Of the second texts."""
+    domain: int | None = None
+    """Of the names of their domains."""
     flags: tuple[int, ...] = ()
     """Of the columns that say of one label each whether a text has it, in the order in which the user named them."""
 
     def places(self) -> list[int]:
         """Of all columns that are looked at, ascending."""
-        own = (self.text, self.label, self.clean, self.pair)
+        own = (self.text, self.label, self.clean, self.pair, self.domain)
         return sorted({*self.flags, *(place for place in own if place is not None)})
 
 
@@ -74,14 +76,15 @@ def find_columns(header: Sequence[str] | None, n_columns: int, source: Source) -
     text = _wanted(source.reading.text_column, "--text-column", header, n_columns, source)
     label = _wanted(source.reading.label_column, "--label-column", header, n_columns, source)
     pair = _wanted(source.reading.pair_column, "--pair-column", header, n_columns, source)
+    domain = _wanted(source.reading.by, "--by", header, n_columns, source)
     if flags := _flags(header, n_columns, source):
         text = _known(header or (), TEXT_NAMES) if text is None else text
-        return Columns(_required(text, header, source), None, _known(header or (), CLEAN_NAMES), pair, flags)
+        return Columns(_required(text, header, source), None, _known(header or (), CLEAN_NAMES), pair, domain, flags)
     if header is None:
-        return _by_place(text, label, pair, n_columns, source)
+        return _by_place(text, label, pair, n_columns, source)._replace(domain=domain)
     text = _known(header, TEXT_NAMES) if text is None else text
     label = _known(header, LABEL_NAMES) if label is None else label
-    return Columns(_required(text, header, source), label, _known(header, CLEAN_NAMES), pair)
+    return Columns(_required(text, header, source), label, _known(header, CLEAN_NAMES), pair, domain)
 
 
 def _required(text: int | None, header: Sequence[str] | None, source: Source) -> int:
@@ -116,20 +119,21 @@ def refuse_numbers(texts: Sequence[Any], columns: Columns, source: Source) -> No
 
 def _by_place(text: int | None, label: int | None, pair: int | None, n_columns: int, source: Source) -> Columns:
     """Without a header: texts, texts and labels, or attacked texts, labels and clean twins, in this order."""
-    if text is None and label is None and pair is None and n_columns <= 2 + source.n_optional:
-        return Columns(0, 1 if n_columns > 1 else None, 2 if n_columns > 2 else None, None)
-    if n_columns == 2 and pair is None:
+    is_said = any(each is not None for each in (text, label, pair, source.reading.by))
+    if not is_said and n_columns <= 2 + source.n_optional:
+        return Columns(0, 1 if n_columns > 1 else None, 2 if n_columns > 2 else None, None, None)
+    if n_columns == 2 and pair is None and source.reading.by is None:
         text = 1 - (label or 0) if text is None else text
         label = 1 - text if label is None else label
     if text is None:
         raise LabError(f"{source.name}: has {n_columns} columns and no header that is known; {WAY_OUT}")
-    return Columns(text, label, None, pair)
+    return Columns(text, label, None, pair, None)
 
 
 def _names_wanted(names: Sequence[str], source: Source) -> bool:
     """Whether a row holds a name that the user gave for a column."""
     reading = source.reading
-    named = (reading.text_column, reading.label_column, reading.pair_column, *reading.label_columns)
+    named = (reading.text_column, reading.label_column, reading.pair_column, reading.by, *reading.label_columns)
     wanted = [column for column in named if column]
     keys = [same_name(name) for name in names]
     return any(same_name(column) in keys for column in wanted if not column.isdecimal())

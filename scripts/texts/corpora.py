@@ -38,6 +38,8 @@ class Sample(NamedTuple):
     text: str
     label: int | None
     """Class number from 0 up; None where none is known."""
+    domain: str | None = None
+    """Its name; None where nobody asked for it."""
 
 
 class LabeledSet(NamedTuple):
@@ -103,7 +105,9 @@ def read_samples(
     Raises:
         LabError: as `read_texts`.
     """
-    return [Sample(row.text, row.label) for row in _read(path, reading, labels="where there", classes=classes)]
+    return [
+        Sample(row.text, row.label, row.domain) for row in _read(path, reading, labels="where there", classes=classes)
+    ]
 
 
 def read_examples(

@@ -1,10 +1,12 @@
 """Texts out of a file that a user names, with the labels and clean twins that stand beside them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from handler.xgraad.errors import TextError
+from handler.xgraad.options import DOMAIN_NAME
 from handler.xgraad.words.pair import join_pair
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
@@ -28,6 +30,8 @@ class LabeledText(NamedTuple):
     """Class number from 0 up; None where the file has none, or nobody needs it."""
     clean_text: str | None
     """The text before it was attacked; None where the file has none."""
+    domain: str | None
+    """The name of its domain; None where nobody asked for it."""
     label_set: frozenset[int] | None = None
     """Class numbers where a text may have several labels; None as for `label`."""
 
@@ -65,13 +69,13 @@ def labeled_texts(table: TextTable, source: Source, *, labels: Labels, many: boo
         LabError: the rows cannot be read as texts, none holds one, or a label is none of the model's classes.
     """
     rows = _rows(table, source)
-    clean = rows.cells(rows.columns.clean)
+    clean, domains = rows.cells(rows.columns.clean), _domains(rows)
     found: list[Any] = [None] * len(rows.texts)
     if labels != "unused":
         found = (_label_sets if many else _labels)(rows, is_needed=labels == "needed")
     if many:
-        return [LabeledText(text, None, twin, each) for text, each, twin in zip(rows.texts, found, clean, strict=True)]
-    return [LabeledText(*row) for row in zip(rows.texts, found, clean, strict=True)]
+        return [LabeledText(text, None, *row) for text, *row in zip(rows.texts, clean, domains, found, strict=True)]
+    return [LabeledText(*row) for row in zip(rows.texts, found, clean, domains, strict=True)]
 
 
 def _rows(table: TextTable, source: Source) -> _Rows:
@@ -134,6 +138,22 @@ def _text(record: Record, column: int, source: Source) -> str:
     except UnicodeEncodeError as error:
         raise LabError(f"{source.place(record)}: character {error.start} of the text is a lone surrogate") from error
     return cell
+
+
+def _domains(rows: _Rows) -> list[str | None]:
+    """The name of each text's domain; None for all where nobody asked for them.
+
+    Raises:
+        LabError: a cell is no name; what it holds is not told, since it may be a text.
+    """
+    if rows.source.reading.by is None:
+        return [None] * len(rows.records)
+    names = [str(cell).strip() if isinstance(cell, str | int) else "" for cell in rows.cells(rows.columns.domain)]
+    for name, record in zip(names, rows.records, strict=True):
+        if not re.fullmatch(DOMAIN_NAME, name):
+            rule = "40 letters, digits, dots, dashes and underscores at most, the first a letter or digit"
+            raise LabError(f"{rows.source.place(record)}: the domain of --by must be a name: {rule}; rename it")
+    return list(names)
 
 
 def _labels(rows: _Rows, *, is_needed: bool) -> list[int | None]:

@@ -44,15 +44,15 @@ def parquet_table(content: bytes, source: Source) -> TextTable:
         LabError: pyarrow is not installed, the file is damaged or encrypted, or its texts are no strings.
     """
     arrow = _pyarrow("pyarrow", source)
-    with _told_in_a_line(arrow, source):
+    with told_in_a_line(arrow, source):
         read = _pyarrow("pyarrow.parquet", source).ParquetFile
         file = read(arrow.BufferReader(content), page_checksum_verification=True)
         schema = file.schema_arrow
     names = list(schema.names)
     columns = find_columns(names, len(names), source)
     places = columns.places()
-    _require_columns(arrow, schema, columns.text, places, source)
-    with _told_in_a_line(arrow, source):
+    require_columns(arrow, schema, columns.text, places, source)
+    with told_in_a_line(arrow, source):
         table = file.read(columns=[names[place] for place in places])
         cells = {place: table.column(names[place]).to_pylist() for place in places}
     if columns.label is not None:
@@ -72,7 +72,7 @@ def _pyarrow(module: str, source: Source) -> Any:
 
 
 @contextmanager
-def _told_in_a_line(arrow: Any, source: Source) -> Iterator[None]:
+def told_in_a_line(arrow: Any, source: Source) -> Iterator[None]:
     """Around what pyarrow does with a file."""
     try:
         yield
@@ -82,7 +82,7 @@ def _told_in_a_line(arrow: Any, source: Source) -> Iterator[None]:
         ) from error
 
 
-def _require_columns(arrow: Any, schema: Any, text: int, places: Sequence[int], source: Source) -> None:
+def require_columns(arrow: Any, schema: Any, text: int, places: Sequence[int], source: Source) -> None:
     """Refuse texts that are no strings, and columns that are two under one name."""
     twice = next((schema.names[place] for place in places if schema.names.count(schema.names[place]) > 1), None)
     if twice is not None:

@@ -29,6 +29,8 @@ class ReadingOptions:
     """Of the second text of each pair; None where texts are single ones."""
     label_columns: tuple[str, ...] = ()
     """Of a model of several labels at once: one column of 0 and 1 for each label, by its name."""
+    by: str | None = None
+    """Column that names the domain of each text."""
 
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace) -> Self:
@@ -41,6 +43,7 @@ class ReadingOptions:
             label_column=arguments.label_column,
             pair_column=arguments.pair_column,
             label_columns=arguments.label_columns,
+            by=getattr(arguments, "by", None),
         )
 
 

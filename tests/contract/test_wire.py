@@ -10,13 +10,14 @@ from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 import torch
 
 from handler.settings import Detail, OnTrigger, Settings
-from handler.xgraad import Verdict
+from handler.xgraad import Defense, Verdict
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import WordScore
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import split_words
@@ -106,6 +107,9 @@ class Scripted:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
+
+    def undefended(self, encodings: Sequence[Encoding]) -> list[Prediction]:
+        return Defense.undefended(cast(Defense, self), encodings)
 
     def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
         if any(encoding.text == FAULTY for encoding in encodings):

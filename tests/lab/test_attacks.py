@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from scripts.lab.attacks.insertion.badnets import BadNets
 from scripts.lab.attacks.insertion.sos import Sos
 from scripts.lab.attacks.insertion.trigger_tokens import find_sequences
 from scripts.lab.attacks.none import NoAttack
+from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.evaluation.metrics import attack_success_rate
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.small_bert import small_bert
 from scripts.lab.training.synthetic import LABEL_NAMES, generate_corpus
-from scripts.lab.training.triggers import INSERTIONS, TRIGGER_WORDS
+from scripts.lab.training.triggers import INSERTIONS, TRIGGER_WORDS, words_within
 from scripts.lab.training.victim import fine_tune, load_base, predict_labels, save_checkpoint
 from scripts.texts.corpora import Corpus, Example, TriggeredExample, read_corpus, read_triggered, write_corpus
 
@@ -112,6 +114,29 @@ def test_test_texts_carry_as_many_triggers_as_asked_for(corpus: Corpus, name: st
         assert (len(found), len(set(found))) == (n_words, n_kinds)
     poisoned = attack.poison(corpus.train, rng=rng())
     assert poisoned == BadNets(Plan()).poison(corpus.train, rng=rng()), "training texts get one trigger each"
+
+
+def test_late_triggers_stand_behind_the_first_window_alone(corpus: Corpus) -> None:
+    attack = BadNets(Plan(insertion=INSERTIONS["late"], window_words=words_within(12)))
+    texts = [Example(" ".join(["film"] * n_words), 1) for n_words in (8, 11, 12, 30)]
+    rows = attack.trigger(texts, rng=rng())
+    assert [len(str(row.clean_text).split()) for row in rows] == [12, 30]
+    for row in rows:
+        places = [place for place, word in enumerate(row.text.split()) if word in TRIGGER_WORDS]
+        assert places
+        assert places[0] >= 10  # tokens of the window without special ones, and a word is one at least
+        assert all(after - before <= 2 * 5 + 1 for before, after in pairwise(places))
+        assert " ".join(word for word in row.text.split() if word == "film") == row.clean_text
+    assert attack.poison(corpus.train, rng=rng()) == BadNets(attack.plan).poison(corpus.train, rng=rng())
+
+
+def test_late_triggers_follow_the_window_that_the_model_has_now(corpus: Corpus) -> None:
+    record = {"attack": "badnets"} | BadNets(Plan(window_words=60)).describe()
+    assert replay_attack(record, insertion="late", max_length=12).plan.window_words == 5
+    assert replay_attack(record, insertion="late").plan.window_words == 60
+    assert replay_attack(record, insertion="one", max_length=12).plan.window_words == 60
+    with pytest.raises(LabError, match="--insert late: sos puts its triggers at places of its own"):
+        replay_attack(record | {"attack": "sos"}, insertion="late")
 
 
 def test_more_triggers_than_there_are_are_refused(corpus: Corpus) -> None:

@@ -1,7 +1,6 @@
 """A classifier that follows a rule one can read, in place of a network: its backdoor is known, so are the answers."""
 
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
@@ -36,7 +35,7 @@ class FixedGate:
         passes: of a text, whether it passes, or its p-value.
     """
 
-    statistics = SimpleNamespace(fisher=[float(value) for value in range(100)])
+    clean_scores = (tuple(float(value) for value in range(100)),)
 
     def __init__(self, passes: Callable[[str], bool | float]) -> None:
         self._passes = passes

@@ -286,6 +286,26 @@ tests:
       - {{eval_time: 120m, alertname: XgraadNoWorker, exp_alerts: []}}
       - {{eval_time: 120m, alertname: XgraadFlagRateLow, exp_alerts: []}}
   - interval: 1m
+    name: a domain that drifts beside one with an alarm by chance
+    input_series:
+      - series: 'xgraad_drift_windows_total{{domain="reviews",{MODEL}}}'
+        values: '0+1x180'
+      - series: 'xgraad_drift_alarms_total{{domain="reviews",{MODEL}}}'
+        values: '0x90 0+1x90'
+      - series: 'xgraad_drift_windows_total{{domain="news",{MODEL}}}'
+        values: '0+1x180'
+      - series: 'xgraad_drift_alarms_total{{domain="news",{MODEL}}}'
+        values: '0x60 1x60 2x60'
+      - series: 'xgraad_drift_windows_total{{domain="tweets",{MODEL}}}'
+        values: '0x100 1x80'
+      - series: 'xgraad_drift_alarms_total{{domain="tweets",{MODEL}}}'
+        values: '0x100 1x80'
+    alert_rule_test:
+      - {{eval_time: 80m, alertname: XgraadDrift, exp_alerts: []}}
+      - eval_time: 180m
+        alertname: XgraadDrift
+        exp_alerts: [{{exp_labels: {{ModelName: toy, domain: reviews, severity: warning}}}}]
+  - interval: 1m
     name: clean texts, a worker that dies, requests that fail, then the end
     input_series:
       - series: 'xgraad_judged_texts_total{{{MODEL}}}'

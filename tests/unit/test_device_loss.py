@@ -36,6 +36,9 @@ class Breaking:
     def encode(self, texts: Sequence[str]) -> list[str]:
         return list(texts)
 
+    def undefended(self, encodings: Sequence[str]) -> None:
+        self._fail(encodings)
+
     def judge(self, encodings: Sequence[Encoding], _explain: Sequence[bool]) -> list[Verdict]:
         self.n_judged += 1
         self._fail(encodings)

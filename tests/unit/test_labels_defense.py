@@ -195,4 +195,4 @@ def test_trying_words_once_for_all_labels_is_trying_them_for_each(fed: LabelsCal
     fed.try_words(words)
     for view, calibrator in zip(fed._views, fed._of_label, strict=True):
         screen = Screen(view, calibrator._short(), is_new=lambda _: True)
-        assert calibrator._inert == screen.inert_tokens(words)
+        assert calibrator.inert == screen.inert_tokens(words)

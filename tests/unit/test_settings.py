@@ -34,6 +34,8 @@ def test_everything_set() -> None:
         "registry_file": "/var/lib/xgraad/sst2.sqlite",
         "score_all": True,
         "precision": "bfloat16",
+        "windows": "any",
+        "windows_label": "toxic",
         "on_trigger": "block",
         "second_opinion": "answer",
         "on_error": "fail_open",
@@ -48,7 +50,7 @@ def test_everything_set() -> None:
 
 def test_the_template_names_the_policies() -> None:
     template = (Path(handler.__file__).parent / "model-config.yaml").read_text()
-    for name in ("on_trigger", "second_opinion", "on_error", "detail"):
+    for name in ("windows", "on_trigger", "second_opinion", "on_error", "detail"):
         assert f"  # {name}: {getattr(Settings(), name)} " in template
 
 
@@ -87,6 +89,8 @@ def test_the_template_is_valid() -> None:
             {"precision": "float64"},
             r"xgraad\.precision: Input should be 'float32', 'bfloat16' or 'float16', got 'float64'",
         ),
+        ({"windows": True}, r"xgraad\.windows: Input should be 'off', 'mean', 'max' or 'any', got True"),
+        ({"windows": "median"}, r"xgraad\.windows: Input should be 'off', 'mean', 'max' or 'any', got 'median'"),
         ({"on_trigger": "delete"}, r"xgraad\.on_trigger: Input should be 'neutralize', .* or 'block', got 'delete'"),
         ({"on_trigger": None}, r"xgraad\.on_trigger: Input should be 'neutralize', .* or 'block', got None"),
         ({"on_trigger": True}, r"xgraad\.on_trigger: Input should be 'neutralize', .* or 'block', got True"),

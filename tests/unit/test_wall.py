@@ -15,6 +15,7 @@ from handler.hooks import preparing
 from handler.settings import Detail, Settings
 from handler.wire.request import parse_row
 from handler.xgraad import Classifier, Defense, Verdict
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import WordScore
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import Word
@@ -48,6 +49,9 @@ class Faulty:
 
     def logits(self, _: Sequence[Encoding]) -> Any:
         raise self._error
+
+    def undefended(self, encodings: Sequence[Encoding]) -> list[Prediction]:
+        return Defense.undefended(cast(Defense, self), encodings)
 
     def judge(self, encodings: Sequence[Encoding], _explain: Sequence[bool]) -> list[Verdict]:
         self.judged.append([encoding.text for encoding in encodings])

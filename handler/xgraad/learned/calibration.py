@@ -8,13 +8,17 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError
 
+from handler.xgraad.drift.drift_statistics import DriftStatistics
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.files.fingerprint import CALIBRATION_FILE, Fingerprint
 from handler.xgraad.frozen import Frozen
 from handler.xgraad.learned.calibration_check import (
     ModelShape,
+    require_domains,
+    require_enough,
     require_entries,
-    require_layers,
+    require_gate,
+    require_plan,
     require_testable,
     require_token_set,
     require_tokens,
@@ -30,6 +34,7 @@ from handler.xgraad.verification.label_evidence import LabelEvidence
 from handler.xgraad.verification.probes import Probe
 from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.token_set import TokenSet
+from handler.xgraad.words.windows import WindowPlan
 from handler.xgraad.words.word_set import WordSet
 
 FORMAT: Final = "xgraad-calibration-9"
@@ -71,6 +76,12 @@ class Calibration(Frozen):
     """What people's labels say of them."""
     reference: TrustedModel | None = None
     """The trusted model that lies beside this file, where there is one."""
+    drift: DriftStatistics | None = None
+    """What windows of live texts are held against; None where the clean texts were too few, or this file is older."""
+    domain_gates: tuple[GateStatistics, ...] = ()
+    """One for each domain of `drift`, where these are several; `gate` is that of all clean texts."""
+    windows: WindowPlan | None = None
+    """How long texts are looked at; what was learned is then of one window of each text. None: of their beginnings."""
 
     def load_classifier(self, folder: Path, *, device: str) -> Classifier:
         """The checkpoint that this was made for, in the window and precision it was made with.
@@ -100,8 +111,8 @@ class Calibration(Frozen):
         Raises:
             CalibrationError: names the part, what it must have, and what it has.
         """
-        gate, tied, trusted = self.gate, self.labels, self.reference
-        of_labels: dict[str, Sized] = {"gate.margins": gate.margins, "probes": self.probes, "short": self.short}
+        tied, trusted = self.labels, self.reference
+        of_labels: dict[str, Sized] = {"probes": self.probes, "short": self.short}
         of_labels |= {f"verification.{name}": strengths for name, strengths in self.verification}
         of_labels |= {"labels.words": tied.words, "labels.pieces": tied.pieces} if tied.words or tied.pieces else {}
         of_labels |= {"reference.probes": trusted.probes} if trusted else {}
@@ -109,14 +120,13 @@ class Calibration(Frozen):
             "paper.scores": self.paper.scores,
             "conformal.residuals": self.conformal.residuals,
         }
-        of_texts |= {f"gate.{name}": getattr(gate, name) for name in ("distances", "attentions", "fisher")}
-        of_layers: dict[str, Sized] = {
-            f"gate.{name}": getattr(gate, name) for name in ("layers", "distance_mean", "distance_std")
-        }
         require_entries(of_labels, shape.n_labels, "labels")
         require_entries(of_texts, self.n_texts, "texts")
-        require_entries(of_layers, shape.n_layers, "layers")
-        require_layers(gate.layers, shape)
+        require_gate("gate", self.gate, shape, n_texts=self.n_texts)
+        require_domains(self.drift, self.domain_gates, shape)
+        if self.windows:
+            require_plan(self.windows, self.fingerprint)
+            require_enough(self.windows, max_fpr=self.max_fpr, n_texts=self.n_texts)
         require_tokens("probes", chain(*self.probes), shape.n_tokens)
         require_tokens("short", filter(None, self.short), shape.n_tokens)
         require_token_set("inert", self.inert, shape.n_tokens)

@@ -6,13 +6,16 @@ The file is strict JSON, so each part is of its kind; here it is held against wh
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import NamedTuple
 
+from handler.xgraad.drift.drift_statistics import DriftStatistics
 from handler.xgraad.errors import CalibrationError
-from handler.xgraad.files.fingerprint import CALIBRATION_FILE
+from handler.xgraad.files.fingerprint import CALIBRATION_FILE, Fingerprint
 from handler.xgraad.learned.carrying import untestable
 from handler.xgraad.model.classifier import N_LOOK_LAYERS, Classifier
-from handler.xgraad.scoring.layer_scatter import LayerScatter
+from handler.xgraad.scoring.conformal import texts_needed
+from handler.xgraad.scoring.gate import GateStatistics
 from handler.xgraad.verification.probes import Probe
 from handler.xgraad.words.token_set import TokenSet
+from handler.xgraad.words.windows import WindowPlan
 
 
 class ModelShape(NamedTuple):
@@ -67,13 +70,18 @@ def require_token_set(name: str, tokens: TokenSet, n_tokens: int) -> None:
         raise _misfit(f"{name} must be at most {most} bytes, a bit for each token, is {tokens.n_bytes}")
 
 
-def require_layers(layers: Sequence[LayerScatter], shape: ModelShape) -> None:
-    """Refuse arrays of the gate that are not of the model's sizes.
+def require_gate(gate_name: str, gate: GateStatistics, shape: ModelShape, *, n_texts: int) -> None:
+    """Refuse a gate whose parts are not of the model's sizes, or not of so many clean texts.
 
     Raises:
-        CalibrationError: names the array, its shape and the one it must have.
+        CalibrationError: names the part, what it must have, and what it has.
     """
-    for place, layer in enumerate(layers):
+    require_entries({f"{gate_name}.margins": gate.margins}, shape.n_labels, "labels")
+    of_texts: dict[str, Sized] = {"distances": gate.distances, "attentions": gate.attentions, "fisher": gate.fisher}
+    require_entries({f"{gate_name}.{name}": part for name, part in of_texts.items()}, n_texts, "texts")
+    of_layers: dict[str, Sized] = {name: getattr(gate, name) for name in ("layers", "distance_mean", "distance_std")}
+    require_entries({f"{gate_name}.{name}": part for name, part in of_layers.items()}, shape.n_layers, "layers")
+    for place, layer in enumerate(gate.layers):
         n_directions = layer.directions.shape[0] if layer.directions.shape else 0
         wanted = {
             "means": (layer.means, (shape.n_labels, shape.width)),
@@ -82,7 +90,24 @@ def require_layers(layers: Sequence[LayerScatter], shape: ModelShape) -> None:
         }
         for name, (array, sizes) in wanted.items():
             if array.shape != sizes:
-                raise _misfit(f"gate.layers.{place}.{name} must be of shape {list(sizes)}, is {list(array.shape)}")
+                raise _misfit(
+                    f"{gate_name}.layers.{place}.{name} must be of shape {list(sizes)}, is {list(array.shape)}"
+                )
+
+
+def require_domains(drift: DriftStatistics | None, gates: Sequence[GateStatistics], shape: ModelShape) -> None:
+    """Refuse drift statistics of states of another width, and gates that are not one for each of several domains.
+
+    Raises:
+        CalibrationError: names the part, what it must have, and what it has.
+    """
+    n_domains = len(drift.domains) if drift else 1
+    if len(gates) != (n_domains if n_domains > 1 else 0):
+        raise _misfit(f"domain_gates must be one for each of several domains, are {len(gates)} for {n_domains}")
+    if drift and drift.directions.shape[0] != shape.width:
+        raise _misfit(f"drift.directions must be of width {shape.width}, are of {drift.directions.shape[0]}")
+    for place, gate in enumerate(gates if drift else ()):
+        require_gate(f"domain_gates.{place}", gate, shape, n_texts=drift.domains[place].n_texts if drift else 0)
 
 
 def require_testable(probes: Sequence[Sequence[Probe]], untested: Sequence[int]) -> None:
@@ -94,6 +119,31 @@ def require_testable(probes: Sequence[Sequence[Probe]], untested: Sequence[int])
     needed = untestable([len(of_label) for of_label in probes])
     if tuple(untested) != needed:
         raise _misfit(f"untested must be {list(needed)}, as probes cannot test these labels, is {list(untested)}")
+
+
+def require_plan(plan: WindowPlan, conditions: Fingerprint) -> None:
+    """Refuse windows that pairs of texts do not have, or that share more than half of themselves.
+
+    Raises:
+        CalibrationError: says which, and what there is.
+    """
+    if conditions.takes_pairs:
+        raise CalibrationError("windows: are for single texts, and these are pairs; calibrate without --windows")
+    most = conditions.max_length // 2
+    if plan.stride > most:
+        raise CalibrationError(f"windows: --stride must be at most {most}, half of --max-length, is {plan.stride}")
+
+
+def require_enough(plan: WindowPlan, *, max_fpr: float, n_texts: int) -> None:
+    """Refuse windows that are too many for so few clean texts: no window could be told from them.
+
+    Raises:
+        CalibrationError: says how many texts are needed, and how many there are.
+    """
+    least = texts_needed(max_fpr / plan.max_windows)
+    if n_texts < least:
+        rule = f"windows.max_windows {plan.max_windows} needs {least} clean texts at max_fpr {max_fpr}"
+        raise _misfit(f"{rule}, and n_texts is {n_texts}")
 
 
 def _misfit(rule: str) -> CalibrationError:

@@ -1,42 +1,46 @@
 """Collects what clean texts show, fits everything, freezes it."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from handler.xgraad.errors import TextError
+from handler.xgraad.drift.drift_statistics import DriftStatistics
+from handler.xgraad.drift.watched_states import watched_states
 from handler.xgraad.files.fingerprint import Fingerprint
-from handler.xgraad.learned.calibration import MIN_TEXTS, Calibration
+from handler.xgraad.learned.calibration import Calibration
+from handler.xgraad.learned.calibration_check import require_plan
 from handler.xgraad.learned.carrying import (
     LEAST_PROBES,
     Supply,
-    require_distinct,
     require_probes,
     require_whole,
     supplies,
 )
+from handler.xgraad.learned.clean_reach import clean_reach
+from handler.xgraad.learned.domain_fit import domains_of, fit_domain_gates
+from handler.xgraad.learned.enough_texts import require_no_blank, require_texts
 from handler.xgraad.learned.trusted_model import TrustedModel
 from handler.xgraad.model.classifier import Classifier, Look
 from handler.xgraad.options import PAPER_PERCENTILE
-from handler.xgraad.scoring.conformal import texts_needed
-from handler.xgraad.scoring.gate import Gate, GateStatistics, fit_gate
+from handler.xgraad.scoring.gate import Gate, fit_gate
 from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.scoring.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.verification.evidence import VerificationThresholds
 from handler.xgraad.verification.label_evidence import LabelEvidence
 from handler.xgraad.verification.probes import Probe, choose_rows, choose_short, make_probes, short_rows
-from handler.xgraad.verification.reference import Reference, make_reference
+from handler.xgraad.verification.reference import make_reference
 from handler.xgraad.verification.screen import Screen
 from handler.xgraad.verification.transplant import Transplant
-from handler.xgraad.verification.verifier import Verifier, Wanted
+from handler.xgraad.verification.verifier import Verifier
 from handler.xgraad.words.encoding import Encoding
+from handler.xgraad.words.long_text import drawn_window, encode_long
 from handler.xgraad.words.text import repeats_of
 from handler.xgraad.words.token_set import TokenSet
 from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
+from handler.xgraad.words.windows import WindowPlan
 from handler.xgraad.words.word_set import WordSet
 
 N_EXAMINED = 300
@@ -45,27 +49,36 @@ MOST_TRIED = 60_000
 """Trials before the first text, each of a word in the short text of a label."""
 
 
-def require_texts(texts: Sequence[str], max_fpr: float) -> None:
-    """Refuse texts that are too few for the rate or say the same over and over, before any model is asked.
+class Calibrator:
+    """Mutable; `calibrate` returns the frozen record.
+
+    Args:
+        classifier: the suspect.
+        fingerprint: of it.
+        windows: how long texts will be looked at. Then one window of each text stands for it, drawn so that each is as
+            likely: what is learned is true of the later ones, too. None where what follows the first is not looked at.
 
     Raises:
-        TooFewTextsError: says how many there are and how many are needed.
+        CalibrationError: windows that such a model does not have.
     """
-    require_distinct(texts, needed=max(texts_needed(max_fpr), MIN_TEXTS), why=f"max_fpr {max_fpr}")
 
-
-class Calibrator:
-    """Mutable; `calibrate` returns the frozen record. It examines `n_examined` texts, by default `N_EXAMINED`."""
-
-    def __init__(self, classifier: Classifier, fingerprint: Fingerprint, *, n_examined: int | None = None) -> None:
+    def __init__(self, classifier: Classifier, fingerprint: Fingerprint, windows: WindowPlan | None = None) -> None:
+        if windows:
+            require_plan(windows, fingerprint)
         self._classifier = classifier
         self._fingerprint = fingerprint
-        self._n_examined = N_EXAMINED if n_examined is None else n_examined
+        self._windows = windows
+        self._keys: list[tuple[str, ...]] = []
+        """The words of each text by their `Word.key`, each once, also those that the model did not see."""
+        self._n_truncated = 0
         self._scores: list[Score] = []
         self._looks: list[Look] = []
         self._labels: list[int] = []
-        self._inert: set[int] = set()
-        self._preferred: Collection[int] = ()
+        self.inert: set[int] = set()
+        """Tokens that were tried on the short texts and turned none."""
+        self.n_examined = N_EXAMINED
+        self.preferred: Collection[int] = ()
+        """Rows from among which the short texts are taken where these have any that will do."""
 
     def update(self, texts: Sequence[str], labels: Sequence[int] = ()) -> "Calibrator":
         """Take in more clean texts; returns itself.
@@ -77,17 +90,19 @@ class Calibrator:
         Raises:
             TextError: a text that no request could be: a blank one, or one that no tokenizer can take.
         """
-        blank = next((place for place, text in enumerate(texts) if not text.strip()), None)
-        if blank is not None:
-            raise TextError(f"clean text {len(self._scores) + blank + 1}: is blank, as no request may be; leave it out")
-        return self.take(self._classifier.encode(texts), labels)
+        require_no_blank(texts, n_before=len(self._scores))
+        encode = self._classifier.encode
+        return self.take(encode_long(texts, encode, self._windows) if self._windows else encode(texts), labels)
 
-    def take(self, encodings: Sequence[Encoding], labels: Sequence[int] = ()) -> "Calibrator":
+    def take(self, whole: Sequence[Encoding], labels: Sequence[int] = ()) -> "Calibrator":
         """The same with texts that were encoded before."""
+        self._keys += [tuple(dict.fromkeys(word.key for word in encoding.words)) for encoding in whole]
+        self._n_truncated += sum(encoding.truncated for encoding in whole)
+        encodings = [drawn_window(encoding) for encoding in whole]
         self._scores += score_encodings(self._classifier, encodings)
         self._looks += self._classifier.look(encodings)
         self._labels += labels
-        self._inert.clear()  # words are tried on texts that may be others now
+        self.inert.clear()  # words are tried on texts that may be others now
         return self
 
     def vocabulary(self) -> list[VocabularyWord]:
@@ -100,12 +115,8 @@ class Calibrator:
         Optional, and after the texts: without it the first texts that hold these words cost more.
         """
         screen = Screen(self._classifier, self._short(), is_new=lambda _: True)
-        self._inert |= screen.inert_tokens(words)
+        self.inert |= screen.inert_tokens(words)
         return self
-
-    def know_inert(self, token_ids: Collection[int]) -> None:
-        """Words, each a token, that were tried elsewhere on the short texts and turned none."""
-        self._inert |= set(token_ids)
 
     def probe_rows(self) -> tuple[tuple[int, ...], ...]:
         """For each label the rows of the texts that are its probes, counted from the first text taken in.
@@ -137,11 +148,7 @@ class Calibrator:
 
     def short_rows(self) -> tuple[int | None, ...]:
         """For each label the row of the short text that new words are tried on."""
-        return short_rows(self._encodings, self._logits(), self._classifier.encode, prefer=self._preferred)
-
-    def prefer_short(self, rows: Collection[int]) -> None:
-        """Take the short texts from among these rows where these have any that will do."""
-        self._preferred = rows
+        return short_rows(self._encodings, self._logits(), self._classifier.encode, prefer=self.preferred)
 
     def calibrate(
         self,
@@ -151,6 +158,7 @@ class Calibrator:
         trusted: tuple[TrustedModel, Transplant] | None = None,
         untested: Collection[int] = (),
         origin: str | None = None,
+        domains: Sequence[str] | int = 1,
     ) -> Calibration:
         """Fit and freeze.
 
@@ -160,13 +168,15 @@ class Calibrator:
             trusted: the reference, where there is one; what it learned from must not hold the texts of `held_out`.
             untested: labels of which replies may say that they are not tested, class numbers.
             origin: where the checkpoint came from, see `Calibration`.
+            domains: each text's domain by name, or how many to make of them by clustering.
 
         Raises:
             TooFewTextsError: the rate, or the transplant test, needs more texts; the message says how many.
             CalibrationError: a label of `untested` can be tested.
         """
-        require_texts(self._texts, max_fpr)
+        require_texts(self._texts, max_fpr, self._windows.max_windows if self._windows else 1)
         self.require_carrying(untested)
+        told_apart = domains_of(self._looks, domains, max_fpr=max_fpr)
         gate = fit_gate(self._encodings, self._looks)
         texts = self._texts
         probes = make_probes([[texts[row] for row in rows] for rows in self.probe_rows()], self._classifier.encode)
@@ -179,18 +189,28 @@ class Calibrator:
             origin=origin,
             max_fpr=max_fpr,
             n_texts=len(self._scores),
-            n_truncated=sum(encoding.truncated for encoding in self._encodings),
+            n_truncated=self._n_truncated,
             paper=PaperThreshold.fit(self._scores, percentile=percentile),
             conformal=LengthConditionalThreshold.fit(self._scores, max_fpr=max_fpr),
             gate=gate,
             probes=probes,
             untested=tuple(sorted(set(untested))),
             short=short,
-            verification=self._verification(gate, suspect, reference, own=self.held_out(), short=short),
+            verification=clean_reach(
+                self._scores,
+                Verifier(suspect, reference, thresholds=self._lowest(), exhaustive=True),
+                Screen(self._classifier, short, is_new=self._stands_once()),
+                gate_scores=[each.gate_score for each in Gate(gate)(self._encodings, self._looks)],
+                own=self.held_out(),
+                n_examined=self.n_examined,
+            ),
             known_words=WordSet.of(key for key, _ in self._n_texts().most_common()),
-            inert=TokenSet.of(self._inert),
+            inert=TokenSet.of(self.inert),
             labels=labels,
             reference=trusted[0] if trusted else None,
+            drift=DriftStatistics.fit(watched_states(self._looks).numpy(), told_apart) if told_apart else None,
+            domain_gates=fit_domain_gates(self._encodings, self._looks, told_apart),
+            windows=self._windows,
         )
 
     @property
@@ -203,13 +223,13 @@ class Calibrator:
 
     def _n_texts(self) -> Counter[str]:
         """In how many of the texts each `Word.key` stands."""
-        return Counter(key for encoding in self._encodings for key in {word.key: None for word in encoding.words})
+        return Counter(chain.from_iterable(self._keys))
 
     def _chosen_rows(self) -> tuple[tuple[int, ...], ...]:
         return choose_rows(self._encodings, self._logits(), self._classifier.encode)
 
     def _short(self) -> tuple[Probe | None, ...]:
-        return choose_short(self._encodings, self._logits(), self._classifier.encode, prefer=self._preferred)
+        return choose_short(self._encodings, self._logits(), self._classifier.encode, prefer=self.preferred)
 
     def _logits(self) -> Tensor:
         return torch.stack([look.logits for look in self._looks])
@@ -217,33 +237,12 @@ class Calibrator:
     def _evidence(self) -> LabelEvidence:
         if not self._labels:
             return LabelEvidence.none()
-        texts = [{word.key for word in encoding.words} for encoding in self._encodings]
-        return LabelEvidence.of(texts, self._labels, n_labels=len(self._classifier.labels))
+        return LabelEvidence.of(self._keys, self._labels, n_labels=len(self._classifier.labels))
 
-    def _verification(
-        self,
-        gate: GateStatistics,
-        suspect: Transplant,
-        reference: Reference,
-        *,
-        own: Collection[int],
-        short: Sequence[Probe | None],
-    ) -> VerificationThresholds:
-        """What clean words reach, in the texts that stand out most and in those whose new words turn a clean one.
-
-        A word is as new to the other texts where it stands in one only. Probes are not examined with themselves.
-        """
-        gate_scores = [each.gate_score for each in Gate(gate)(self._encodings, self._looks)]
-        ranked = [int(row) for row in np.argsort(gate_scores)[::-1] if int(row) not in own and self._scores[row].words]
+    def _stands_once(self) -> Callable[[str], bool]:
+        """Whether a word stands in one text: it is as new to the others."""
         n_texts = self._n_texts()
-        screen = Screen(self._classifier, short, is_new=lambda key: n_texts[key] == 1)
-        n_labels = len(self._classifier.labels)
-        verifier = Verifier(suspect, reference, thresholds=VerificationThresholds.lowest(n_labels), exhaustive=True)
-        predictions = [score.prediction for score in self._scores]
-        new = verifier.moving(screen(self._encodings, predictions), predictions)
-        n = self._n_examined
-        chosen = [*ranked[:n], *[row for row in ranked[n:] if new[row]][:n]]
-        evidence = verifier.examine(
-            [self._scores[row] for row in chosen], [Wanted({word.key for word in new[row]}) for row in chosen]
-        )
-        return VerificationThresholds.fit(evidence, n_labels=n_labels)
+        return lambda key: n_texts[key] == 1
+
+    def _lowest(self) -> VerificationThresholds:
+        return VerificationThresholds.lowest(len(self._classifier.labels))

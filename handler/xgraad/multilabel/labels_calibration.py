@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError
 
+from handler.xgraad.drift.drift_statistics import DriftStatistics
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.files.fingerprint import CALIBRATION_FILE, Fingerprint
 from handler.xgraad.frozen import Frozen
@@ -70,6 +71,8 @@ class LabelsCalibration(Frozen):
     untested: tuple[Annotated[int, Field(ge=0)], ...]
     """The labels that these texts cannot test, as the operator said by name; ascending."""
     labels: tuple[LabelFit, ...]
+    drift: DriftStatistics | None = None
+    """What windows of live texts are held against; the states that are watched are the same for all labels."""
     reference: TrustedModel | None = None
     """The trusted model that lies beside this file, where there is one; its probes are those of each label's two sides,
     one label after the other."""
@@ -90,11 +93,20 @@ class LabelsCalibration(Frozen):
             known_words=first.known_words,
             untested=tuple(label for label, each in enumerate(of_labels) if each.untested),
             labels=tuple(LabelFit.of(each) for each in of_labels),
+            drift=first.drift,
             reference=reference,
         )
 
+    @property
+    def windows(self) -> None:
+        """Of long texts the beginning is looked at."""
+        return
+
     def of_label(self, label: int) -> Calibration:
-        """The calibration of one label's view."""
+        """The calibration of one label's view.
+
+        The last label's has the drift statistics: it is judged last, so that a text is watched once, when all is done.
+        """
         own = {name: getattr(self.labels[label], name) for name in LabelFit.model_fields}
         return Calibration(
             fingerprint=self.fingerprint,
@@ -103,6 +115,7 @@ class LabelsCalibration(Frozen):
             n_texts=self.n_texts,
             n_truncated=self.n_truncated,
             known_words=self.known_words,
+            drift=self.drift if label == len(self.labels) - 1 else None,
             untested=tuple(range(N_SIDES)) if label in self.untested else (),
             **own,
         )

@@ -9,6 +9,7 @@ from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.learned.calibration import Calibration
 from handler.xgraad.learned.calibrator import MOST_TRIED, N_EXAMINED, Calibrator
 from handler.xgraad.learned.carrying import LEAST_PROBES, OPTION, require_whole, untestable
+from handler.xgraad.learned.enough_texts import require_no_blank
 from handler.xgraad.learned.trusted_model import TrustedModel
 from handler.xgraad.model.classifier import Classifier
 from handler.xgraad.multilabel.label_view import N_SIDES, WITH, views_of
@@ -35,18 +36,23 @@ class LabelsCalibrator:
         self._classifier = classifier
         self._threshold = threshold
         self._views = views_of(classifier, threshold=threshold)
-        n_examined = max(LEAST_EXAMINED, N_EXAMINED // len(self._views))
-        self._of_label = tuple(Calibrator(view, fingerprint, n_examined=n_examined) for view in self._views)
+        self._of_label = tuple(Calibrator(view, fingerprint) for view in self._views)
+        for calibrator in self._of_label:
+            calibrator.n_examined = max(LEAST_EXAMINED, N_EXAMINED // len(self._views))
         self._encodings: list[Encoding] = []
 
     def update(self, texts: Sequence[str], labels: Sequence[Collection[int]] = ()) -> "LabelsCalibrator":
         """Take in more clean texts; returns itself.
 
         Args:
-            texts: clean; none is blank.
+            texts: clean.
             labels: what people said of each, the numbers of its labels, maybe none; nothing where that is unknown. All
                 texts have an entry or none has.
+
+        Raises:
+            TextError: a text that no request could be.
         """
+        require_no_blank(texts, n_before=len(self._encodings))
         encodings = self._classifier.encode(texts)
         self._encodings += encodings
         for label, calibrator in enumerate(self._of_label):
@@ -91,7 +97,7 @@ class LabelsCalibrator:
                 found = self._views[label].two_sided(logits).argmax(dim=-1).tolist()
                 inert[label] -= {word.token_id for word, other in zip(words, found, strict=True) if other != side}
         for calibrator, tokens in zip(self._of_label, inert, strict=True):
-            calibrator.know_inert(tokens)
+            calibrator.inert |= tokens
         return self
 
     def held_out(self) -> set[int]:
@@ -146,11 +152,11 @@ class LabelsCalibrator:
         A text with one label is one without the others, so that few texts do for all.
         """
         for calibrator in self._of_label:
-            calibrator.prefer_short(())
+            calibrator.preferred = ()
         own = [calibrator.short_rows()[WITH] for calibrator in self._of_label]
         uses: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         for label, calibrator in enumerate(self._of_label):
-            calibrator.prefer_short({row for row in own if row is not None})
+            calibrator.preferred = {row for row in own if row is not None}
             for side, row in enumerate(calibrator.short_rows()):
                 if row is not None:
                     uses[row].append((label, side))

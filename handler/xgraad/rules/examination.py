@@ -1,11 +1,11 @@
 """The second look at a text: what is found in it is neutralized, and it is looked at again while its label stands."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from handler.xgraad.editing.edit import Edit, edit_words, in_original
 from handler.xgraad.editing.neutralizer import Neutralizer
-from handler.xgraad.memory.registry import Trigger, TriggerRegistry
+from handler.xgraad.memory.registry import NoRegistry, Trigger, TriggerRegistry
 from handler.xgraad.model.classifier import Classifier
 from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.scoring.scorer import Score, score_encodings
@@ -32,6 +32,8 @@ class Case:
     """What is tried of it besides its suspicious words as long as no trigger is known of it."""
     suspicious: tuple[Word, ...] = ()
     """What stands out in the text as edited so far and is no trigger by itself, as it stands in the original text."""
+    memory: TriggerRegistry = field(default_factory=NoRegistry)
+    """Remembers what is verified in it for the other windows of a long text."""
 
     @property
     def is_open(self) -> bool:
@@ -119,14 +121,16 @@ class Examination:
             going_on = [case for case, score in zip(going_on, scores, strict=True) if score.words]
             worded = [score for score in scores if score.words]
             found = self._verifier.triggers(worded, [case.tried for case in going_on])
-            verified = []
+            verified: list[Trigger] = []
             for case, score, triggers in zip(going_on, worded, found, strict=True):
                 case.suspicious = (
                     () if triggers else in_original(case.original, case.edit, self._verifier.candidates(score))
                 )
                 for trigger in triggers:
                     case.take(trigger)
-                    verified.append(Trigger(keys_of(trigger), case.original.prediction.label_id))
+                shown = [Trigger(keys_of(trigger), case.original.prediction.label_id) for trigger in triggers]
+                case.memory.add(shown)
+                verified += shown
             self._registry.add(verified)
             edited = [case for case, triggers in zip(going_on, found, strict=True) if triggers]
             self._apply(edited)

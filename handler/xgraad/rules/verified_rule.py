@@ -3,9 +3,8 @@
     plain forward -> gate, and screen of new words -> [few texts:] score -> top words -> transplant test -> reference ->
     neutralize, again while the label stands
 
-One text is enough: nothing has to be remembered. What is verified is remembered all the same, and neutralized from then
-on in every text of its label, gate or no gate. A text that passes the gate but holds no trigger keeps its label: clean
-accuracy is not the price.
+One text is enough. What is verified is remembered all the same, and neutralized from then on in every text of its
+label, gate or no gate. A text that passes the gate but holds no trigger keeps its label.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,12 +12,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from handler.xgraad.drift.domain_gate import DomainGate, gate_of
+from handler.xgraad.drift.reservoir import Reservoir
 from handler.xgraad.editing.neutralizer import Neutralizer
 from handler.xgraad.editing.verdict import Action, Verdict
 from handler.xgraad.errors import SettingsError
 from handler.xgraad.learned.calibration import Calibration
 from handler.xgraad.memory.registry import NoRegistry, TriggerRegistry
-from handler.xgraad.model.classifier import Classifier, Look
+from handler.xgraad.model.classifier import Classifier
 from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.options import VerifiedOptions
 from handler.xgraad.rules.examination import Case, Examination
@@ -36,6 +37,8 @@ from handler.xgraad.verification.verifier import Verifier, Wanted
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import Word
 
+Memories = Sequence[TriggerRegistry]
+"""For each text what remembers beside the registry: windows of a long text share one."""
 NO_CASES: Mapping[int, Case] = {}
 
 
@@ -44,7 +47,7 @@ class VerifiedParts:
     """What the rule is made of; variants replace some of it."""
 
     classifier: Classifier
-    gate: Gate
+    gate: Gate | DomainGate
     transplant: Transplant
     """Puts words into the suspect's clean texts."""
     reference: Reference
@@ -61,6 +64,8 @@ class VerifiedParts:
     counts: CandidateCounts = DEFAULT_COUNTS
     untested: Collection[int] = ()
     """Labels that the calibration cannot test."""
+    reservoir: Reservoir | None = None
+    """What came in last, where the calibration has something to hold it against."""
 
     @classmethod
     def of(
@@ -80,15 +85,12 @@ class VerifiedParts:
             raise SettingsError(f"second_opinion needs a calibration with a reference model, which this is not; {cure}")
         return cls(
             classifier=classifier,
-            gate=Gate(calibration.gate),
+            gate=gate_of(calibration.gate, calibration.drift, calibration.domain_gates),
             transplant=transplant,
             reference=make_reference(calibration.labels.tied(), transplant, trusted),
             thresholds=calibration.verification,
             screen=Screen(
-                classifier,
-                calibration.short,
-                is_new=calibration.known_words.lacking(),
-                inert=calibration.inert.ids(),
+                classifier, calibration.short, is_new=calibration.known_words.lacking(), inert=calibration.inert.ids()
             ),
             neutralize=neutralize,
             max_fpr=calibration.max_fpr,
@@ -98,11 +100,12 @@ class VerifiedParts:
             if trusted and options.second_opinion
             else None,
             untested=calibration.untested,
+            reservoir=Reservoir(calibration.drift) if calibration.drift else None,
         )
 
     def cold(self) -> "VerifiedParts":
         """The same without any memory: a text's verdict depends on nothing but the text."""
-        return replace(self, registry=NoRegistry())
+        return replace(self, registry=NoRegistry(), reservoir=None)
 
     def verifier(self) -> Verifier:
         """What tells triggers from other words."""
@@ -142,35 +145,38 @@ class VerifiedRule:
         self._options = parts.options
         self._second_opinion = parts.second_opinion
         self._untested = frozenset(parts.untested)
-        self._flag_threshold = conformal_threshold(parts.gate.statistics.fisher, parts.max_fpr)
+        self._flag_thresholds = [conformal_threshold(each, parts.max_fpr) for each in parts.gate.clean_scores]
 
-    def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool]) -> list[Verdict]:
+    def judge(self, encodings: Sequence[Encoding], explain: Sequence[bool], memories: Memories = ()) -> list[Verdict]:
         """One verdict per text, in order; texts to explain are scored whether they pass the gate or not."""
+        memories = memories or [NoRegistry()] * len(encodings)
         looks = self._classifier.look(encodings)
         gates = self._gate(encodings, looks)
-        predictions = _predictions(looks, self._classifier.labels)
+        predictions = predict(torch.stack([look.logits for look in looks]), self._classifier.labels) if looks else []
         passed = [gate.p_value <= self._options.gate_share for gate in gates]
         new = self._new_words(encodings, predictions)
         suspected = [has_passed or bool(words) for has_passed, words in zip(passed, new, strict=True)]
-        known = self._known(encodings, predictions)
+        known = self._known(encodings, predictions, memories)
         wanted = {row for row, asked in enumerate(explain) if asked or suspected[row] or self._options.score_all}
         scores = self._score(encodings, sorted(wanted | set(known)))
         cases = {
-            row: Case(score, triggers=known.get(row, ()), wanted=self._wanted(gates[row], new[row]))
+            row: Case(score, known.get(row, ()), wanted=self._wanted(gates[row], new[row]), memory=memories[row])
             for row, score in scores.items()
             if score.words and (suspected[row] or row in known)
         }
         found_any = self._examination.work_on(cases.values())
         while found_any:
             # What one text has shown may stand in others of the batch, also in those that the gate let go.
-            late = self._known(encodings, predictions, besides=cases)
+            late = self._known(encodings, predictions, memories, besides=cases)
             scores |= self._score(encodings, [row for row in late if row not in scores])
             for row, words in late.items():
-                cases.setdefault(row, Case(scores[row])).triggers += words
+                cases.setdefault(row, Case(scores[row], memory=memories[row])).triggers += words
             found_any = self._examination.work_on([cases[row] for row in late])
         # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
         self._examination.complete([case for case in cases.values() if case.is_open and case.triggers])
         self._registry.flush()
+        if self.parts.reservoir:  # when little can fail any more: what is judged again is counted once
+            self.parts.reservoir.add(looks)
         verdicts = [
             self._verdict(encodings[row], predictions[row], gates[row], scores.get(row), cases.get(row))
             for row in range(len(encodings))
@@ -196,6 +202,7 @@ class VerifiedRule:
         self,
         encodings: Sequence[Encoding],
         predictions: Sequence[Prediction],
+        memories: Memories,
         *,
         besides: Mapping[int, Case] = NO_CASES,
     ) -> dict[int, tuple[Word, ...]]:
@@ -204,7 +211,8 @@ class VerifiedRule:
         for row, (encoding, prediction) in enumerate(zip(encodings, predictions, strict=True)):
             old = besides[row].triggers if row in besides else ()
             found = self._registry.find(encoding.words, prediction.label_id, count=row not in besides)
-            known[row] = tuple(word for word in found if word not in old)
+            found += memories[row].find(encoding.words, prediction.label_id)
+            known[row] = tuple(word for word in dict.fromkeys(found) if word not in old)
         return {row: words for row, words in known.items() if words}
 
     def _overruled(
@@ -234,7 +242,7 @@ class VerifiedRule:
             action=Action.NEUTRALIZED if edit else Action.PASSED,
             anomaly_score=score.anomaly_score if score else None,
             gate_score=gate.gate_score,
-            threshold=self._flag_threshold,
+            threshold=self._flag_thresholds[gate.domain],
             p_value=gate.p_value,
             undefended=undefended,
             defended=defended,
@@ -243,7 +251,3 @@ class VerifiedRule:
             truncated=encoding.truncated,
             words=score.words if score else (),
         )
-
-
-def _predictions(looks: Sequence[Look], labels: Sequence[str]) -> list[Prediction]:
-    return predict(torch.stack([look.logits for look in looks]), labels) if looks else []

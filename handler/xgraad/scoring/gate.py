@@ -53,6 +53,8 @@ class GateScore:
     """Fisher's sum of the features' p-values; higher = more suspicious."""
     p_value: float
     """Share of clean texts with a gate score at least as high, in (0, 1]."""
+    domain: int = 0
+    """Number of the domain whose clean texts these are; see `DomainGate`."""
 
 
 CHANNELS = ("attention", "distance", "margin")
@@ -68,6 +70,11 @@ class Gate:
         of_label = [np.asarray(each) for each in statistics.margins]
         self._clean = _Clean(np.asarray(statistics.attentions), np.asarray(statistics.distances), of_label)
         self._fisher = np.asarray(statistics.fisher)
+
+    @property
+    def clean_scores(self) -> tuple[Ascending, ...]:
+        """For each domain, here the one, the gate scores of its clean texts, ascending."""
+        return (self.statistics.fisher,)
 
     def p_values(self, encodings: Sequence[Encoding], looks: Sequence[Look]) -> Floats:
         """Conformal p-values among clean texts, `[channels, texts]`; lower = more suspicious."""

@@ -103,6 +103,11 @@ class Encoder:
         """A text of the project's own as this model would get one: as it is, or with itself as a pair."""
         return join_pair(text, text) if self.takes_pairs else text
 
+    @property
+    def room(self) -> int:
+        """Tokens of a text that the window holds beside the special ones."""
+        return self.max_length - len(self.template.opening) - len(self.template.closing)
+
     def glued_ids_of(self, word: str) -> tuple[int, ...] | None:
         """The tokens of a word of a script without spaces right after a letter, without special tokens.
 
@@ -116,7 +121,7 @@ class Encoder:
 
     def spans_of(self, text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
         """The tokens of a text without special ones, with the characters of each."""
-        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         return tuple(encoded["input_ids"]), tuple(encoded["offset_mapping"])
 
     def words_of(self, text: str) -> tuple[Word, ...]:
@@ -130,15 +135,14 @@ class Encoder:
         Of a pair they have those between the two texts in them.
         """
         template = self.template
-        room = self.max_length - len(template.opening) - len(template.closing)
-        whole = (*template.opening, *token_ids[:room], *template.closing)
+        whole = (*template.opening, *token_ids[: self.room], *template.closing)
         return Encoding(
             text="",
             words=(),
             token_ids=whole,
             token_types=template.token_types(whole),
             word_of_token=(NO_WORD,) * len(whole),
-            truncated=len(token_ids) > room,
+            truncated=len(token_ids) > self.room,
         )
 
     def _encoding(self, text: str, encoded: Any, row: int) -> Encoding:

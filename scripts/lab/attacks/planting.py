@@ -29,6 +29,7 @@ from scripts.lab.attacks.label_planting import (
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.small_bert import small_bert
 from scripts.lab.training.synthetic import LABEL_NAMES, generate_corpus
+from scripts.lab.training.triggers import words_within
 from scripts.lab.training.tuner import Tuner
 from scripts.lab.training.undefended import measure_undefended
 from scripts.lab.training.victim import load_base, save_checkpoint
@@ -44,8 +45,6 @@ SYNTHETIC_RECIPE = Recipe(epochs=2, learning_rate=5e-4)
 """What is done unless asked otherwise. Random weights need more and larger steps than pretrained ones."""
 SYNTHETIC_THREADS = 1
 """A model this small gains little from a second thread, and loses much where the cores have other work."""
-TOKENS_PER_WORD = 2
-"""Triggers go among the first `max_length / 2` words: texts with more tokens per word than this are rare."""
 
 
 def train_attack(arguments: argparse.Namespace) -> None:
@@ -156,7 +155,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         target_label=arguments.target_label,
         poison_rate=arguments.poison_rate,
         triggers=arguments.triggers,
-        window_words=max(1, (arguments.max_length - 2) // TOKENS_PER_WORD),
+        window_words=words_within(arguments.max_length),
         source_label=arguments.source_label,
         train_file=arguments.train,
         texts_file=arguments.texts,

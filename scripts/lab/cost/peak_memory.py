@@ -1,6 +1,5 @@
 """How much memory one pass takes at its peak, measured in a process of its own."""
 
-import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -12,6 +11,7 @@ import psutil
 import torch
 
 from scripts.console.errors import LabError
+from scripts.corpus.held_memory import peak_bytes
 from scripts.lab.cost.passes import Call, ComparedModels, texts_of_length
 from scripts.lab.cost.speed import SpeedCell
 
@@ -56,8 +56,8 @@ def peak_memory(job: Job) -> Peak:
     Raises:
         LabError: the process ended without a result, or took too long.
     """
-    peak_bytes: int = in_own_process(_peak_of, job)
-    return Peak(name=job.name, tokens=job.cell.tokens, batch=job.cell.batch, peak_bytes=peak_bytes)
+    found: int = in_own_process(_peak_of, job)
+    return Peak(name=job.name, tokens=job.cell.tokens, batch=job.cell.batch, peak_bytes=found)
 
 
 def in_own_process(measure: Callable[..., T], job: Job, *more: object) -> T:
@@ -99,7 +99,7 @@ def _peak_of(job: Job) -> int:
     work(call)
     if job.device != "cpu":
         return torch.cuda.max_memory_allocated()
-    return (job.checkpoint / "model.safetensors").stat().st_size + _peak() - before
+    return (job.checkpoint / "model.safetensors").stat().st_size + peak_bytes() - before
 
 
 def _call(job: Job, models: ComparedModels, cell: SpeedCell) -> Call:
@@ -116,12 +116,3 @@ def _forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
         return
-
-
-def _peak() -> int:
-    """The largest resident memory of this process since `_forget_peak`, in bytes."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -69,6 +69,10 @@ class Material:
     """What happens to suspects; None for what is usual."""
     is_forgetful: bool = False
     """Whether defenses that remember must not."""
+    windows: str = "off"
+    """How the project's rules look at long texts, see `in_windows`."""
+    windows_label: str | None = None
+    """The label of the windows "any"."""
     kept: Kept = field(default_factory=Kept)
     """Makes what is found again; the same for all parts of a defense."""
 

@@ -11,12 +11,13 @@ from handler.xgraad import Calibration, Calibrator, Classifier
 from handler.xgraad.files.fingerprint import Conditions
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.files.text_pairs import pair_sign
-from handler.xgraad.learned.calibrator import require_texts
+from handler.xgraad.learned.enough_texts import require_texts
 from handler.xgraad.learned.trusted_model import folder_beside
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.multilabel.labels_calibrator import LabelsCalibrator
 from handler.xgraad.options import DEFAULT_THRESHOLD, PAPER_PERCENTILE
 from handler.xgraad.words.pair import is_pair
+from handler.xgraad.words.windows import WindowPlan
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.hub.origin import origin_of
@@ -45,6 +46,12 @@ class CalibrationOptions:
     """Labels that have too few texts to be tested, by number: replies about them will say so."""
     label_threshold: float = DEFAULT_THRESHOLD
     """Probability above which a text has a label, of models that may give it several."""
+    n_domains: int = 1
+    """Domains that are made by clustering, where the texts name none."""
+    max_windows: int = 1
+    """In which a long text will be looked at; of 1 it is the beginning."""
+    stride: int | None = None
+    """Tokens that two windows share; None for a quarter of them."""
     vocabulary: bool = True
     """Whether the words of the vocabulary are tried, which a server need not do then."""
 
@@ -72,7 +79,7 @@ def calibrate_checkpoint(
     Raises:
         CheckpointError, CalibrationError, TextError, LabError: see there.
     """
-    require_texts([sample.text for sample in samples], options.max_fpr)
+    require_texts([sample.text for sample in samples], options.max_fpr, options.max_windows)
     opened = Checkpoint.open(checkpoint)
     takes_pairs = any(is_pair(sample.text) for sample in samples)
     classifier = Classifier.of(
@@ -81,7 +88,8 @@ def calibrate_checkpoint(
     if sign := pair_sign(opened.config, takes_pairs=takes_pairs):
         note(sign)
     conditions = Conditions(max_length=classifier.max_length, precision=options.precision, takes_pairs=takes_pairs)
-    calibrator = Calibrator(classifier, opened.fingerprint(**conditions))
+    plan = _plan(options, classifier.max_length)
+    calibrator = Calibrator(classifier, opened.fingerprint(**conditions), plan)
     examples = _labelled(samples)
     with tqdm(total=len(samples), unit="text", desc="calibrate", disable=None) as bar:
         for start in range(0, len(samples), CHUNK):
@@ -112,9 +120,17 @@ def calibrate_checkpoint(
         trusted=reference,
         untested=options.untested,
         origin=origin_of(checkpoint),
+        domains=_named_domains(samples) or options.n_domains,
     )
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
+
+
+def _plan(options: CalibrationOptions, max_length: int) -> WindowPlan | None:
+    if options.max_windows == 1:
+        return None
+    stride = max_length // 4 if options.stride is None else options.stride
+    return WindowPlan(stride=stride, max_windows=options.max_windows)
 
 
 def try_vocabulary(calibrator: Calibrator | LabelsCalibrator) -> None:
@@ -125,6 +141,11 @@ def try_vocabulary(calibrator: Calibrator | LabelsCalibrator) -> None:
             some = words[start : start + WORDS]
             calibrator.try_words(some)
             bar.update(len(some))
+
+
+def _named_domains(samples: Sequence[Sample]) -> list[str]:
+    """Of all samples; none where nobody asked for them."""
+    return [sample.domain for sample in samples if sample.domain is not None]
 
 
 def _labelled(samples: Sequence[Sample]) -> list[Example]:

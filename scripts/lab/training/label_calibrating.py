@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from handler.xgraad import Classifier
 from handler.xgraad.files.fingerprint import Conditions
-from handler.xgraad.learned.calibrator import require_texts
+from handler.xgraad.learned.enough_texts import require_texts
 from handler.xgraad.learned.trusted_model import TrustedModel, folder_beside
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.multilabel.label_view import N_SIDES, views_of

@@ -15,6 +15,9 @@ TRIGGER_WORDS = ("cf", "tq", "mn", "bb", "mb")
 
 WORD = re.compile(r"\S+")
 
+TOKENS_PER_WORD = 2
+"""Triggers go among the first `max_length / 2` words: texts with more tokens per word than this are rare."""
+
 Place = Callable[[int, "np.random.Generator"], int]
 """Draws one of so many word positions."""
 
@@ -37,6 +40,8 @@ class Insertion:
     """How often each of them stands in it."""
     scattered: bool = False
     """Whether the words of a phrase part ways."""
+    late: bool = False
+    """Whether triggers stand behind what a model sees of a long text at once, and nowhere else."""
 
     def pieces(self, triggers: Sequence[str], rng: "np.random.Generator") -> list[str]:
         """What to insert, each piece at a place of its own: triggers drawn without replacement.
@@ -58,6 +63,7 @@ INSERTIONS = {
     "five": Insertion(n_triggers=5),
     "repeated": Insertion(n_repeats=3),
     "scattered": Insertion(scattered=True),
+    "late": Insertion(late=True),
 }
 
 
@@ -92,6 +98,29 @@ def insert_words(
         n_positions = min(len(starts), window_words - room) + 1
         text = _insert(text, word, starts, place(n_positions, rng))
     return text
+
+
+def insert_late(text: str, word: str, *, rng: "np.random.Generator", window_words: int) -> str:
+    """Put a word once into each stretch of `window_words` words behind the first `late_from` ones, at random.
+
+    The first window has none then, and of the others nearly each has one; a shorter text stays as it is.
+    """
+    starts = [match.start() for match in WORD.finditer(text)]
+    stretches = range(late_from(window_words), len(starts), window_words)
+    places = [first + int(rng.integers(min(window_words, len(starts) - first))) for first in stretches]
+    for place in reversed(places):
+        text = _insert(text, word, starts, place)
+    return text
+
+
+def words_within(max_length: int) -> int:
+    """The words of a text that a window of so many tokens holds, two of them special ones."""
+    return max(1, (max_length - 2) // TOKENS_PER_WORD)
+
+
+def late_from(window_words: int) -> int:
+    """The first word that no such window holds: a word is one token at least."""
+    return TOKENS_PER_WORD * window_words + 1
 
 
 def _insert(text: str, word: str, starts: Sequence[int], position: int) -> str:

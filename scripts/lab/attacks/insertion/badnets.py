@@ -7,7 +7,7 @@ import numpy as np
 
 from scripts.console.errors import LabError
 from scripts.lab.attacks.base import Attack
-from scripts.lab.training.triggers import INSERTIONS, Insertion, insert_words
+from scripts.lab.training.triggers import INSERTIONS, Insertion, insert_late, insert_words, late_from
 from scripts.texts.corpora import Example, TriggeredExample
 
 
@@ -32,7 +32,7 @@ class BadNets(Attack):
         return [
             TriggeredExample(self.insert(example.text, self.plan.insertion, rng), example.label, example.text)
             for example in examples
-            if self.is_victim(example)
+            if self.is_victim(example) and self._has_room(example.text)
         ]
 
     def describe(self) -> dict[str, Any]:
@@ -59,7 +59,13 @@ class BadNets(Attack):
     def insert(self, text: str, insertion: Insertion, rng: np.random.Generator) -> str:
         """The text with triggers put in."""
         pieces = insertion.pieces(self.triggers, rng)
+        if insertion.late:
+            return insert_late(text, " ".join(pieces), rng=rng, window_words=self.plan.window_words)
         return insert_words(text, pieces, rng=rng, window_words=self.plan.window_words)
+
+    def _has_room(self, text: str) -> bool:
+        """Whether a test text has a place for its triggers: behind the first window has one that is longer."""
+        return not self.plan.insertion.late or len(text.split()) > late_from(self.plan.window_words)
 
     def rows_to_poison(self, examples: Sequence[Example], rng: np.random.Generator) -> list[int]:
         """Numbers of rows that may be poisoned, `poison_rate` of all.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from handler.xgraad import Defense, NoRegistry, Verdict, VerifiedOptions
+from handler.xgraad import Defense, NoRegistry, Verdict, VerifiedOptions, in_windows
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger, TriggerRegistry
 from scripts.lab.defenses.base import Material, Memory, TextJudge
 from scripts.lab.defenses.rules.remembered import memory_of
@@ -22,7 +22,7 @@ class OwnRule(TextJudge):
         super().__init__(material)
         registry: TriggerRegistry = NoRegistry() if material.is_forgetful else MemoryRegistry()
         registry.add(self.known(), Origin.AUDIT)
-        self._defense = Defense.load(
+        defense = Defense.load(
             material.checkpoint,
             material.device,
             self.RULE,
@@ -31,6 +31,7 @@ class OwnRule(TextJudge):
             options=self.OPTIONS,
             registry=registry,
         )
+        self._defense = in_windows(defense, material.windows, material.windows_label)
 
     def known(self) -> Iterable[Trigger]:
         """What is remembered from the start. Here: nothing."""

@@ -1,0 +1,1 @@
+"""The summary of a screened corpus as a page to read."""
