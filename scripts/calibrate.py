@@ -185,6 +185,8 @@ def _max_windows(arguments: argparse.Namespace) -> int:
         for name in (name for name, value in given.items() if value):
             raise LabError(f"{name} is for --windows; add that, or leave {name} out")
         return 1
+    if arguments.by or arguments.domains > 1:
+        raise LabError("--windows knows no domains; leave out --by and --domains, or --windows")
     most = arguments.max_windows or USUAL_MAX_WINDOWS
     if not 2 <= most <= MOST_WINDOWS:
         raise LabError(f"--max-windows must be from 2 to {MOST_WINDOWS}, is {most}")

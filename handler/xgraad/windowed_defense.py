@@ -39,6 +39,10 @@ class WindowedDefense(Defense):
         if plan is None:
             made = "the calibration is of texts as one window cuts them"
             raise SettingsError(f"windows: {label.way}: {made}; calibrate with --windows, or set windows: off")
+        (clean_scores, *more) = rule.parts.gate.clean_scores
+        if more:
+            cure = "calibrate with --windows and without domains, or set windows: off"
+            raise SettingsError(f"windows: {label.way}: the calibration has a gate for each domain; {cure}")
         super().__init__(
             defense.classifier,
             defense.calibration,
@@ -56,7 +60,7 @@ class WindowedDefense(Defense):
         self._combine = Combiner(
             label=label,
             max_fpr=parts.max_fpr,
-            threshold=lambda n: conformal_threshold(parts.gate.statistics.fisher, parts.max_fpr / n),
+            threshold=lambda n: conformal_threshold(clean_scores, parts.max_fpr / n),
             untested=frozenset(parts.untested),
         )
 

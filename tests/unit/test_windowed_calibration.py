@@ -88,6 +88,7 @@ def test_more_windows_need_more_texts() -> None:
     [
         (["--stride", "4"], "--stride is for --windows"),
         (["--max-windows", "4"], "--max-windows is for --windows"),
+        (["--windows", "--domains", "2"], "--windows knows no domains"),
         (["--windows", "--max-windows", "65"], "--max-windows must be from 2 to 64, is 65"),
         (["--windows", "--max-windows", "1"], "--max-windows must be from 2 to 64, is 1"),
     ],

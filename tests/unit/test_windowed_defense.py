@@ -166,7 +166,7 @@ def test_the_p_value_of_a_text_allows_for_its_windows(make: Make, p_value: float
     (verdict,) = defense([text])
     assert verdict.p_value == pytest.approx(min(1.0, n_windows * p_value))
     assert verdict.flagged == (n_windows * p_value <= MAX_FPR)
-    fisher = defense._windows_rule.parts.gate.statistics.fisher
+    (fisher,) = defense._windows_rule.parts.gate.clean_scores
     assert verdict.threshold == conformal_threshold(fisher, MAX_FPR / n_windows)
     assert verdict.threshold > conformal_threshold(fisher, MAX_FPR)
 
