@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from handler.settings import Settings
 from handler.xgraad import Action, Calibration, Defense, LabelsCalibration, LabelsDefense, NoRegistry
-from handler.xgraad.errors import CalibrationError, CheckpointError, SettingsError, TooFewTextsError
+from handler.xgraad.errors import CalibrationError, CheckpointError, SettingsError, TextError, TooFewTextsError
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, Trigger
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.multilabel.label_registry import LabelRegistry
@@ -196,3 +197,26 @@ def test_trying_words_once_for_all_labels_is_trying_them_for_each(fed: LabelsCal
     for view, calibrator in zip(fed._views, fed._of_label, strict=True):
         screen = Screen(view, calibrator._short(), is_new=lambda _: True)
         assert calibrator.inert == screen.inert_tokens(words)
+
+
+def test_texts_are_watched_for_drift_once_and_not_once_a_label(several_folder: Path) -> None:
+    calibration = LabelsCalibration.read(several_folder / "calibration.json")
+    assert calibration.drift is not None
+    watched = [label for label in range(len(NAMES)) if calibration.of_label(label).drift]
+    assert len(watched) == 1
+    defense = LabelsDefense.load(several_folder)
+    assert defense.reservoir is not None
+    defense((TEXTS * 4)[: calibration.drift.window])
+    assert len(defense.reservoir.take()) == 1
+    assert defense.cold().reservoir is None
+
+
+def test_windows_of_long_texts_are_refused_by_name(several_folder: Path) -> None:
+    with pytest.raises(SettingsError, match="windows is mean: they are for models of one label"):
+        Settings(windows="mean").load_defense(str(several_folder), device="cpu")
+    assert Settings().load_defense(str(several_folder), device="cpu").rule == "verified"
+
+
+def test_a_blank_clean_text_is_refused(several_folder: Path) -> None:
+    with pytest.raises(TextError, match="clean text 2: is blank"):
+        calibrator_of(several_folder).update(["a film", " "])
