@@ -16,7 +16,7 @@ from scripts.console.command import Exit
 from tests.readme_files import PROJECT, TEXTS, blocks
 
 COMMANDS = {path.stem for path in (PROJECT / "scripts").glob("*.py")} - {"__init__"}
-OF_OTHERS = (". .venv/bin/activate", "curl ", "pip install --no-deps ")
+OF_OTHERS = (". .venv/bin/activate", "curl ", "pip install --no-deps ", "python -m pip install ", "serve deploy ")
 """Begin what no parser of ours reads; the first two are run."""
 
 

@@ -155,7 +155,11 @@ class Screener:
     def _again(
         self, given: Sequence[CorpusRow], places: Sequence[RowPlace], old: Sequence[dict[str, Any]]
     ) -> tuple[list[dict[str, Any]], int]:
-        """The rows of the pass before, with those replaced that hold a known trigger and were not freed of it."""
+        """The rows of the pass before, with those replaced that hold a known trigger and were not freed of it.
+
+        Whoever loads the model forgets what its reference explains, so that comes first, whatever the shard holds.
+        """
+        require_device(self._defense.classifier.device)
         wanted = {
             place: row.text
             for place, row, judged in zip(places, given, old, strict=True)

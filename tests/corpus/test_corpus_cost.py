@@ -31,6 +31,7 @@ def test_some_rows_get_a_trigger() -> None:
 def test_rows_that_differ_are_counted() -> None:
     assert n_differing(ROWS, ROWS) == 0
     assert n_differing(ROWS, [ROWS[0], ROWS[1] | {"label": "other"}, ROWS[2] | {"p_value": 0.5}]) == 2
+    assert n_differing(ROWS, [*ROWS[:2], ROWS[2] | {"pass": 2}]) == 1
     bad = error_row(RowPlace("a", 2), "text must be a string, is missing", 1)
     assert n_differing([*ROWS[:2], bad], [*ROWS[:2], bad]) == 0
     assert n_differing(ROWS, [*ROWS[:2], bad]) == 1

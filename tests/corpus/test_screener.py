@@ -9,13 +9,14 @@ import pytest
 
 from handler.xgraad.errors import CalibrationError
 from handler.xgraad.memory.registry import Trigger
+from scripts.corpus.corpus_registry import CorpusRegistry
 from scripts.corpus.manifest import Manifest
 from scripts.corpus.parts import part_path, read_note, read_rows_of
 from scripts.corpus.screener import MOST_TRIES, TRIES, Screener
 from tests.corpus.conftest import ShoutedDefense, a_manifest, a_pass
 
 CONTENT = "a cf film\na film\nloud cf film\na mn film\nloud film\nCF and mn"
-CF = Trigger(frozenset(["cf"]), 1)
+CF, MN = Trigger(frozenset(["cf"]), 1), Trigger(frozenset(["mn"]), 1)
 
 
 def receipts(screener: Screener, *numbers: int) -> list[dict[str, Any]]:
@@ -69,6 +70,26 @@ def test_order_and_company_of_shards_change_nothing(tmp_path: Path, shouted: lis
                 receipts(Screener(a_pass(tmp_path / name, manifest, number, known)), *some)
         found.append([{**row, "file": ""} for row in rows_of(tmp_path / name, manifest)])
     assert found[0] == found[1]
+    assert shouted
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_the_reference_explains_is_forgotten_before_any_shard(
+    order: tuple[int, int], tmp_path: Path, shouted: list[ShoutedDefense], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model is loaded when it is needed first: a shard before that must not know more than those after."""
+    manifest = a_manifest(tmp_path, "a mn film\nfilm\nfilm\na cf mn film\nmn film\nfilm")
+    receipts(Screener(a_pass(tmp_path, manifest)), 0, 1)
+
+    def load(*_: Any, registry: CorpusRegistry, **__: Any) -> ShoutedDefense:
+        registry.forget([MN])
+        return ShoutedDefense(registry)
+
+    monkeypatch.setattr("scripts.corpus.screener.Defense.load", load)
+    receipts(Screener(a_pass(tmp_path, manifest, 2, (CF, MN))), *order)
+    rows = rows_of(tmp_path, manifest)
+    assert [row["pass"] for row in rows] == [1, 1, 1, 2, 1, 1]
+    assert [suspect["word"] for suspect in rows[3]["suspects"]] == ["cf"]
     assert shouted
 
 

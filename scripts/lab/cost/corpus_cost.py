@@ -162,7 +162,7 @@ def n_differing(rows: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str,
     numbers = [row["row"] for row in rows], [row["row"] for row in others]
     if numbers[0] != numbers[1] or len(set(numbers[0])) != len(rows):
         return max(len(rows), len(others))
-    return sum(not _same(*pair) for pair in zip(rows, others, strict=True))
+    return sum(row["pass"] != other["pass"] or not _same(row, other) for row, other in zip(rows, others, strict=True))
 
 
 def _same(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
