@@ -179,7 +179,7 @@ def test_many_short_explained_texts_stay_below_the_servers_limit(flag_all: Defen
 def test_describe_is_json_and_complete(load_bert: Callable[..., Defense]) -> None:
     defense = load_bert()
     document = strict(to_json(describe(defense, Settings())))
-    names = {"labels", "model_type", "takes_pairs", "text_pairs", "device", "defense", "repair", "limits"}
+    names = {"labels", "model_type", "takes_pairs", "text_pairs", "device", "defense", "repair", "limits", "drift"}
     assert set(document) == names | {"origin", "fingerprint", "versions"}
     assert document["labels"] == ["LABEL_0", "LABEL_1"]
     limits = {name: getattr(Settings(), name) for name in ("max_texts", "max_chars", "max_request_chars")}

@@ -8,7 +8,7 @@ import pytest
 from handler.xgraad import Calibration, Calibrator, Classifier
 from handler.xgraad.errors import CalibrationError, TooFewTextsError
 from handler.xgraad.learned.calibration_check import ModelShape
-from handler.xgraad.learned.calibrator import require_texts
+from handler.xgraad.learned.enough_texts import require_texts
 from handler.xgraad.words.long_text import drawn_window, encode_long
 from handler.xgraad.words.text import split_words
 from handler.xgraad.words.windows import WindowPlan

@@ -12,14 +12,14 @@ from handler.xgraad.drift.drift_statistics import DriftStatistics
 from handler.xgraad.drift.watched_states import watched_states
 from handler.xgraad.errors import TextError
 from handler.xgraad.files.fingerprint import Fingerprint
-from handler.xgraad.learned.calibration import MIN_TEXTS, Calibration
+from handler.xgraad.learned.calibration import Calibration
 from handler.xgraad.learned.calibration_check import require_plan
-from handler.xgraad.learned.carrying import LEAST_PROBES, require_distinct, require_probes, require_whole, supplies
+from handler.xgraad.learned.carrying import LEAST_PROBES, require_probes, require_whole, supplies
 from handler.xgraad.learned.domain_fit import domains_of, fit_domain_gates
+from handler.xgraad.learned.enough_texts import require_texts
 from handler.xgraad.learned.trusted_model import TrustedModel
 from handler.xgraad.model.classifier import Classifier, Look
 from handler.xgraad.options import PAPER_PERCENTILE
-from handler.xgraad.scoring.conformal import texts_needed
 from handler.xgraad.scoring.gate import Gate, GateStatistics, fit_gate
 from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.scoring.thresholds import LengthConditionalThreshold, PaperThreshold
@@ -42,19 +42,6 @@ N_EXAMINED = 300
 """Clean texts, those with the highest gate scores, that show what clean words reach in the transplant test."""
 MOST_TRIED = 60_000
 """Trials before the first text, each of a word in the short text of a label."""
-
-
-def require_texts(texts: Sequence[str], max_fpr: float, max_windows: int = 1) -> None:
-    """Refuse texts that are too few for the rate or say the same over and over, before any model is asked.
-
-    A text of many windows is flagged by the most suspicious one, so each of these has a part of the rate.
-
-    Raises:
-        TooFewTextsError: says how many there are and how many are needed.
-    """
-    of_many = f" of texts of {max_windows} windows" if max_windows > 1 else ""
-    needed = max(texts_needed(max_fpr / max_windows), MIN_TEXTS)
-    require_distinct(texts, needed=needed, why=f"max_fpr {max_fpr}{of_many}")
 
 
 class Calibrator:

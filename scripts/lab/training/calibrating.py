@@ -11,7 +11,7 @@ from handler.xgraad import Calibration, Calibrator, Classifier
 from handler.xgraad.files.fingerprint import Conditions
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.files.text_pairs import pair_sign
-from handler.xgraad.learned.calibrator import require_texts
+from handler.xgraad.learned.enough_texts import require_texts
 from handler.xgraad.learned.trusted_model import folder_beside
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.options import PAPER_PERCENTILE
