@@ -66,6 +66,7 @@ SCRIPTS: dict[str, set[str]] = {
     "admission": {"console", "lab.families", "lab.training"},
     "corpus": {"console", "lab.evaluation", "texts"},
     "lab.cost": {"console", "corpus", "results", "serving"},
+    "lab.card": {"console", "lab.cost", "lab.training"},
     "lab.attacks": {"console", "hub", "lab.training", "results", "texts"},
     "lab.defenses": {
         "admission",
@@ -114,6 +115,7 @@ OWNERS: dict[str, set[str]] = {
     "subprocess": {
         "scripts/packing/archive.py",
         "scripts/lab/cost/corpus_cost.py",
+        "scripts/measure_card.py",
         "scripts/lab/cost/fresh_clone.py",
         "scripts/results/provenance.py",
         "scripts/serving/ray_server.py",

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from scripts.lab.card.parts import DEVICE
+from scripts.lab.card.sizes import DEVICE
 
 
 @pytest.fixture(scope="session")

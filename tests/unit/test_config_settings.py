@@ -27,6 +27,8 @@ VALUES = {
     "max_texts": ("16", 16),
     "max_chars": ("100", 100),
     "max_request_chars": ("1000", 1000),
+    "windows": ("mean", "mean"),
+    "windows_label": ("negative", "negative"),
 }
 
 

@@ -140,9 +140,6 @@ class VerifiedRule:
         self._gate = parts.gate
         self._screen = parts.screen
         self._examination = parts.examination(self._verifier)
-        self._max_fpr = parts.max_fpr
-        self._registry = parts.registry
-        self._options = parts.options
         self._second_opinion = parts.second_opinion
         self._untested = frozenset(parts.untested)
         self._flag_thresholds = [conformal_threshold(each, parts.max_fpr) for each in parts.gate.clean_scores]
@@ -153,11 +150,11 @@ class VerifiedRule:
         looks = self._classifier.look(encodings)
         gates = self._gate(encodings, looks)
         predictions = predict(torch.stack([look.logits for look in looks]), self._classifier.labels) if looks else []
-        passed = [gate.p_value <= self._options.gate_share for gate in gates]
+        passed = [gate.p_value <= self.parts.options.gate_share for gate in gates]
         new = self._new_words(encodings, predictions)
         suspected = [has_passed or bool(words) for has_passed, words in zip(passed, new, strict=True)]
         known = self._known(encodings, predictions, memories)
-        wanted = {row for row, asked in enumerate(explain) if asked or suspected[row] or self._options.score_all}
+        wanted = {row for row, asked in enumerate(explain) if asked or suspected[row] or self.parts.options.score_all}
         scores = self._score(encodings, sorted(wanted | set(known)))
         cases = {
             row: Case(score, known.get(row, ()), wanted=self._wanted(gates[row], new[row]), memory=memories[row])
@@ -174,7 +171,7 @@ class VerifiedRule:
             found_any = self._examination.work_on([cases[row] for row in late])
         # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
         self._examination.complete([case for case in cases.values() if case.is_open and case.triggers])
-        self._registry.flush()
+        self.parts.registry.flush()
         if self.parts.reservoir:  # when little can fail any more: what is judged again is counted once
             self.parts.reservoir.add(looks)
         verdicts = [
@@ -185,13 +182,13 @@ class VerifiedRule:
 
     def _new_words(self, encodings: Sequence[Encoding], predictions: Sequence[Prediction]) -> list[tuple[Word, ...]]:
         """For each text its new words that turn a short clean text and move longer ones."""
-        if not self._options.screen:
+        if not self.parts.options.screen:
             return [()] * len(encodings)
         return self._verifier.moving(self._screen(encodings, predictions), predictions)
 
     def _wanted(self, gate: GateScore, new: Sequence[Word]) -> Wanted:
         """What is tried of a text that stands out so far and has these new words."""
-        return Wanted(frozenset(word.key for word in new), runs=gate.p_value <= self._options.run_share)
+        return Wanted(frozenset(word.key for word in new), runs=gate.p_value <= self.parts.options.run_share)
 
     def _score(self, encodings: Sequence[Encoding], rows: Sequence[int]) -> dict[int, Score]:
         """Scores by row, of the rows asked for."""
@@ -210,7 +207,7 @@ class VerifiedRule:
         known = {}
         for row, (encoding, prediction) in enumerate(zip(encodings, predictions, strict=True)):
             old = besides[row].triggers if row in besides else ()
-            found = self._registry.find(encoding.words, prediction.label_id, count=row not in besides)
+            found = self.parts.registry.find(encoding.words, prediction.label_id, count=row not in besides)
             found += memories[row].find(encoding.words, prediction.label_id)
             known[row] = tuple(word for word in dict.fromkeys(found) if word not in old)
         return {row: words for row, words in known.items() if words}
@@ -236,7 +233,7 @@ class VerifiedRule:
         defended = case.defended or undefended if case else undefended
         return Verdict(
             rule=self.name,
-            flagged=gate.p_value <= self._max_fpr or edit is not None,
+            flagged=gate.p_value <= self.parts.max_fpr or edit is not None,
             verified=edit is not None,
             tested=not {undefended.label_id, defended.label_id} & self._untested,
             action=Action.NEUTRALIZED if edit else Action.PASSED,

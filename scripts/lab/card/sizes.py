@@ -4,13 +4,16 @@ from typing import NamedTuple
 
 from handler.xgraad.files.precision import Precision
 from scripts.lab.cost.pass_names import PASSES, PLAIN
-from scripts.lab.training.small_bert import Shape
+from scripts.lab.training.small_bert import BertShape
+
+DEVICE = "XGRAAD_TEST_DEVICE"
+"""Environment variable that tells the tests for a GPU which device to take."""
 
 
 class Size(NamedTuple):
     """Of the model and of what is measured on it."""
 
-    shape: Shape
+    shape: BertShape
     n_train: int
     """Texts that a victim learns from, the long ones among them."""
     n_words: int
@@ -38,7 +41,7 @@ class Size(NamedTuple):
 
 SIZES = {
     "base": Size(
-        shape=Shape(width=768, n_layers=12, n_heads=12, n_positions=512, spread=0.02),
+        shape=BertShape(width=768, n_layers=12, n_heads=12, n_positions=512, spread=0.02),
         n_train=12000,
         n_words=40,
         epochs=3,
@@ -56,7 +59,7 @@ SIZES = {
         tests=(),
     ),
     "tiny": Size(
-        shape=Shape(width=64, n_layers=2, n_heads=2, n_positions=64),
+        shape=BertShape(width=64, n_layers=2, n_heads=2, n_positions=64),
         n_train=6000,
         n_words=12,
         epochs=2,

@@ -20,7 +20,7 @@ from scripts.texts.corpora import Corpus
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-class Shape(NamedTuple):
+class BertShape(NamedTuple):
     """How large a BERT is; heads are 64 wide in those that are published, 32 here."""
 
     width: int = 128
@@ -32,10 +32,10 @@ class Shape(NamedTuple):
     text, learns sooner that way."""
 
 
-SMALL = Shape()
+SMALL = BertShape()
 
 
-def small_bert(corpus: Corpus, folder: Path, *, seed: int, shape: Shape = SMALL) -> None:
+def small_bert(corpus: Corpus, folder: Path, *, seed: int, shape: BertShape = SMALL) -> None:
     """Write a base checkpoint: a WordPiece tokenizer of the corpus and a BERT with random weights.
 
     Args:
