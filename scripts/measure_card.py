@@ -207,11 +207,11 @@ def _kernels(bench: CardBench, victim: Path, left_s: float) -> None:
 
     texts = read_texts(split_file(bench.data, "test"))
     cells = [SpeedCell(tokens, bench.size.batches[-1]) for tokens in bench.size.lengths]
+    made = {**attack_record(victim), "device": bench.device, "device_name": device_name(bench.device), **provenance()}
     for precision in bench.size.precisions:
         models = ComparedModels(victim, _calibrated(bench, victim, precision), device=bench.device)
         for found in profiled(models, cells, texts):
-            where = {"device": bench.device, "device_name": device_name(bench.device), "precision": precision}
-            append_row(bench.out / "kernels.jsonl", {**attack_record(victim), **where, **asdict(found), **provenance()})
+            append_row(bench.out / "kernels.jsonl", {**made, "precision": precision, **asdict(found)})
 
 
 def _precision(bench: CardBench, victim: Path, left_s: float) -> None:

@@ -95,8 +95,7 @@ OWNERS: dict[str, set[str]] = {
     "jinja2": {
         "handler/page/environment.py",
         "handler/page/page.py",
-        "scripts/admission/report/page.py",
-        "scripts/corpus/report/page.py",
+        "scripts/console/documents.py",
         "scripts/lab/report/page.py",
     },
     "ray": {"scripts/corpus/pool.py"},

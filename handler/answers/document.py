@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from handler.answers.parts import in_parts
-from handler.answers.policy import Answer
+from handler.answers.policy import Answer, ServedAction
 from handler.refusal import Refusal
 from handler.settings import Detail
 from handler.xgraad import Verdict
@@ -18,29 +18,23 @@ MAX_SUSPECTS = 64
 
 ALL = True
 _LABEL = {"label": ALL, "label_id": ALL}
+DECIDED = {"flagged": ALL, "verified": ALL, "tested": ALL, "action": ALL, "label_changed": ALL}
+SUSPECTED = {
+    "suspects": {"word": ALL, "part": ALL, "start": ALL, "end": ALL, "replacement": ALL},
+    "neutralized_text": ALL,
+    "neutralized_text_pair": ALL,
+}
 _TOLD: Mapping[str, Any] = {
     "label": _LABEL | {"truncated": ALL},
     "verdict": _LABEL
     | {
         "truncated": ALL,
-        "defense": {
-            "rule": ALL,
-            "flagged": ALL,
-            "verified": ALL,
-            "tested": ALL,
-            "action": ALL,
-            "label_changed": ALL,
-            "undefended": _LABEL,
-            "defended": _LABEL,
-            "suspects": {"word": ALL, "part": ALL, "start": ALL, "end": ALL, "replacement": ALL},
-            "neutralized_text": ALL,
-            "neutralized_text_pair": ALL,
-        },
+        "defense": {"rule": ALL, "undefended": _LABEL, "defended": _LABEL} | DECIDED | SUSPECTED,
     },
 }
 """What a reply tells at each level. A name that is not in here is not told: what somebody adds stays inside at first.
 Whoever can watch a score can climb it, so below full there is none, nor a p-value, threshold or probability."""
-_ALARM = {"defense": {"action": ALL}}
+ALARM = {"defense": {"action": ALL}}
 """Told at every level when the defense failed: nobody may take such an answer for a defended one."""
 _UNTESTED = {"defense": {"tested": ALL}}
 """Told at every level of a label that the calibration cannot test, for the same reason."""
@@ -72,7 +66,7 @@ def answer_document(answer: Answer, detail: Detail, *, explain: bool, text: str 
 def _warning(verdict: Verdict | None) -> Mapping[str, Any]:
     """What is told of an answer that was not defended, or not as others are, however little is told of those."""
     if verdict is None:
-        return _ALARM
+        return ALARM
     return _UNTESTED if verdict.tested is False else {}
 
 
@@ -99,19 +93,34 @@ def _full(answer: Answer) -> dict[str, Any]:
 
 def _defense(answer: Answer, verdict: Verdict) -> dict[str, Any]:
     """How the answer came about."""
+    undefended, defended = _prediction(answer.undefended), _prediction(verdict.defended)
+    decided = decision_document(verdict, answer.action, undefended=undefended, defended=defended)
+    return {"rule": verdict.rule} | decided
+
+
+def decision_document(
+    verdict: Verdict, action: ServedAction, *, undefended: dict[str, Any], defended: dict[str, Any]
+) -> dict[str, Any]:
+    """What was found and done about one label.
+
+    Args:
+        verdict: on it.
+        action: what the operator's policy made of that.
+        undefended: what is told of the plain model's answer.
+        defended: of the one without the suspects.
+    """
     return {
-        "rule": verdict.rule,
         "flagged": verdict.flagged,
         "verified": verdict.verified,
         "tested": verdict.tested,
-        "action": answer.action,
+        "action": action,
         "anomaly_score": verdict.anomaly_score,
         "gate_score": verdict.gate_score,
         "threshold": verdict.threshold,
         "p_value": verdict.p_value,
         "label_changed": verdict.label_changed,
-        "undefended": _prediction(answer.undefended),
-        "defended": _prediction(verdict.defended),
+        "undefended": undefended,
+        "defended": defended,
         "suspects": [asdict(suspect) for suspect in verdict.suspects[:MAX_SUSPECTS]],
         "neutralized_text": verdict.neutralized_text,
     }

@@ -4,10 +4,17 @@ The levels of detail are those of `handler.answers.document`, by the same rule: 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from handler.answers.document import ALL, MAX_SUSPECTS, explanation_document, only
+from handler.answers.document import (
+    ALARM,
+    ALL,
+    DECIDED,
+    SUSPECTED,
+    decision_document,
+    explanation_document,
+    only,
+)
 from handler.answers.parts import in_parts
 from handler.answers.policy import Answer, LabelsAnswer, ServedAction
 from handler.settings import Detail
@@ -19,21 +26,8 @@ MAX_DECISIONS = 3
 """Labels told of in one reply, each with a text of its own: TorchServe limits a reply's size. `n_decisions` has all."""
 
 _LABELS = {"labels": ALL, "label_ids": ALL}
-_OF_LABEL = {"label": ALL, "label_id": ALL}
 _SAID = {"has_label": ALL}
-_SUSPECTS = {"word": ALL, "part": ALL, "start": ALL, "end": ALL, "replacement": ALL}
-_DECISION = _OF_LABEL | {
-    "flagged": ALL,
-    "verified": ALL,
-    "tested": ALL,
-    "action": ALL,
-    "label_changed": ALL,
-    "undefended": _SAID,
-    "defended": _SAID,
-    "suspects": _SUSPECTS,
-    "neutralized_text": ALL,
-    "neutralized_text_pair": ALL,
-}
+_DECISION = {"label": ALL, "label_id": ALL, "undefended": _SAID, "defended": _SAID} | DECIDED | SUSPECTED
 _TOLD: Mapping[str, Any] = {
     "label": _LABELS | {"truncated": ALL},
     "verdict": _LABELS
@@ -41,20 +35,15 @@ _TOLD: Mapping[str, Any] = {
         "truncated": ALL,
         "defense": {
             "rule": ALL,
-            "flagged": ALL,
-            "verified": ALL,
-            "tested": ALL,
-            "action": ALL,
-            "label_changed": ALL,
             "undefended": _LABELS,
             "defended": _LABELS,
             "n_decisions": ALL,
             "decisions": _DECISION,
-        },
+        }
+        | DECIDED,
     },
 }
 """What a reply tells at each level; a name that is not in here is not told."""
-_ALARM = {"defense": {"action": ALL}}
 _UNTESTED = {"defense": {"tested": ALL, "untested": ALL}}
 """Told at every level, as of single labels."""
 
@@ -71,7 +60,7 @@ def labels_document(answer: LabelsAnswer, detail: Detail, *, explain: bool, text
     full |= _explanation(verdict, text) if explain else {}
     if detail == "full":
         return full
-    warning = _ALARM if verdict is None else _UNTESTED if verdict.tested is False else {}
+    warning = ALARM if verdict is None else _UNTESTED if verdict.tested is False else {}
     told = _TOLD[detail]
     both = warning | told if detail == "label" else told | {"defense": told["defense"] | warning.get("defense", {})}
     document: dict[str, Any] = only(full, both)
@@ -124,23 +113,9 @@ def _rank(decision: Answer) -> tuple[bool, bool, float]:
 
 def _decision(whole: LabelsVerdict, label: int, answer: Answer) -> dict[str, Any]:
     verdict, name = whole.decisions[label], whole.names[label]
-    return {
-        "label": name,
-        "label_id": label,
-        "flagged": verdict.flagged,
-        "verified": verdict.verified,
-        "tested": verdict.tested,
-        "action": answer.action,
-        "anomaly_score": verdict.anomaly_score,
-        "gate_score": verdict.gate_score,
-        "threshold": verdict.threshold,
-        "p_value": verdict.p_value,
-        "label_changed": verdict.label_changed,
-        "undefended": _said(whole.undefended, name),
-        "defended": _said(whole.defended, name),
-        "suspects": [asdict(suspect) for suspect in verdict.suspects[:MAX_SUSPECTS]],
-        "neutralized_text": verdict.neutralized_text,
-    }
+    undefended, defended = _said(whole.undefended, name), _said(whole.defended, name)
+    decided = decision_document(verdict, answer.action, undefended=undefended, defended=defended)
+    return {"label": name, "label_id": label} | decided
 
 
 def _said(prediction: LabelsPrediction, name: str) -> dict[str, Any]:

@@ -155,10 +155,13 @@ def calibrated_flag_rate(defense: AnyDefense) -> float:
     Of several labels it is a bound: each is flagged in this share of the texts, and the texts may be others.
     """
     calibration = defense.calibration
-    several = isinstance(calibration, LabelsCalibration)
-    paper = calibration.labels[0].paper if isinstance(calibration, LabelsCalibration) else calibration.paper
+    paper, n_decisions = (
+        (calibration.labels[0].paper, len(calibration.labels))
+        if isinstance(calibration, LabelsCalibration)
+        else (calibration.paper, 1)
+    )
     of_one = 1 - paper.percentile / 100 if defense.rule == "paper" else calibration.max_fpr
-    return min(1.0, of_one * len(defense.classifier.labels)) if several else of_one
+    return min(1.0, of_one * n_decisions)
 
 
 def score_ratio(verdict: Verdict) -> float | None:

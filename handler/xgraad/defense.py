@@ -15,16 +15,7 @@ from handler.xgraad.memory.forgetting import forget_explained
 from handler.xgraad.memory.registry import MemoryRegistry, Origin, TriggerRegistry
 from handler.xgraad.model.classifier import Classifier
 from handler.xgraad.model.prediction import Prediction, predict
-from handler.xgraad.options import (
-    DEFAULT_KEY,
-    DEFAULT_OPTIONS,
-    DEFAULT_RULE,
-    NEUTRALIZERS,
-    RULES,
-    VerifiedOptions,
-    check_name,
-    usual_neutralizer,
-)
+from handler.xgraad.options import DEFAULT_KEY, DEFAULT_OPTIONS, VerifiedOptions, chosen_names
 from handler.xgraad.rules.threshold_rule import ThresholdRule
 from handler.xgraad.rules.verified_rule import VerifiedParts, VerifiedRule
 from handler.xgraad.verification.reference import Reference
@@ -127,9 +118,7 @@ class Defense:
             SettingsError: an unknown rule or neutralizer.
         """
         folder = Path(folder)
-        rule = check_name("rule", DEFAULT_RULE if rule is None else rule, RULES)
-        neutralizer = usual_neutralizer(rule) if neutralizer is None else neutralizer
-        check_name("neutralizer", neutralizer, NEUTRALIZERS)
+        rule, neutralizer = chosen_names(rule, neutralizer)
         path = Path(calibration) if isinstance(calibration, str | Path) else folder / CALIBRATION_FILE
         fitted = calibration if isinstance(calibration, Calibration) else Calibration.read(path)
         classifier = fitted.load_classifier(folder, device=device)

@@ -17,16 +17,7 @@ from handler.xgraad.multilabel.label_registry import LabelRegistry
 from handler.xgraad.multilabel.label_view import LabelView, views_of
 from handler.xgraad.multilabel.labels_calibration import LabelsCalibration
 from handler.xgraad.multilabel.labels_verdict import LabelsPrediction, LabelsVerdict
-from handler.xgraad.options import (
-    DEFAULT_KEY,
-    DEFAULT_OPTIONS,
-    DEFAULT_RULE,
-    NEUTRALIZERS,
-    RULES,
-    VerifiedOptions,
-    check_name,
-    usual_neutralizer,
-)
+from handler.xgraad.options import DEFAULT_KEY, DEFAULT_OPTIONS, DEFAULT_RULE, VerifiedOptions, chosen_names
 from handler.xgraad.words.encoding import Encoding
 
 
@@ -94,9 +85,7 @@ class LabelsDefense:
             AuditError: there is an audit, which such models have none of.
         """
         folder = Path(folder)
-        rule = check_name("rule", DEFAULT_RULE if rule is None else rule, RULES)
-        neutralizer = usual_neutralizer(rule) if neutralizer is None else neutralizer
-        check_name("neutralizer", neutralizer, NEUTRALIZERS)
+        rule, neutralizer = chosen_names(rule, neutralizer)
         path = Path(calibration) if isinstance(calibration, str | Path) else folder / CALIBRATION_FILE
         fitted = calibration if isinstance(calibration, LabelsCalibration) else LabelsCalibration.read(path)
         classifier = fitted.load_classifier(folder, device=device)

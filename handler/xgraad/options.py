@@ -66,6 +66,17 @@ def usual_neutralizer(rule: str) -> str:
     return PAPER_NEUTRALIZER if rule == "paper" else DEFAULT_NEUTRALIZER
 
 
+def chosen_names(rule: str | None, neutralizer: str | None) -> tuple[str, str]:
+    """Rule and neutralizer, the usual ones where none is named.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    rule = check_name("rule", DEFAULT_RULE if rule is None else rule, RULES)
+    neutralizer = usual_neutralizer(rule) if neutralizer is None else neutralizer
+    return rule, check_name("neutralizer", neutralizer, NEUTRALIZERS)
+
+
 def check_name(field: str, name: str, allowed: Sequence[str]) -> str:
     """`name`, when it is one of `allowed`.
 

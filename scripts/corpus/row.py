@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from handler.xgraad.errors import TextError
 from handler.xgraad.words.pair import join_pair
+from handler.xgraad.words.text import lone_surrogate
 
 
 class CorpusRow(NamedTuple):
@@ -43,8 +44,7 @@ def row_of(cells: list[Any], *, max_chars: int) -> CorpusRow:
 def _checked(cell: Any) -> str:
     if not isinstance(cell, str):
         raise TextError(f"text must be a string, {'is missing' if cell is None else f'is a {type(cell).__name__}'}")
-    try:
-        cell.encode()
-    except UnicodeEncodeError as error:
-        raise TextError(f"text must be valid Unicode, character {error.start} is a lone surrogate") from None
+    place = lone_surrogate(cell)
+    if place is not None:
+        raise TextError(f"text must be valid Unicode, character {place} is a lone surrogate")
     return cell

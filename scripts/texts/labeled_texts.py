@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from handler.xgraad.errors import TextError
 from handler.xgraad.options import DOMAIN_NAME
 from handler.xgraad.words.pair import join_pair
+from handler.xgraad.words.text import lone_surrogate
 from scripts.console.command_line import note
 from scripts.console.errors import LabError
 from scripts.texts.column_names import is_text_column
@@ -133,10 +134,9 @@ def _text(record: Record, column: int, source: Source) -> str:
     if not isinstance(cell, str):
         found = "missing; leave the row out" if cell is None else f"a {type(cell).__name__}"
         raise LabError(f"{source.place(record)}: the text must be a string, is {found}")
-    try:
-        cell.encode()
-    except UnicodeEncodeError as error:
-        raise LabError(f"{source.place(record)}: character {error.start} of the text is a lone surrogate") from error
+    place = lone_surrogate(cell)
+    if place is not None:
+        raise LabError(f"{source.place(record)}: character {place} of the text is a lone surrogate")
     return cell
 
 

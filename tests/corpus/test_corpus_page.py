@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from scripts.corpus.report.page import LISTED, POLICY, corpus_page
+from scripts.console.documents import POLICY
+from scripts.corpus.report.page import LISTED, corpus_page
 from tests.pages import ReadPage
 
 TRIGGER = {

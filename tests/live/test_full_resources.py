@@ -19,6 +19,7 @@ from scripts.serving.retrying import may_pass
 from scripts.serving.running_server import RunningServer
 from scripts.serving.server import serving
 from tests.conftest import CLEAN_TEXTS
+from tests.live.holding import held
 from tests.live.scrape import value, wait_for
 from tests.live.toy import options_for, packed
 
@@ -48,17 +49,6 @@ def server(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def process_of(server: RunningServer, client: Client, model: str) -> psutil.Process:
     (worker,) = [each for each in server.workers(client) if each.model == model]
     return psutil.Process(worker.pid)
-
-
-@contextmanager
-def held(process: psutil.Process) -> Iterator[None]:
-    """A worker whose batch takes until somebody resumes it, at the latest until the block ends."""
-    process.suspend()
-    try:
-        yield
-    finally:
-        if process.is_running():
-            process.resume()
 
 
 def once_each(server: RunningServer, is_right: IsRight, *, retries: int) -> AbstractContextManager[Crowd]:

@@ -1,8 +1,7 @@
 """What clients of Ray Serve see when a replica is killed under load, and when the queue is full."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from scripts.lab.cost.load import Crowd, IsRight, LoadLimits, crowd
 from scripts.serving.ray_server import RayServer
 from tests.conftest import CLEAN_TEXTS
+from tests.live.holding import held
 from tests.live.on_ray import needs_ray
 from tests.live.toy import QUICK
 
@@ -64,16 +64,6 @@ def test_a_killed_replica_is_replaced_and_costs_only_what_it_had(
     assert replica(ray_server, "toy", other_than=killed.pid).is_running()
     again = ", clients ask again" if retries else ""
     record(f"a worker killed{again}", found, n_clients=N_CLIENTS, server=SERVER)
-
-
-@contextmanager
-def held(process: psutil.Process) -> Iterator[None]:
-    """A replica whose batch takes until somebody resumes it, at the latest until the block ends."""
-    process.suspend()
-    try:
-        yield
-    finally:
-        process.resume()
 
 
 @pytest.mark.parametrize("retries", [0, 8])

@@ -90,10 +90,7 @@ class Calibration(Frozen):
             CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
             CalibrationError: this was made for something else, or its parts do not fit the model.
         """
-        conditions = self.fingerprint.conditions()
-        checkpoint = Checkpoint.open(folder)
-        classifier = Classifier.of(checkpoint, device=device, **conditions)
-        self.fingerprint.require(checkpoint.fingerprint(**conditions))
+        classifier = calibrated_classifier(folder, self.fingerprint, device=device)
         self.require_fit(ModelShape.of(classifier))
         return classifier
 
@@ -164,6 +161,22 @@ class Calibration(Frozen):
             CalibrationError: it is missing or not a calibration.
         """
         return cls.from_json(calibration_text(path))
+
+
+def calibrated_classifier(
+    folder: Path, made_for: Fingerprint, *, device: str, several_labels: bool = False
+) -> Classifier:
+    """The checkpoint, in the window and precision that a calibration was made with.
+
+    Raises:
+        CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
+        CalibrationError: it is not the one that the calibration was made for.
+    """
+    conditions = made_for.conditions()
+    checkpoint = Checkpoint.open(folder, several_labels=several_labels)
+    classifier = Classifier.of(checkpoint, device=device, **conditions)
+    made_for.require(checkpoint.fingerprint(**conditions))
+    return classifier
 
 
 def calibration_text(path: Path) -> str:

@@ -19,6 +19,17 @@ class Prediction:
     probabilities: dict[str, float]
     """Every label's probability, in label order."""
 
+    @classmethod
+    def of(cls, shares: Sequence[float], labels: Sequence[str]) -> "Prediction":
+        """The first of the most probable labels; `shares` are the probabilities of all, in order."""
+        label_id = max(range(len(shares)), key=shares.__getitem__)
+        return cls(
+            label=labels[label_id],
+            label_id=label_id,
+            score=shares[label_id],
+            probabilities=dict(zip(labels, shares, strict=True)),
+        )
+
     def next_labels(self) -> list[int]:
         """The other labels, the most probable first."""
         by_label = list(self.probabilities.values())
@@ -28,18 +39,7 @@ class Prediction:
 
 def predict(logits: Tensor, labels: Sequence[str]) -> list[Prediction]:
     """Predictions from logits `[texts, labels]`."""
-    predictions = []
-    for row in torch.softmax(logits.double(), dim=-1).tolist():
-        label_id = max(range(len(row)), key=row.__getitem__)
-        predictions.append(
-            Prediction(
-                label=labels[label_id],
-                label_id=label_id,
-                score=row[label_id],
-                probabilities=dict(zip(labels, row, strict=True)),
-            )
-        )
-    return predictions
+    return [Prediction.of(row, labels) for row in torch.softmax(logits.double(), dim=-1).tolist()]
 
 
 def margins_of(logits: Tensor, label: int) -> Tensor:

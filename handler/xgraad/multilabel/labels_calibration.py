@@ -16,12 +16,12 @@ from handler.xgraad.learned.calibration import (
     ORIGIN,
     SEVERAL_LABELS,
     Calibration,
+    calibrated_classifier,
     calibration_text,
 )
 from handler.xgraad.learned.calibration_check import ModelShape, require_entries
 from handler.xgraad.learned.strict_json import first_fault, one_line_numbers
 from handler.xgraad.learned.trusted_model import TrustedModel, folder_beside
-from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.model.classifier import Classifier
 from handler.xgraad.multilabel.label_view import N_SIDES, views_of
 from handler.xgraad.scoring.gate import GateStatistics
@@ -127,10 +127,7 @@ class LabelsCalibration(Frozen):
             CheckpointError: the folder is unsafe, incomplete, unsupported, or fails its self-test.
             CalibrationError: this was made for something else, or its parts do not fit the model.
         """
-        conditions = self.fingerprint.conditions()
-        checkpoint = Checkpoint.open(folder, several_labels=True)
-        classifier = Classifier.of(checkpoint, device=device, **conditions)
-        self.fingerprint.require(checkpoint.fingerprint(**conditions))
+        classifier = calibrated_classifier(folder, self.fingerprint, device=device, several_labels=True)
         require_entries({"labels": self.labels}, len(classifier.labels), "labels of the model")
         shape = ModelShape.of(classifier)._replace(n_labels=N_SIDES)
         for label in range(len(self.labels)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from handler.xgraad.editing.verdict import Action, Verdict
 from handler.xgraad.model.prediction import Prediction
@@ -83,12 +84,12 @@ class LabelsVerdict:
         """True when the model did not see the end of the text."""
         return self.decisions[0].truncated
 
-    @property
+    @cached_property
     def undefended(self) -> LabelsPrediction:
         """What the plain model says."""
         return self.prediction_of([each.undefended for each in self.decisions])
 
-    @property
+    @cached_property
     def defended(self) -> LabelsPrediction:
         """What it says once each label's suspects are neutralized."""
         return self.prediction_of([each.defended for each in self.decisions])

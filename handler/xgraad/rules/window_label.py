@@ -49,11 +49,4 @@ def _of(predictions: Sequence[Prediction], pool: Callable[[list[float]], float])
     labels = list(predictions[0].probabilities)
     pooled = [pool([each.probabilities[label] for each in predictions]) for label in labels]
     total = fsum(pooled)
-    row = [value / total for value in pooled]
-    label_id = max(range(len(row)), key=row.__getitem__)
-    return Prediction(
-        label=labels[label_id],
-        label_id=label_id,
-        score=row[label_id],
-        probabilities=dict(zip(labels, row, strict=True)),
-    )
+    return Prediction.of([value / total for value in pooled], labels)

@@ -96,6 +96,15 @@ def replace_spans(text: str, replacements: Iterable[Replacement]) -> str:
     return "".join(parts) + text[position:]
 
 
+def lone_surrogate(text: str) -> int | None:
+    """The place of the first character that no encoding can carry; None where all can be."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
 def check_text(text: str) -> str:
     """`text` itself, when a tokenizer can take it.
 
@@ -104,10 +113,9 @@ def check_text(text: str) -> str:
     """
     if not isinstance(text, str):
         raise TextError(f"a text must be a string, got {type(text).__name__}")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise TextError(f"text: character {error.start} is a lone surrogate; send valid Unicode") from None
+    place = lone_surrogate(text)
+    if place is not None:
+        raise TextError(f"text: character {place} is a lone surrogate; send valid Unicode")
     return text
 
 

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from handler.page.environment import page_environment
-from handler.page.hidden import runs, text_runs
-from handler.page.reading import short
+from handler.page.hidden import text_runs
 from scripts.admission.report.check_rules import rule_of
 from scripts.admission.report.put_in import beginning, stretches
 from scripts.admission.report.scale import scale_of
 from scripts.admission.scan import Scan, ScanVerdict, Status
+from scripts.console.documents import document_template
 from scripts.console.terminal import printable
 
 LISTED = 20
@@ -26,8 +24,6 @@ NAMED = 3
 """Triggers beside the verdict."""
 SHOWN_CHARS = 6_000
 """Of an example."""
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
-"""A second wall: what escaping let through would neither run nor fetch anything."""
 
 HEADLINES = {ScanVerdict.ADMITTED: "Admitted", ScanVerdict.REFUSED: "Refused", ScanVerdict.INCONCLUSIVE: "Inconclusive"}
 STATUSES = {Status.PASSED: "passed", Status.OBJECTS: "objects", Status.SKIPPED: "did not look"}
@@ -94,28 +90,23 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _environment() -> Environment:
-    environment = page_environment(PackageLoader(__package__))
-    environment.filters |= {
-        "runs": runs,
+_TEMPLATE = document_template(
+    __package__,
+    "scan.html",
+    filters={
         "text_runs": text_runs,
-        "short": short,
         "printable": printable,
         "number": _number,
         "rule": rule_of,
         "scale": scale_of,
         "beginning": beginning,
-    }
-    environment.globals |= {
+    },
+    given={
         "stretches": stretches,
         "headlines": HEADLINES,
         "statuses": STATUSES,
-        "policy": POLICY,
         "listed": LISTED,
         "named": NAMED,
         "shown_chars": SHOWN_CHARS,
-    }
-    return environment
-
-
-_TEMPLATE = _environment().get_template("scan.html")
+    },
+)

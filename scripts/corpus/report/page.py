@@ -7,17 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
-
-from handler.page.environment import page_environment
-from handler.page.hidden import runs
-from handler.page.reading import short
+from scripts.console.documents import document_template
 
 PAGE = "summary.html"
 LISTED = 50
 """Triggers, and files, that are shown."""
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
-"""A second wall: what escaping let through would neither run nor fetch anything."""
 
 
 def corpus_page(summary: dict[str, Any]) -> str:
@@ -55,11 +49,4 @@ def _bars(counts: Sequence[int]) -> list[float]:
     return [100 * count / highest for count in counts]
 
 
-def _environment() -> Environment:
-    environment = page_environment(PackageLoader(__package__))
-    environment.filters |= {"runs": runs, "short": short, "bars": _bars}
-    environment.globals |= {"policy": POLICY, "listed": LISTED}
-    return environment
-
-
-_TEMPLATE = _environment().get_template("corpus.html")
+_TEMPLATE = document_template(__package__, "corpus.html", filters={"bars": _bars}, given={"listed": LISTED})

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +62,10 @@ def label_floor(
     target: int,
 ) -> dict[str, Any]:
     """What a clean model makes of the same attacked texts, see `measured_floor`."""
-    clean_model = replace(material, checkpoint=checkpoint)
     classifier = Classifier.of(
         Checkpoint.open(checkpoint, several_labels=True),
         device=material.device,
-        max_length=clean_model.max_length,
+        max_length=material.max_length,
         precision=material.served_precision,
     )
     if label >= len(classifier.labels):

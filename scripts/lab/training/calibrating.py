@@ -1,6 +1,6 @@
 """Calibrate a checkpoint on clean texts, with a progress bar, and train its reference where there is a trusted base."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handler.xgraad import Calibration, Calibrator, Classifier
-from handler.xgraad.files.fingerprint import Conditions
+from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.files.text_pairs import pair_sign
 from handler.xgraad.learned.enough_texts import require_texts
@@ -80,22 +80,15 @@ def calibrate_checkpoint(
         CheckpointError, CalibrationError, TextError, LabError: see there.
     """
     require_texts([sample.text for sample in samples], options.max_fpr, options.max_windows)
-    opened = Checkpoint.open(checkpoint)
-    takes_pairs = any(is_pair(sample.text) for sample in samples)
-    classifier = Classifier.of(
-        opened, device=device, max_length=options.max_length, precision=options.precision, takes_pairs=takes_pairs
-    )
-    if sign := pair_sign(opened.config, takes_pairs=takes_pairs):
+    opened, texts = Checkpoint.open(checkpoint), [sample.text for sample in samples]
+    classifier, made_for = classifier_for(opened, texts, options=options, device=device)
+    if sign := pair_sign(opened.config, takes_pairs=made_for.takes_pairs):
         note(sign)
-    conditions = Conditions(max_length=classifier.max_length, precision=options.precision, takes_pairs=takes_pairs)
-    plan = _plan(options, classifier.max_length)
-    calibrator = Calibrator(classifier, opened.fingerprint(**conditions), plan)
+    calibrator = Calibrator(classifier, made_for, _plan(options, classifier.max_length))
     examples = _labelled(samples)
-    with tqdm(total=len(samples), unit="text", desc="calibrate", disable=None) as bar:
-        for start in range(0, len(samples), CHUNK):
-            texts = [sample.text for sample in samples[start : start + CHUNK]]
-            calibrator.update(texts, [example.label for example in examples[start : start + CHUNK]])
-            bar.update(len(texts))
+    labels = [example.label for example in examples]
+    for part in parts_of(texts):
+        calibrator.update(texts[part], labels[part])
     calibrator.require_carrying(options.untested)
     if options.vocabulary:
         try_vocabulary(calibrator)
@@ -124,6 +117,26 @@ def calibrate_checkpoint(
     )
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
+
+
+def classifier_for(
+    opened: Checkpoint, texts: Sequence[str], *, options: CalibrationOptions, device: str
+) -> tuple[Classifier, Fingerprint]:
+    """The model as the options want it, one of pairs where any of the texts is, and what a calibration is bound to."""
+    takes_pairs, precision = any(map(is_pair, texts)), options.precision
+    classifier = Classifier.of(
+        opened, device=device, max_length=options.max_length, precision=precision, takes_pairs=takes_pairs
+    )
+    made_for = opened.fingerprint(max_length=classifier.max_length, precision=precision, takes_pairs=takes_pairs)
+    return classifier, made_for
+
+
+def parts_of(texts: Sequence[str]) -> Iterator[slice]:
+    """The texts part by part, with a progress bar."""
+    with tqdm(total=len(texts), unit="text", desc="calibrate", disable=None) as bar:
+        for start in range(0, len(texts), CHUNK):
+            yield slice(start, start + CHUNK)
+            bar.update(len(texts[start : start + CHUNK]))
 
 
 def _plan(options: CalibrationOptions, max_length: int) -> WindowPlan | None:

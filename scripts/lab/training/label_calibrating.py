@@ -6,8 +6,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from handler.xgraad import Classifier
-from handler.xgraad.files.fingerprint import Conditions
 from handler.xgraad.learned.enough_texts import require_texts
 from handler.xgraad.learned.trusted_model import TrustedModel, folder_beside
 from handler.xgraad.model.checkpoint import Checkpoint
@@ -15,10 +13,9 @@ from handler.xgraad.multilabel.label_view import N_SIDES, views_of
 from handler.xgraad.multilabel.labels_calibration import LabelsCalibration, transplants_of
 from handler.xgraad.multilabel.labels_calibrator import LabelsCalibrator
 from handler.xgraad.verification.transplant import Transplant
-from handler.xgraad.words.pair import is_pair
 from scripts.console.errors import LabError
 from scripts.hub.origin import origin_of
-from scripts.lab.training.calibrating import CHUNK, CalibrationOptions, try_vocabulary
+from scripts.lab.training.calibrating import CalibrationOptions, classifier_for, parts_of, try_vocabulary
 from scripts.lab.training.reference_training import TrustedBase, make_reference_model
 from scripts.texts.corpora import LabeledSet
 
@@ -51,17 +48,10 @@ def calibrate_labels(
     if trusted and labels is None:
         raise LabError(f"--trusted-base needs labels for each of the {len(texts)} texts; see --label-column")
     opened = Checkpoint.open(checkpoint, several_labels=True)
-    takes_pairs = any(map(is_pair, texts))
-    classifier = Classifier.of(
-        opened, device=device, max_length=options.max_length, precision=options.precision, takes_pairs=takes_pairs
-    )
-    conditions = Conditions(max_length=classifier.max_length, precision=options.precision, takes_pairs=takes_pairs)
-    calibrator = LabelsCalibrator(classifier, opened.fingerprint(**conditions), threshold=options.label_threshold)
-    with tqdm(total=len(texts), unit="text", desc="calibrate", disable=None) as bar:
-        for start in range(0, len(texts), CHUNK):
-            some = texts[start : start + CHUNK]
-            calibrator.update(some, labels[start : start + CHUNK] if labels else ())
-            bar.update(len(some))
+    classifier, made_for = classifier_for(opened, texts, options=options, device=device)
+    calibrator = LabelsCalibrator(classifier, made_for, threshold=options.label_threshold)
+    for part in parts_of(texts):
+        calibrator.update(texts[part], labels[part] if labels else ())
     calibrator.require_carrying(options.untested)
     if options.vocabulary:
         try_vocabulary(calibrator)
