@@ -13,7 +13,7 @@ from scripts.serving.client import Client
 from scripts.serving.ray_server import RayServer, RayServerOptions, serving_on_ray
 from scripts.serving.running_server import RunningServer
 from scripts.serving.server_options import archives_named
-from tests.live.toy import is_right_for, packed
+from tests.live.toy import is_right_for, one_thread, packed
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def ray_server(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         state_dir=folder / "state",
         state_home=folder / "home",
     )
-    with serving_on_ray(options) as server:
+    with one_thread(), serving_on_ray(options) as server:
         yield server
 
 

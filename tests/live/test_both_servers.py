@@ -11,7 +11,7 @@ from scripts.serving.ray_server import RayServer
 from scripts.serving.server import serving
 from tests.live.http_calls import CALLS, TEXT, HttpCall, HttpReply, send, typed
 from tests.live.on_ray import needs_ray
-from tests.live.toy import options_for, packed
+from tests.live.toy import one_thread, options_for, packed
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 Replies = dict[str, HttpReply]
@@ -22,7 +22,7 @@ SERVERS = [pytest.param("torchserve"), pytest.param("ray", marks=needs_ray)]
 def torchserve_replies(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replies]:
     folder = tmp_path_factory.mktemp("torchserve")
     packed(bert_folder, folder / "store", rule="conformal", max_chars=400, max_texts=4)
-    with serving(replace(options_for(folder, "toy"), token_auth=False)) as server:
+    with one_thread(), serving(replace(options_for(folder, "toy"), token_auth=False)) as server:
         address = f"http://127.0.0.1:{server.options.ports.inference}"
         yield {name: send(address, call) for name, call in CALLS.items()}
 

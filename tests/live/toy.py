@@ -1,11 +1,13 @@
 """A toy model on a real server, and what it must answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handler.worker.threads import OPERATORS
 from handler.xgraad import Defense
 from handler.xgraad.learned.audit import Audit
 from scripts.lab.cost.load import IsRight
@@ -50,6 +52,14 @@ def options_for(folder: Path, *models: str, workers: int = 1) -> ServerOptions:
         state_dir=folder / "state",
         state_home=folder / "home",
     )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Of a model's arithmetic, in every server that is started inside: the last digits of a sum depend on how many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(OPERATORS, "1")
+        yield
 
 
 def is_right_for(checkpoint: Path, *, rule: str) -> IsRight:
