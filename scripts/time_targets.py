@@ -25,14 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _time(arguments: argparse.Namespace) -> Exit:
-    passed = True
+    passed, made = True, provenance()  # of the commit that is cloned: the rows below are no change of it
     with tempfile.TemporaryDirectory(prefix="clone-") as folder:
         for run in run_targets(Path.cwd(), Path(folder, "clone"), arguments.targets):
             say(f"make {run.target}: {'passed' if run.passed else 'FAILED'} in {run.seconds:.0f} s\n{run.last_lines}")
             passed = passed and run.passed
             row = {"target": run.target, "passed": run.passed, "seconds": run.seconds, "n_cores": os.cpu_count()}
             if arguments.append:
-                append_row(arguments.append, row | provenance())
+                append_row(arguments.append, row | made)
     return Exit.DONE if passed else Exit.BELOW_TARGET
 
 
