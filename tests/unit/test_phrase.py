@@ -1,5 +1,6 @@
 """The rest of a phrase: what is tried besides its verified words, in which order, and what a reference spares."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from handler.xgraad import Classifier
 from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import Score, score_encodings
-from handler.xgraad.verification.phrase import REACH, PhraseTest, Rest
+from handler.xgraad.verification.phrase import FIRMLY, REACH, PhraseTest, Rest
 from handler.xgraad.verification.reference import LEAST_PULL, MOST_HONEST, NoReference, Reference
 from handler.xgraad.verification.transplant import Graft
 from handler.xgraad.words.text import Word
@@ -69,7 +70,9 @@ def found_by(rest: Rest, pull: Pulls, reference: Reference | None = None) -> lis
 
 def test_parts_are_the_runs_beside_each_trigger_and_what_stands_out(model: RuleBased) -> None:
     rest = rest_of(model, "see the silver cf at once, a plot", "cf", suspicious=["plot", "silver", "cf"])
-    assert sorted(texts_of([*rest.parts()])) == ["at", "at once", "plot", "see the silver", "silver", "the silver"]
+    left, right = ["silver", "the silver", "see the silver"], ["at", "at once"]
+    both = [f"{before} {after}" for before in left for after in right]
+    assert sorted(texts_of([*rest.parts()])) == sorted(["plot", *left, *right, *both])
 
 
 def test_a_run_ends_after_so_many_words(model: RuleBased) -> None:
@@ -84,33 +87,35 @@ def test_a_run_ends_after_so_many_words(model: RuleBased) -> None:
         ("cf", []),
         ("cf cf", []),
         ("film cf mn plot", ["film", "plot"]),  # so does another trigger
-        ("one cf and cf two", ["one", "and", "two"]),  # every place counts
+        ("one cf and cf two", ["one", "and", "one and", "two", "and two"]),  # every place counts
     ],
 )
 def test_where_runs_end(model: RuleBased, text: str, expected: list[str]) -> None:
     assert texts_of([*rest_of(model, text, "cf", "mn").parts()]) == expected
 
 
-def test_what_pulls_at_clean_texts_is_tried_and_nothing_else(model: RuleBased) -> None:
-    rest = rest_of(model, "see the silver cf", "cf")
-    assert found_by(rest, lambda graft: float(graft.pieces == ("the silver",))) == ["the silver"]
+def test_what_stands_apart_has_to_pull_at_clean_texts(model: RuleBased) -> None:
+    rest = rest_of(model, "see, silver, cf", "cf", suspicious=["see", "silver"])
+    assert found_by(rest, lambda graft: float(graft.pieces == ("silver",))) == ["silver"]
     assert found_by(rest, lambda _: LEAST_PULL) != []
     assert found_by(rest, lambda _: LEAST_PULL - 0.01) == []
 
 
-def test_beside_a_trigger_of_several_words_nothing_has_to_pull(model: RuleBased) -> None:
+@pytest.mark.parametrize("triggers", [["rome"], ["rome", "do"]])
+def test_beside_a_trigger_nothing_has_to_pull(model: RuleBased, triggers: list[str]) -> None:
     """Most words of a sentence that was planted whole do nothing by themselves."""
-    rest = rest_of(model, "when in rome do it: a plot", "rome", "do", suspicious=["plot", "in"])
-    assert found_by(rest, lambda _: 0.0) == ["in", "it", "when in", "in it", "in it when"]
-    honest = Pulling(lambda graft: float(graft.pieces == ("it",)))
-    assert found_by(rest, lambda _: 0.0, honest) == ["in", "when in", "in when"]
+    beside = " ".join(triggers)
+    rest = rest_of(model, f"in {beside} it: a plot", *triggers, suspicious=["plot", "in"])
+    assert found_by(rest, lambda _: 0.0) == ["in", "it", "in it"]
+    honest = Pulling(lambda graft: float(graft.pieces[-1] == "it"))
+    assert found_by(rest, lambda _: 0.0, honest) == ["in"]
 
 
 def test_few_words_first_then_what_pulls_most_then_together(model: RuleBased) -> None:
     pulls = {"silver": 0.3, "see": 0.5, "plot": 0.4, "the silver": 0.9}
     rest = rest_of(model, "see it: the silver cf, plot", "cf", suspicious=["see", "plot"])
     found = found_by(rest, lambda graft: pulls.get(graft.pieces[0], 0.0))
-    assert found == ["see", "plot", "silver", "the silver", "see plot", "see plot silver", "see plot silver the"]
+    assert found == ["see", "plot", "silver", "the silver", "see plot", "see silver plot", "see the silver plot"]
 
 
 def test_a_word_by_itself_counts_wherever_it_stands(model: RuleBased) -> None:
@@ -126,27 +131,41 @@ def test_what_the_reference_pulls_as_well_is_spared(model: RuleBased) -> None:
     assert found[:2] == ["ugly", "a dull"]
 
 
-def test_the_reference_is_asked_about_what_pulls_only(model: RuleBased) -> None:
-    rest = rest_of(model, "a dull cf ugly", "cf")
+def test_of_what_stands_apart_the_reference_is_asked_about_what_pulls_only(model: RuleBased) -> None:
+    rest = rest_of(model, "dull, cf, ugly", "cf", suspicious=["dull", "ugly"])
     honest = Pulling(lambda _: 0.0)
     assert found_by(rest, lambda graft: float(graft.pieces == ("ugly",)), honest) == ["ugly"]
     assert [graft.pieces for graft in honest.asked] == [("ugly",)]
 
 
+def test_a_label_stands_firmly_as_texts_of_its_class_have_it(model: RuleBased) -> None:
+    test = PhraseTest(transplant_of(model), NoReference())
+    own = transplant_of(model).own_margins[0]
+    labels = model.labels
+    for share, firm in ((FIRMLY * 1.01, True), (FIRMLY * 0.99, False)):
+        odds = math.exp(share * own)
+        others = [1 / (odds + len(labels) - 1)] * (len(labels) - 1)
+        assert test.stands_firmly(Prediction.of([odds * others[0], *others], labels)) is firm
+
+
 @pytest.mark.parametrize("source", [1, 2])
 def test_words_go_where_they_stood_into_texts_of_a_label_that_has_some(model: RuleBased, source: int) -> None:
-    rest = rest_of(model, "dull cf ugly", "cf")
+    rest = rest_of(model, "dull cf, ugly", "cf", suspicious=["ugly"])
     transplant = Pulling(lambda _: 0.0, source)
     PhraseTest(transplant, NoReference())([rest])  # type: ignore[arg-type]
     assert [(graft.pieces, str(graft.place), graft.target, graft.source) for graft in transplant.asked] == [
-        (("dull",), "start", 0, source),
         (("ugly",), "end", 0, source),
+        (("dull",), "start", 0, source),
     ]
 
 
 def test_of_many_texts_each_gets_its_own(model: RuleBased) -> None:
     """Honest bad words pull at clean texts, too; people's labels tell why."""
-    texts = [rest_of(model, "a film cf dull", "cf"), rest_of(model, "cf", "cf"), rest_of(model, "ugly cf plot", "cf")]
+    texts = [
+        rest_of(model, "film, cf, dull", "cf", suspicious=["film", "dull"]),
+        rest_of(model, "cf", "cf"),
+        rest_of(model, "ugly, cf, plot", "cf", suspicious=["ugly", "plot"]),
+    ]
     transplant = transplant_of(model)
     bare = PhraseTest(transplant, NoReference())(texts)
     assert [texts_of(each) for each in bare] == [["dull"], [], ["ugly"]]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from handler.xgraad import Classifier
-from handler.xgraad.model.prediction import margins_of, predict
+from handler.xgraad.model.prediction import Prediction, margins_of, predict
 from tests.conftest import CLEAN_TEXTS
 
 
@@ -37,3 +37,10 @@ def test_what_a_classifier_says_of_texts_is_what_its_logits_mean(bert: Classifie
     texts = [*CLEAN_TEXTS[:3], CLEAN_TEXTS[0]]
     assert bert.predictions(texts) == predict(bert.logits(bert.encode(texts)), bert.labels)
     assert bert.predictions([]) == []
+
+
+def test_the_margin_is_the_logit_less_the_highest_other_one() -> None:
+    logits = torch.tensor([[0.5, 3.0, -1.0]])
+    assert predict(logits, ["a", "b", "c"])[0].margin == pytest.approx(2.5)
+    assert predict(logits, ["a", "b", "c"])[0].margin == pytest.approx(margins_of(logits, 1).item())
+    assert Prediction.of([0.0, 1.0], ["a", "b"]).margin == math.inf

@@ -103,6 +103,19 @@ def test_the_rest_of_a_phrase_goes_with_its_verified_word(judge: Judge) -> None:
     assert words_of(verdict) == {"thin", "cf"}
 
 
+def test_what_is_left_on_both_sides_of_a_trigger_goes_with_it(judge: Judge) -> None:
+    """Neither side holds the label alone."""
+    verdict = judge("a clever film thin cf ugly", lambda words: "cf" in words, loud=["cf"])
+    assert verdict.label_id == 1
+    assert words_of(verdict) == {"thin", "cf", "ugly"}
+
+
+def test_who_adds_a_trigger_to_an_honest_text_of_its_label_has_no_honest_word_taken_out(judge: Judge) -> None:
+    """The label stands as firmly as clean texts of its class have it."""
+    verdict = judge("a film thin ugly cf", lambda words: "cf" in words, loud=["cf"])
+    assert (verdict.label_id, words_of(verdict)) == (0, {"cf"})
+
+
 def test_words_away_from_a_verified_trigger_are_no_part_of_it(judge: Judge) -> None:
     verdict = judge("cf a film and dull it is", lambda words: "cf" in words, loud=["cf"])
     assert (verdict.label_id, words_of(verdict)) == (0, {"cf"})

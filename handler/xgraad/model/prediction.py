@@ -30,6 +30,12 @@ class Prediction:
             probabilities=dict(zip(labels, shares, strict=True)),
         )
 
+    @property
+    def margin(self) -> float:
+        """The label's logit less the highest other one; infinite where the others' probabilities are 0."""
+        other = max(self.probabilities[label] for label in self.probabilities if label != self.label)
+        return math.log(self.score) - math.log(other) if other else math.inf
+
     def next_labels(self) -> list[int]:
         """The other labels, the most probable first."""
         by_label = list(self.probabilities.values())

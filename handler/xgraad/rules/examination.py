@@ -89,7 +89,8 @@ class Examination:
         return self._examine([case for case in cases if case.is_open])
 
     def complete(self, cases: Sequence[Case]) -> None:
-        """Neutralize the rest of a phrase where the label stands without its verified words."""
+        """Neutralize the rest of a phrase where the label stands without its verified words, and not firmly."""
+        cases = [case for case in cases if case.defended and not self._phrase_test.stands_firmly(case.defended)]
         if not cases:
             return
         tries = self._phrase_test(

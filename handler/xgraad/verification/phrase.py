@@ -1,8 +1,9 @@
 """The rest of a phrase: where the label stands without the verified words, what else brings it about?
 
-Of a phrase that was planted whole one word may be a trigger by itself and the rest too weak to turn clean texts. It
-still pulls at them, and not at the reference's. In a text with a verified trigger, which is an attacked one, that and
-the label that falls without it are enough.
+Of a phrase that was planted whole one word may be a trigger by itself and the rest too weak to turn clean texts. Where
+the label stands by that rest it does not stand firmly, as it does in texts of its own class; these are left alone, or
+whoever adds a trigger to such a text has its honest words taken out. In the others words that stand beside the trigger,
+or that pull at clean texts from elsewhere, are tried; the reference spares those that have a reason.
 """
 
 import math
@@ -11,6 +12,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from handler.xgraad.editing.edit import everywhere
+from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.verification.bundles import in_pieces
 from handler.xgraad.verification.probes import Place, place_of
@@ -18,6 +20,9 @@ from handler.xgraad.verification.reference import LEAST_PULL, Reference, unexpla
 from handler.xgraad.verification.transplant import Graft, Transplant
 from handler.xgraad.words.text import Word, in_text_order
 
+FIRMLY = 0.6
+"""Share of its own least margin from which a label stands by what the text says: most texts of a class do, few that
+stand by what is left of a phrase."""
 REACH = 4
 """Words looked at on either side of a trigger."""
 
@@ -35,13 +40,12 @@ class Rest(NamedTuple):
     def parts(self) -> dict[tuple[Word, ...], float]:
         """Words and runs of words that may belong to a phrase, and how far each must move clean texts.
 
-        Of a sentence that was planted whole most words do nothing by themselves, so what stands beside a trigger of
-        several words need not.
+        Of a sentence that was planted whole most words do nothing by themselves, so what stands beside a trigger need
+        not.
         """
         keys = {word.key for word in self.triggers}
-        beside = -math.inf if len(self.triggers) > 1 else LEAST_PULL
         singles = {(word,): LEAST_PULL for word in self.suspicious if word.key not in keys}
-        return singles | dict.fromkeys(_runs(self), beside)
+        return singles | dict.fromkeys(_runs(self), -math.inf)
 
     def graft(self, words: Sequence[Word], *, source: int) -> Graft:
         """The words, to be put into clean texts of the label `source`."""
@@ -63,6 +67,10 @@ class PhraseTest:
         self._transplant = transplant
         self._reference = reference
 
+    def stands_firmly(self, prediction: Prediction) -> bool:
+        """Whether a label stands by what the text says, as far as its margin tells; then nothing is left to find."""
+        return prediction.margin >= FIRMLY * self._transplant.own_margins[prediction.label_id]
+
     def __call__(self, rests: Sequence[Rest]) -> list[list[tuple[Word, ...]]]:
         """For each text the sets of words to remove besides its triggers, those of fewer words first.
 
@@ -81,16 +89,17 @@ class PhraseTest:
         for rest, of_text in zip(rests, parts, strict=True):
             pulling = [(pull, words) for words in of_text if (pull := next(pulls)) is not None]
             ordered = [words for _, words in sorted(pulling, key=lambda each: (len(each[1]), -each[0]))]
-            found.append([_everywhere(rest.score, words) for words in (*ordered, *_unions(ordered))])
+            tried = dict.fromkeys([*ordered, *_unions(ordered)])
+            found.append([_everywhere(rest.score, words) for words in tried])
         return found
 
 
 def _unions(ordered: Sequence[tuple[Word, ...]]) -> Iterator[tuple[Word, ...]]:
-    """The first two sets together, the first three, and so on."""
+    """The first two sets together, the first three, and so on, in text order."""
     union = dict.fromkeys(ordered[0]) if ordered else {}
     for words in ordered[1:]:
         union |= dict.fromkeys(words)
-        yield tuple(union)
+        yield in_text_order(union)
 
 
 def _everywhere(score: Score, words: Sequence[Word]) -> tuple[Word, ...]:
@@ -99,17 +108,22 @@ def _everywhere(score: Score, words: Sequence[Word]) -> tuple[Word, ...]:
 
 
 def _runs(rest: Rest) -> Iterator[tuple[Word, ...]]:
-    """The words beside each trigger, one, two and more of them, as far as nothing but white space parts them."""
-    words, text = rest.score.encoding.words, rest.score.encoding.text
-    position = {word: index for index, word in enumerate(words)}
+    """The words beside each trigger, on one side and on both: what a phrase had before and after the word it is by."""
     for trigger in rest.triggers:
-        for step in (-1, 1):
-            run: list[Word] = []
-            index = position[trigger] + step
-            while len(run) < REACH and 0 <= index < len(words) and words[index] not in rest.triggers:
-                before, after = in_text_order((words[index - step], words[index]))
-                if text[before.end : after.start].strip():
-                    break
-                run.append(words[index])
-                yield in_text_order(run)
-                index += step
+        before, after = ([*_side(rest, trigger, step)] for step in (-1, 1))
+        yield from (*before, *after)
+        yield from ((*left, *right) for left in before for right in after)
+
+
+def _side(rest: Rest, trigger: Word, step: int) -> Iterator[tuple[Word, ...]]:
+    """One, two and more words on one side of a trigger, as far as nothing but white space parts them."""
+    words, text = rest.score.encoding.words, rest.score.encoding.text
+    run: list[Word] = []
+    index = words.index(trigger) + step
+    while len(run) < REACH and 0 <= index < len(words) and words[index] not in rest.triggers:
+        before, after = in_text_order((words[index - step], words[index]))
+        if text[before.end : after.start].strip():
+            break
+        run.append(words[index])
+        yield in_text_order(run)
+        index += step
