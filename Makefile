@@ -8,6 +8,9 @@ RAY_READY := $(VENV)/.ray
 # On a machine lent for some minutes nothing is installed: what is there has to do.
 GPU_PYTHON ?= $(firstword $(wildcard $(BIN)/python) $(PYTHON))
 
+# Files of tests side by side, one after another with JOBS=0. Each process makes its own toys: many help little.
+JOBS ?= logical --maxprocesses 4
+
 .PHONY: help setup demo demo-repair check format test test-long gpu clean
 
 help:  ## Say what there is to make
@@ -40,7 +43,7 @@ format: $(READY)  ## Rewrite the code the way `check` wants it
 	$(BIN)/ruff format .
 
 test: $(READY) $(if $(RAY),$(RAY_READY))  ## The fast tests, the live server included; RAY=1 installs Ray for its own
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 test-long: $(READY)  ## The tests that take minutes; FIGURES=results keeps what they measure
 	$(BIN)/python -m pytest -m slow $(if $(FIGURES),--figures $(FIGURES))

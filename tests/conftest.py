@@ -43,6 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, those of one file share one, so that what they share is made once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture
 def record_fuzz(pytestconfig: pytest.Config) -> Callable[[str, Mapping[int, int]], None]:
     """Appends a row to `fuzz.jsonl` in the folder of `--figures`: how many generated requests got which status."""

@@ -8,3 +8,5 @@ IS_INSTALLED = all(find_spec(name) for name in ("ray", "starlette", "prometheus_
 needs_ray = pytest.mark.skipif(
     not IS_INSTALLED, reason="needs Ray Serve: python -m pip install -r requirements-ray.txt"
 )
+on_ray = pytest.mark.xdist_group("ray")
+"""Files of which one process runs all: there is one Ray on a machine."""
