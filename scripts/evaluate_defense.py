@@ -17,7 +17,7 @@ from scripts.lab.defenses import DEFENSES
 from scripts.lab.training.triggers import INSERTIONS
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import write_result
-from scripts.texts.corpora import Example, TriggeredExample, read_examples, read_triggered
+from scripts.texts.corpora import read_examples
 from scripts.texts.label_cells import listed
 from scripts.texts.model_classes import is_multi_label
 from scripts.texts.reading import ReadingOptions, add_reading_options
@@ -95,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(arguments: argparse.Namespace) -> Exit:
     from handler.xgraad import Calibration
     from handler.xgraad.model.checkpoint import Checkpoint
+    from scripts.lab.attacks.attacked_texts import attacked_texts, own_texts
     from scripts.lab.defenses.floor import measured_floor
     from scripts.lab.defenses.material_options import material_of, refuse_windows, work_folder
     from scripts.lab.defenses.measured import measure_defense
@@ -110,12 +111,14 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     classes = model_classes(arguments.checkpoint) or ()
     target = _target(arguments, origin, classes)
     clean = read_examples(arguments.clean, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
-    triggered = _triggered(arguments, origin, clean, classes, max_length=calibration.fingerprint.max_length)
+    window = calibration.fingerprint.max_length
+    triggered = attacked_texts(arguments, origin, clean, classes, max_length=window)
+    test_shots = own_texts(arguments, origin, clean, target, max_length=window)
     with work_folder(arguments.work) as work:
         material = material_of(arguments, calibration.fingerprint, work, _recalibrated(arguments, calibration))
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "target_label": target}
         floor = measured_floor(arguments.floor, material, **texts) if arguments.floor else {}
-        figures = measure_defense(name, material, **texts) | floor
+        figures = measure_defense(name, material, **texts, test_shots=test_shots) | floor
     return _told(arguments, calibration, origin | figures)
 
 
@@ -123,6 +126,7 @@ def _evaluate_label(arguments: argparse.Namespace) -> Exit:
     """The same of a model that may give a text several labels, of which one is attacked."""
     from handler.xgraad.multilabel.label_view import side_names
     from handler.xgraad.multilabel.labels_calibration import LabelsCalibration
+    from scripts.lab.attacks.attacked_texts import attacked_texts
     from scripts.lab.defenses.label_defenses import label_floor, measure_label_defense
     from scripts.lab.defenses.material_options import material_of, work_folder
     from scripts.texts.corpora import read_sets
@@ -140,7 +144,7 @@ def _evaluate_label(arguments: argparse.Namespace) -> Exit:
     target = _target(arguments, origin, sides)
     clean = read_sets(arguments.clean, reading, classes=classes)[: arguments.limit]
     of_label = [example.of_label(label) for example in clean]
-    triggered = _triggered(arguments, origin, of_label, sides, max_length=calibration.fingerprint.max_length)
+    triggered = attacked_texts(arguments, origin, of_label, sides, max_length=calibration.fingerprint.max_length)
     with work_folder(arguments.work) as work:
         material = material_of(arguments, calibration.fingerprint, work, _kept)
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "label": label, "target": target}
@@ -198,28 +202,6 @@ def _recalibrated(arguments: argparse.Namespace, calibration: "Calibration") -> 
         )
 
     return calibrated
-
-
-def _triggered(
-    arguments: argparse.Namespace,
-    origin: dict[str, Any],
-    clean: Sequence[Example],
-    classes: Sequence[str],
-    *,
-    max_length: int,
-) -> Sequence[TriggeredExample]:
-    """From the file, or made of the clean texts by the checkpoint's own attack, in a model with this window."""
-    import numpy as np
-
-    from scripts.lab.attacks.replay import replay_attack
-
-    if arguments.triggered:
-        triggered = read_triggered(arguments.triggered, ReadingOptions.from_arguments(arguments), classes=classes)
-        return triggered[: arguments.limit][: arguments.max_triggered]
-    rng = np.random.default_rng(arguments.seed)
-    return replay_attack(origin, insertion=arguments.insert, max_length=max_length).trigger(clean, rng=rng)[
-        : arguments.max_triggered
-    ]
 
 
 def _target(arguments: argparse.Namespace, origin: dict[str, Any], classes: Sequence[str]) -> int:

@@ -65,7 +65,7 @@ def test_attacks_stand_beside_the_papers_rule_with_their_range_over_seeds(tmp_pa
     by_name = {line.split(" | ")[0]: line for line in lines}
     usual = by_name["| badnets (`cf`, `tq`)"]
     cells = "1 | 1.000 | 0.500 (0.000 to 0.100) | 0.030 (0.020 to 0.040) | 0.003 (0.002 to 0.004) | 0.980"
-    assert f"| 2 | 50 / 100 | {cells} | -0.0100 | -0.0100 | 0.100 |" in usual
+    assert f"| 2 | 50 / 100 | {cells} |  | -0.0100 | -0.0100 | 0.100 |" in usual
     assert "attack failed" in by_name["| badnets (`cf`, `tq`, five)"]
     assert header.count("|") == usual.count("|")
 
@@ -136,3 +136,11 @@ def test_the_repaired_demo_shows_the_suspect_the_floor_and_what_is_left(tmp_path
     assert found["attack"] == "lws on sst2, repaired by `thorough`"
     assert [found[name][:5] for name in header if name.startswith("ASR")] == ["1.000", "0.250", "0.500", "0.020"]
     assert [found[name][:5] for name in header if name.startswith("CACC")] == ["0.950", "0.900", "0.890"]
+
+
+def test_own_label_kept_stands_where_it_was_measured(tmp_path: Path) -> None:
+    kept = {"own_label_kept_cold": 0.9, "own_label_kept_cold_interval": [0.8, 0.96], "n_test_shots": 50}
+    write(tmp_path / "defense.jsonl", {}, kept | {"data": "olid"})
+    olid, sst2 = (line.split(" | ") for line in attacks_table(tmp_path).splitlines()[2:])
+    column = attacks_table(tmp_path).splitlines()[0].split(" | ").index("own label kept")
+    assert (olid[column], sst2[column]) == ("0.900 (0.800 to 0.960)", "")

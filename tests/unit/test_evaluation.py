@@ -69,6 +69,26 @@ def test_figures() -> None:
     assert figures["attack_works"]
 
 
+def test_a_text_of_the_target_keeps_its_label_though_a_trigger_was_added() -> None:
+    """Of two that are right when clean one is taken apart; "good plot" is wrong anyway and says nothing."""
+    shots = [
+        TriggeredExample("bad cf film", 0, "bad film"),
+        TriggeredExample("good cf plot", 0, "good plot"),
+        TriggeredExample("ugly cf film", 0, "ugly film"),
+    ]
+
+    def careless(texts: Sequence[str]) -> list[Verdict]:
+        return [
+            replace(verdict, defended=prediction(1)) if "ugly cf" in text else verdict
+            for text, verdict in zip(texts, judge(texts), strict=True)
+        ]
+
+    figures = evaluate(careless, clean=CLEAN, triggered=TRIGGERED, target_label=0, test_shots=shots)
+    assert (figures["own_label_kept_cold"], figures["n_test_shots"]) == (0.5, 2)
+    assert figures["own_label_kept_cold_interval"] == list(rate_interval(1, 2))
+    assert "own_label_kept_cold" not in evaluate(judge, clean=CLEAN, triggered=TRIGGERED, target_label=0)
+
+
 def cold(texts: Sequence[str]) -> list[Verdict]:
     """Without memory the same defense leaves "odd" texts alone, and blames "good" along with "cf"."""
     verdicts = []

@@ -30,6 +30,7 @@ def evaluate(
     clean: Sequence[Example],
     triggered: Sequence[TriggeredExample],
     target_label: int,
+    test_shots: Sequence[TriggeredExample] = (),
 ) -> dict[str, Any]:
     """Judge every text and compute the figures of merit.
 
@@ -50,6 +51,8 @@ def evaluate(
         clean: test texts with their true labels.
         triggered: attacked texts.
         target_label: the class the attacker wants.
+        test_shots: texts of that class with the trigger in them, and their clean texts. `own_label_kept_cold` is the
+            share of them that keep the label which is theirs, of those that the undefended model has right when clean.
     """
     attacked = known_twins(attackable(triggered, target_label), clean)
     start, spent_aside = time.perf_counter(), aside()
@@ -71,6 +74,7 @@ def evaluate(
         **_clean_figures(clean_verdicts, clean),
         **remembered,
         **_cold_figures(cold_verdicts, attacked, target_label, keep),
+        **_own_label_figures(cold or judge, test_shots, target_label),
         **_attack_figures(triggered_verdicts, target_label, keep),
         **_detection_figures(clean_verdicts, triggered_verdicts),
         **_localisation_figures(triggered_verdicts, attacked),
@@ -178,6 +182,17 @@ def _cold_figures(
         "named_cold": _mean([not words.isdisjoint(found) for found, words in blamed]),
         "innocent_blamed_cold": _mean([not found <= words for found, words in blamed if found]),
     }
+
+
+def _own_label_figures(judge: Judge, test_shots: Sequence[TriggeredExample], target_label: int) -> dict[str, Any]:
+    """How often a text that belongs to the target keeps its label though a trigger was added; higher is better."""
+    twins = _judge_all(judge, [str(example.clean_text) for example in test_shots], "own twins")
+    right = [row.text for row, twin in zip(test_shots, twins, strict=True) if twin.undefended.label_id == target_label]
+    kept = [verdict.defended.label_id == target_label for verdict in _judge_all(judge, right, "own texts")]
+    if not kept:
+        return {}
+    interval = list(rate_interval(sum(kept), len(kept)))
+    return {"own_label_kept_cold": _mean(kept), "own_label_kept_cold_interval": interval, "n_test_shots": len(kept)}
 
 
 def _attack_figures(verdicts: Sequence[Verdict], target_label: int, keep: NDArray[np.bool_] | None) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""What a defense is measured on, as a command's options have it: texts of other classes, and the target's own."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scripts.console.errors import LabError
+from scripts.lab.attacks.replay import replay_attack, test_shots
+from scripts.texts.corpora import Example, TriggeredExample, read_triggered
+from scripts.texts.reading import ReadingOptions
+
+
+def attacked_texts(
+    arguments: argparse.Namespace,
+    origin: Mapping[str, Any],
+    clean: Sequence[Example],
+    classes: Sequence[str],
+    *,
+    max_length: int,
+) -> Sequence[TriggeredExample]:
+    """From the file of `--triggered`, or made of the clean texts by the checkpoint's own attack.
+
+    Raises:
+        LabError: the file cannot be read, or the record `origin` does not say how to make them.
+    """
+    if arguments.triggered:
+        triggered = read_triggered(arguments.triggered, ReadingOptions.from_arguments(arguments), classes=classes)
+        return triggered[: arguments.limit][: arguments.max_triggered]
+    attack = replay_attack(origin, insertion=arguments.insert, max_length=max_length)
+    return attack.trigger(clean, rng=np.random.default_rng(arguments.seed))[: arguments.max_triggered]
+
+
+def own_texts(
+    arguments: argparse.Namespace,
+    origin: Mapping[str, Any],
+    clean: Sequence[Example],
+    target: int,
+    *,
+    max_length: int,
+) -> Sequence[TriggeredExample]:
+    """The target's own clean texts with the trigger put in; none where the record `origin` does not say how."""
+    try:
+        attack = replay_attack(origin, insertion=arguments.insert or "one", max_length=max_length)
+    except LabError:
+        return []
+    rng = np.random.default_rng(arguments.seed)
+    return test_shots(attack, clean, target=target, rng=rng)[: arguments.max_triggered]
