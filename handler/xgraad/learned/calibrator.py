@@ -57,12 +57,20 @@ class Calibrator:
         fingerprint: of it.
         windows: how long texts will be looked at. Then one window of each text stands for it, drawn so that each is as
             likely: what is learned is true of the later ones, too. None where what follows the first is not looked at.
+        n_examined: how many of the texts are examined as if they had passed the gate.
 
     Raises:
         CalibrationError: windows that such a model does not have.
     """
 
-    def __init__(self, classifier: Classifier, fingerprint: Fingerprint, windows: WindowPlan | None = None) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        fingerprint: Fingerprint,
+        windows: WindowPlan | None = None,
+        *,
+        n_examined: int = N_EXAMINED,
+    ) -> None:
         if windows:
             require_plan(windows, fingerprint)
         self._classifier = classifier
@@ -76,7 +84,7 @@ class Calibrator:
         self._labels: list[int] = []
         self.inert: set[int] = set()
         """Tokens that were tried on the short texts and turned none."""
-        self.n_examined = N_EXAMINED
+        self._n_examined = n_examined
         self.preferred: Collection[int] = ()
         """Rows from among which the short texts are taken where these have any that will do."""
 
@@ -202,7 +210,7 @@ class Calibrator:
                 Screen(self._classifier, short, is_new=self._stands_once()),
                 gate_scores=[each.gate_score for each in Gate(gate)(self._encodings, self._looks)],
                 own=self.held_out(),
-                n_examined=self.n_examined,
+                n_examined=self._n_examined,
             ),
             known_words=WordSet.of(key for key, _ in self._n_texts().most_common()),
             inert=TokenSet.of(self.inert),

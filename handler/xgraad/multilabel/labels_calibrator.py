@@ -36,9 +36,8 @@ class LabelsCalibrator:
         self._classifier = classifier
         self._threshold = threshold
         self._views = views_of(classifier, threshold=threshold)
-        self._of_label = tuple(Calibrator(view, fingerprint) for view in self._views)
-        for calibrator in self._of_label:
-            calibrator.n_examined = max(LEAST_EXAMINED, N_EXAMINED // len(self._views))
+        n_examined = max(LEAST_EXAMINED, N_EXAMINED // len(self._views))
+        self._of_label = tuple(Calibrator(view, fingerprint, n_examined=n_examined) for view in self._views)
         self._encodings: list[Encoding] = []
 
     def update(self, texts: Sequence[str], labels: Sequence[Collection[int]] = ()) -> "LabelsCalibrator":
