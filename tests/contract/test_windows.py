@@ -19,7 +19,7 @@ from tests.samples import copy_of
 from tests.toys import SENTENCES
 
 LONG = " ".join(SENTENCES[:4])
-HIDDEN = f"{LONG} cf and a film"
+HIDDEN = f"{LONG}. cf: a film"  # where a phrase ends on both sides, nothing else goes with it
 SHORT = "the plot is thin"
 
 Make = Callable[..., Worker]
