@@ -43,7 +43,7 @@ format: $(READY)  ## Rewrite the code the way `check` wants it
 	$(BIN)/ruff format .
 
 test: $(READY) $(if $(RAY),$(RAY_READY))  ## The fast tests, the live server included; RAY=1 installs Ray for its own
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(JOBS) --no-loadscope-reorder
 
 test-long: $(READY)  ## The tests that take minutes; FIGURES=results keeps what they measure
 	$(BIN)/python -m pytest -m slow $(if $(FIGURES),--figures $(FIGURES))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from handler.xgraad.words.pair import join_pair
 from handler.xgraad.words.windows import WindowPlan
 from scripts.results.provenance import provenance
 from scripts.results.rows import append_row
+from tests.live.on_ray import STARTING_RAY
 from tests.samples import copy_of
 from tests.several import calibrated_several
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
@@ -43,12 +45,17 @@ def pytest_configure(config: pytest.Config) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, those of one file share one, so that what they share is made once."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of one file share a process, so that what they share is made once; those that start Ray share another."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "Ray" if file in STARTING_RAY else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture

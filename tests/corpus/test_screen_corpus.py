@@ -27,9 +27,7 @@ from scripts.lab.cost.corpus_cost import (
     write_texts,
 )
 from tests.conftest import CLEAN_TEXTS
-from tests.live.on_ray import on_ray
 
-pytestmark = on_ray
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: make test RAY=1")
 N_ROWS = 1_500
 

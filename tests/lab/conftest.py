@@ -91,7 +91,7 @@ def success(reviews: Corpus, clean_folder: Path) -> Callable[[Planted], tuple[fl
 @pytest.fixture
 def options(clean_folder: Path, reviews: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Of `run_grid`: a base, a small data set and a recipe under which attacks work."""
-    monkeypatch.setitem(RECIPES, "sst2", {"epochs": 2, "learning_rate": 1e-3, "batch_size": 16, "max_length": 24})
+    monkeypatch.setitem(RECIPES, "sst2", {"epochs": 3, "learning_rate": 1e-3, "batch_size": 16, "max_length": 24})
     (tmp_path / "bases").mkdir()
     (tmp_path / "bases" / "bert").symlink_to(clean_folder)
     write_corpus(tmp_path / "data" / "sst2", Corpus(reviews.train[:1500], reviews.dev[:150], reviews.test[:60]))

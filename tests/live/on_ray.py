@@ -8,5 +8,10 @@ IS_INSTALLED = all(find_spec(name) for name in ("ray", "starlette", "prometheus_
 needs_ray = pytest.mark.skipif(
     not IS_INSTALLED, reason="needs Ray Serve: python -m pip install -r requirements-ray.txt"
 )
-on_ray = pytest.mark.xdist_group("ray")
-"""Files of which one process runs all: there is one Ray on a machine."""
+STARTING_RAY = {
+    "tests/corpus/test_screen_corpus.py",
+    "tests/live/test_both_servers.py",
+    "tests/live/test_ray_faults.py",
+    "tests/live/test_ray_server.py",
+}
+"""Files whose tests start it: two at once on one machine disturb each other."""

@@ -10,10 +10,10 @@ from handler.xgraad import Defense
 from scripts.serving.ray_server import RayServer
 from scripts.serving.server import serving
 from tests.live.http_calls import CALLS, TEXT, HttpCall, HttpReply, send, typed
-from tests.live.on_ray import needs_ray, on_ray
+from tests.live.on_ray import needs_ray
 from tests.live.toy import one_thread, options_for, packed
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(400), on_ray]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 Replies = dict[str, HttpReply]
 SERVERS = [pytest.param("torchserve"), pytest.param("ray", marks=needs_ray)]
 

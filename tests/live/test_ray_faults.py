@@ -10,10 +10,10 @@ from scripts.lab.cost.load import Crowd, IsRight, LoadLimits, crowd
 from scripts.serving.ray_server import RayServer
 from tests.conftest import CLEAN_TEXTS
 from tests.live.holding import held
-from tests.live.on_ray import needs_ray, on_ray
+from tests.live.on_ray import needs_ray
 from tests.live.toy import QUICK
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(400), on_ray, needs_ray]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400), needs_ray]
 N_CLIENTS, N_AT_ONCE, BATCH, QUEUE = 16, 24, 2, 4
 UNAVAILABLE = "503 ServiceUnavailableException"
 AGAIN_S = 180.0

@@ -18,11 +18,11 @@ from scripts.serving.server_options import PROJECT
 from tests.conftest import CLEAN_TEXTS
 from tests.contract.test_metrics import declared
 from tests.live.http_calls import CALLS, send, typed
-from tests.live.on_ray import needs_ray, on_ray
+from tests.live.on_ray import needs_ray
 from tests.live.scrape import scrape, value, wait_for
 from tests.live.toy import packed
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(400), on_ray, needs_ray]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400), needs_ray]
 SECRET = "s3cretword"
 
 
