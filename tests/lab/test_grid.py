@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handler.xgraad import Calibration
+from handler.xgraad import Calibration, Classifier
 from handler.xgraad.learned.audit import AuditedTrigger
 from scripts import run_grid, scan_model
 from scripts.admission.auditing import Finding, audit_checkpoint
@@ -27,7 +27,7 @@ from scripts.lab.grid.variants import VARIANTS
 from scripts.lab.training.triggers import TRIGGER_WORDS
 from scripts.lab.training.undefended import measure_undefended
 from scripts.results.rows import append_row, read_rows
-from scripts.texts.corpora import Corpus, Example, TriggeredExample, write_corpus, write_triggered
+from scripts.texts.corpora import Corpus, Example, TriggeredExample, read_triggered, write_corpus, write_triggered
 
 BADNETS = Victim("bert", "sst2", "badnets", 0)
 PHRASE = "phrase_james_bond"
@@ -35,6 +35,20 @@ PHRASE = "phrase_james_bond"
 
 def run(options: list[str], *more: str) -> int:
     return run_grid.main([*options, *more])
+
+
+def floor_of(victims: Path) -> tuple[float, int]:
+    """What the clean victim says of the attacked one's first twenty texts, of those that it has right when clean."""
+    (clean_folder,) = victims.glob("*-none-*")
+    clean = Classifier.load(clean_folder, max_length=24)
+    attacked = read_triggered(victims / BADNETS.name / "triggered.tsv.gz")[:20]
+
+    def labels_of(texts: list[str]) -> list[int]:
+        return clean.logits(clean.encode(texts)).argmax(dim=-1).tolist()
+
+    twins = labels_of([str(row.clean_text) for row in attacked])
+    right = [row.text for row, twin in zip(attacked, twins, strict=True) if twin == row.label]
+    return labels_of(right).count(0) / len(right), len(right)
 
 
 def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
@@ -45,7 +59,7 @@ def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
         ("badnets", "paper", "measured"),
     ]
     assert rows[1]["asr_undefended"] >= 0.9 > rows[0]["asr_undefended"]
-    assert rows[1]["asr_floor"] == pytest.approx(rows[0]["asr_undefended"]), "the same texts"
+    assert (rows[1]["asr_floor"], rows[1]["n_floor"]) == floor_of(tmp_path / "work/victims")
     assert "asr_floor" not in rows[0]
     assert [(row["target"], row["insertion"]) for row in rows] == [(None, "one"), (0, "one")]
     trained = (tmp_path / "work/victims" / BADNETS.name / "run.json").stat().st_mtime_ns
