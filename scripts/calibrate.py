@@ -88,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _calibrate(arguments: argparse.Namespace) -> None:
     from scripts.lab.training.calibrating import CalibrationOptions, calibrate_checkpoint
+    from scripts.lab.training.half_precision import note_if_slow
     from scripts.lab.training.label_calibrating import calibrate_labels
     from scripts.lab.training.reference_training import TrustedBase
     from scripts.packing.untested import untested_line
@@ -97,6 +98,8 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     classes = model_classes(arguments.checkpoint)
     untested = tuple(class_named(label, classes, option="--allow-untested") for label in arguments.allow_untested)
     base, reading = arguments.trusted_base, ReadingOptions.from_arguments(arguments)
+    if base:
+        note_if_slow("--training-precision", arguments.training_precision, arguments.device)
     settings: dict[str, Any] = {
         "out": arguments.out,
         "options": CalibrationOptions(

@@ -81,9 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _scan(arguments: argparse.Namespace) -> Exit:
     from scripts.admission.scan import ScanVerdict
     from scripts.admission.scanning import scan_checkpoint
+    from scripts.lab.training.half_precision import note_if_slow
     from scripts.texts.model_classes import require_single_label
 
     require_single_label(arguments.checkpoint, "the scan")
+    note_if_slow("--screening", arguments.screening, arguments.device)
     with TemporaryDirectory() as work:
         scan = scan_checkpoint(
             arguments.checkpoint,

@@ -73,9 +73,7 @@ class Calibrator:
     ) -> None:
         if windows:
             require_plan(windows, fingerprint)
-        self._classifier = classifier
-        self._fingerprint = fingerprint
-        self._windows = windows
+        self._classifier, self._fingerprint, self._windows = classifier, fingerprint, windows
         self._keys: list[tuple[str, ...]] = []
         """The words of each text by their `Word.key`, each once, also those that the model did not see."""
         self._n_truncated = 0
@@ -122,8 +120,7 @@ class Calibrator:
 
         Optional, and after the texts: without it the first texts that hold these words cost more.
         """
-        screen = Screen(self._classifier, self._short(), is_new=lambda _: True)
-        self.inert |= screen.inert_tokens(words)
+        self.inert |= Screen(self._classifier, self._short(), is_new=lambda _: True).inert_tokens(words)
         return self
 
     def probe_rows(self) -> tuple[tuple[int, ...], ...]:
@@ -185,12 +182,11 @@ class Calibrator:
         require_texts(self._texts, max_fpr, self._windows.max_windows if self._windows else 1)
         self.require_carrying(untested)
         told_apart = domains_of(self._looks, domains, max_fpr=max_fpr)
-        gate = fit_gate(self._encodings, self._looks)
-        texts = self._texts
+        gate, texts = fit_gate(self._encodings, self._looks), self._texts
         probes = make_probes([[texts[row] for row in rows] for rows in self.probe_rows()], self._classifier.encode)
-        labels = self._evidence()
-        short = self._short()
+        labels, short = self._evidence(), self._short()
         suspect = Transplant(self._classifier, probes)
+        lowest = VerificationThresholds.lowest(len(self._classifier.labels))
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
         return Calibration(
             fingerprint=self._fingerprint,
@@ -206,7 +202,7 @@ class Calibrator:
             short=short,
             verification=clean_reach(
                 self._scores,
-                Verifier(suspect, reference, thresholds=self._lowest(), exhaustive=True),
+                Verifier(suspect, reference, thresholds=lowest, exhaustive=True),
                 Screen(self._classifier, short, is_new=self._stands_once()),
                 gate_scores=[each.gate_score for each in Gate(gate)(self._encodings, self._looks)],
                 own=self.held_out(),
@@ -251,6 +247,3 @@ class Calibrator:
         """Whether a word stands in one text: it is as new to the others."""
         n_texts = self._n_texts()
         return lambda key: n_texts[key] == 1
-
-    def _lowest(self) -> VerificationThresholds:
-        return VerificationThresholds.lowest(len(self._classifier.labels))

@@ -26,6 +26,7 @@ from scripts.lab.attacks.label_planting import (
     train_on_sets,
     triggered_of_label,
 )
+from scripts.lab.training.half_precision import note_if_slow
 from scripts.lab.training.recipe import Recipe
 from scripts.lab.training.small_bert import small_bert
 from scripts.lab.training.synthetic import LABEL_NAMES, generate_corpus
@@ -55,6 +56,7 @@ def train_attack(arguments: argparse.Namespace) -> None:
     """
     transformers_logging.disable_progress_bar()
     _prepare(arguments.out, overwrite=arguments.overwrite)
+    note_if_slow("--precision", arguments.precision, _device(arguments.device))
     with _threads(arguments.threads or (SYNTHETIC_THREADS if arguments.base == SYNTHETIC else torch.get_num_threads())):
         (_plant if arguments.label is None else _plant_label)(arguments)
 
