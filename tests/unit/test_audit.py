@@ -136,7 +136,7 @@ def test_its_triggers_are_known_from_the_start(damaged: Path) -> None:
     (after,) = seeded([text])
     assert len(registry) == 1
     assert seeded.audit == audit
-    assert [suspect.word for suspect in after.suspects][:1] == ["acting"]
+    assert "acting" in [suspect.word for suspect in after.suspects]
     assert before.suspects == ()
     (forgetful,) = Defense.load(damaged, registry=NoRegistry())([text])
     assert forgetful.suspects == ()
