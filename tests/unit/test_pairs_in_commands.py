@@ -152,7 +152,7 @@ def test_a_trigger_that_is_added_counts_in_either_text(pairs_folder: Path, tmp_p
     registry.close()
     for verdict in verdicts[:2]:
         if verdict.undefended.label_id == label:
-            assert [suspect.word for suspect in verdict.suspects] == ["cf"]
+            assert "cf" in [suspect.word for suspect in verdict.suspects]
             assert verdict.neutralized_text is not None
             assert "cf" not in verdict.neutralized_text
     assert verdicts[0].suspects
