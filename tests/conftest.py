@@ -27,7 +27,8 @@ settings.register_profile(
     "project",
     deadline=None,
     derandomize="CI" in os.environ,  # what lands is judged by the same examples every time; at home new ones are tried
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    # Beside another process the same generator may take longer than its health check allows.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("project")
 
