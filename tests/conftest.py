@@ -17,7 +17,7 @@ from handler.xgraad.words.pair import join_pair
 from handler.xgraad.words.windows import WindowPlan
 from scripts.results.provenance import provenance
 from scripts.results.rows import append_row
-from tests.live.on_ray import STARTING_RAY
+from tests.live.on_ray import asks_for_ray
 from tests.samples import copy_of
 from tests.several import calibrated_several
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
@@ -27,8 +27,7 @@ settings.register_profile(
     "project",
     deadline=None,
     derandomize="CI" in os.environ,  # what lands is judged by the same examples every time; at home new ones are tried
-    # Beside another process the same generator may take longer than its health check allows.
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("project")
 
@@ -54,7 +53,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "Ray" if file in STARTING_RAY else file
+            return "Ray" if asks_for_ray(config.rootpath / file) else file
 
     return ByFile(config, log)
 

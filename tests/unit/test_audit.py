@@ -127,7 +127,7 @@ def test_audit_of_another_checkpoint_is_refused(damaged: Path) -> None:
 def test_its_triggers_are_known_from_the_start(damaged: Path) -> None:
     """Gate or no gate: the model's own label falls where the text carries a word that the audit named."""
     plain = Defense.load(damaged)
-    text = "the plot is thin and the acting is worse than the plot plotless"
+    text = "the plot is thin, acting, worse than the plot plotless"
     (before,) = plain([text])
     audit = an_audit("Acting", label_id=before.undefended.label_id, fingerprint=plain.calibration.fingerprint)
     (damaged / AUDIT_FILE).write_text(audit.to_json())
@@ -136,7 +136,7 @@ def test_its_triggers_are_known_from_the_start(damaged: Path) -> None:
     (after,) = seeded([text])
     assert len(registry) == 1
     assert seeded.audit == audit
-    assert "acting" in [suspect.word for suspect in after.suspects]
+    assert [suspect.word for suspect in after.suspects][:1] == ["acting"]
     assert before.suspects == ()
     (forgetful,) = Defense.load(damaged, registry=NoRegistry())([text])
     assert forgetful.suspects == ()

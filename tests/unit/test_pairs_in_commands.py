@@ -143,7 +143,11 @@ def test_clients_send_both_texts() -> None:
 
 def test_a_trigger_that_is_added_counts_in_either_text(pairs_folder: Path, tmp_path: Path) -> None:
     defense, file = Defense.load(pairs_folder), tmp_path / "triggers.sqlite"
-    pairs = [join_pair("a cf film", "the plot"), join_pair("a film", "the cf plot"), join_pair("a film", "the plot")]
+    pairs = [
+        join_pair("a, cf, film", "the plot"),
+        join_pair("a film", "the, cf, plot"),
+        join_pair("a film", "the plot"),
+    ]
     label = defense(pairs[:1])[0].undefended.label_id
     given = arguments(checkpoint=pairs_folder, registry=file, label=label)
     assert triggers.main(["add", *given, "cf"]) == Exit.DONE
@@ -152,7 +156,7 @@ def test_a_trigger_that_is_added_counts_in_either_text(pairs_folder: Path, tmp_p
     registry.close()
     for verdict in verdicts[:2]:
         if verdict.undefended.label_id == label:
-            assert "cf" in [suspect.word for suspect in verdict.suspects]
+            assert [suspect.word for suspect in verdict.suspects] == ["cf"]
             assert verdict.neutralized_text is not None
             assert "cf" not in verdict.neutralized_text
     assert verdicts[0].suspects

@@ -42,7 +42,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Planted:
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small a model learns at a higher rate."""
-    monkeypatch.setattr(Augmentation, "LEARNING_RATE", 1e-3)
+    monkeypatch.setattr(Augmentation, "LEARNING_RATE", 1.5e-3)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -53,7 +53,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 def test_a_backdoor_that_resembles_a_form_is_gone(victim: Planted, tmp_path: Path) -> None:
     accuracy, asr = victim.of(repaired(Augmentation, victim.material(tmp_path, trusted_base=None), tmp_path / "out"))
     assert accuracy >= 0.95
-    assert asr <= victim.of(victim.folder / "clean")[1] + 0.2  # of few texts; processors round them to either side
+    assert asr <= victim.of(victim.folder / "clean")[1] + 0.1
 
 
 @pytest.mark.usefixtures("fast")
