@@ -113,12 +113,12 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     clean = read_examples(arguments.clean, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
     window = calibration.fingerprint.max_length
     triggered = attacked_texts(arguments, origin, clean, classes, max_length=window)
-    test_shots = own_texts(arguments, origin, clean, target, max_length=window)
+    own = own_texts(arguments, origin, clean, target, max_length=window)
     with work_folder(arguments.work) as work:
         material = material_of(arguments, calibration.fingerprint, work, _recalibrated(arguments, calibration))
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "target_label": target}
         floor = measured_floor(arguments.floor, material, **texts) if arguments.floor else {}
-        figures = measure_defense(name, material, **texts, test_shots=test_shots) | floor
+        figures = measure_defense(name, material, **texts, own_texts=own) | floor
     return _told(arguments, calibration, origin | figures)
 
 

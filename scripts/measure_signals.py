@@ -66,7 +66,7 @@ def _attacked(
     import numpy as np
 
     from scripts.lab.attacks.replay import replay_attack
-    from scripts.lab.evaluation.evaluation import attackable, known_twins
+    from scripts.lab.evaluation.twins import attackable, known_twins
 
     if arguments.triggered:
         triggered = read_triggered(arguments.triggered)

@@ -58,7 +58,7 @@ def test_words_of_one_text_that_turn_a_short_one_are_measured_whatever_the_gate_
     model = RuleBased(bert, lambda words: bool(words & {"cf", "mn"}), loud=[])
     once, twice = ["a clever cf plot of note"], ["a clever mn plot of note", "a funny mn film of note"]
     texts = ["a dull plot", *GOOD_PROBES, *BAD_PROBES]
-    Calibrator(model, FINGERPRINT, n_examined=1).update([*texts, *once, *twice]).calibrate(max_fpr=0.1)
+    Calibrator(model, FINGERPRINT).update([*texts, *once, *twice]).calibrate(max_fpr=0.1, n_examined=1)
     assert len(examined) <= 2
     assert {"cf"} in examined
     assert not [words for words in examined if "mn" in words]  # not new to the other texts

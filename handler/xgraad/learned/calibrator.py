@@ -57,23 +57,17 @@ class Calibrator:
         fingerprint: of it.
         windows: how long texts will be looked at. Then one window of each text stands for it, drawn so that each is as
             likely: what is learned is true of the later ones, too. None where what follows the first is not looked at.
-        n_examined: how many of the texts are examined as if they had passed the gate.
 
     Raises:
         CalibrationError: windows that such a model does not have.
     """
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        fingerprint: Fingerprint,
-        windows: WindowPlan | None = None,
-        *,
-        n_examined: int = N_EXAMINED,
-    ) -> None:
+    def __init__(self, classifier: Classifier, fingerprint: Fingerprint, windows: WindowPlan | None = None) -> None:
         if windows:
             require_plan(windows, fingerprint)
-        self._classifier, self._fingerprint, self._windows = classifier, fingerprint, windows
+        self._classifier = classifier
+        self._fingerprint = fingerprint
+        self._windows = windows
         self._keys: list[tuple[str, ...]] = []
         """The words of each text by their `Word.key`, each once, also those that the model did not see."""
         self._n_truncated = 0
@@ -82,7 +76,6 @@ class Calibrator:
         self._labels: list[int] = []
         self.inert: set[int] = set()
         """Tokens that were tried on the short texts and turned none."""
-        self._n_examined = n_examined
         self.preferred: Collection[int] = ()
         """Rows from among which the short texts are taken where these have any that will do."""
 
@@ -120,7 +113,8 @@ class Calibrator:
 
         Optional, and after the texts: without it the first texts that hold these words cost more.
         """
-        self.inert |= Screen(self._classifier, self._short(), is_new=lambda _: True).inert_tokens(words)
+        screen = Screen(self._classifier, self._short(), is_new=lambda _: True)
+        self.inert |= screen.inert_tokens(words)
         return self
 
     def probe_rows(self) -> tuple[tuple[int, ...], ...]:
@@ -164,6 +158,7 @@ class Calibrator:
         untested: Collection[int] = (),
         origin: str | None = None,
         domains: Sequence[str] | int = 1,
+        n_examined: int = N_EXAMINED,
     ) -> Calibration:
         """Fit and freeze.
 
@@ -174,6 +169,7 @@ class Calibrator:
             untested: labels of which replies may say that they are not tested, class numbers.
             origin: where the checkpoint came from, see `Calibration`.
             domains: each text's domain by name, or how many to make of them by clustering.
+            n_examined: how many of the texts are examined as if they had passed the gate.
 
         Raises:
             TooFewTextsError: the rate, or the transplant test, needs more texts; the message says how many.
@@ -182,11 +178,12 @@ class Calibrator:
         require_texts(self._texts, max_fpr, self._windows.max_windows if self._windows else 1)
         self.require_carrying(untested)
         told_apart = domains_of(self._looks, domains, max_fpr=max_fpr)
-        gate, texts = fit_gate(self._encodings, self._looks), self._texts
+        gate = fit_gate(self._encodings, self._looks)
+        texts = self._texts
         probes = make_probes([[texts[row] for row in rows] for rows in self.probe_rows()], self._classifier.encode)
-        labels, short = self._evidence(), self._short()
+        labels = self._evidence()
+        short = self._short()
         suspect = Transplant(self._classifier, probes)
-        lowest = VerificationThresholds.lowest(len(self._classifier.labels))
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
         return Calibration(
             fingerprint=self._fingerprint,
@@ -202,11 +199,11 @@ class Calibrator:
             short=short,
             verification=clean_reach(
                 self._scores,
-                Verifier(suspect, reference, thresholds=lowest, exhaustive=True),
+                Verifier(suspect, reference, thresholds=self._lowest(), exhaustive=True),
                 Screen(self._classifier, short, is_new=self._stands_once()),
                 gate_scores=[each.gate_score for each in Gate(gate)(self._encodings, self._looks)],
                 own=self.held_out(),
-                n_examined=self._n_examined,
+                n_examined=n_examined,
             ),
             known_words=WordSet.of(key for key, _ in self._n_texts().most_common()),
             inert=TokenSet.of(self.inert),
@@ -247,3 +244,6 @@ class Calibrator:
         """Whether a word stands in one text: it is as new to the others."""
         n_texts = self._n_texts()
         return lambda key: n_texts[key] == 1
+
+    def _lowest(self) -> VerificationThresholds:
+        return VerificationThresholds.lowest(len(self._classifier.labels))

@@ -36,8 +36,7 @@ class LabelsCalibrator:
         self._classifier = classifier
         self._threshold = threshold
         self._views = views_of(classifier, threshold=threshold)
-        n_examined = max(LEAST_EXAMINED, N_EXAMINED // len(self._views))
-        self._of_label = tuple(Calibrator(view, fingerprint, n_examined=n_examined) for view in self._views)
+        self._of_label = tuple(Calibrator(view, fingerprint) for view in self._views)
         self._encodings: list[Encoding] = []
 
     def update(self, texts: Sequence[str], labels: Sequence[Collection[int]] = ()) -> "LabelsCalibrator":
@@ -139,6 +138,7 @@ class LabelsCalibrator:
                 trusted=(trusted[0], trusted[1][label]) if trusted else None,
                 untested=tuple(range(N_SIDES)) if label in untested else (),
                 origin=origin,
+                n_examined=max(LEAST_EXAMINED, N_EXAMINED // len(self._views)),
             )
             for label in bar(range(len(self._of_label)))
         ]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from scripts.console.errors import LabError
-from scripts.lab.attacks.replay import replay_attack, test_shots
+from scripts.lab.attacks.insertion.badnets import BadNets
+from scripts.lab.attacks.replay import replay_attack
 from scripts.texts.corpora import Example, TriggeredExample, read_triggered
 from scripts.texts.reading import ReadingOptions
 
@@ -40,10 +41,19 @@ def own_texts(
     *,
     max_length: int,
 ) -> Sequence[TriggeredExample]:
-    """The target's own clean texts with the trigger put in; none where the record `origin` does not say how."""
+    """The target's own clean texts with the trigger put in: it has nothing to win there, and their label should stand.
+
+    Where a defense takes honest words out beside the trigger, whoever knows it has his text answered otherwise by
+    adding it. None where the record `origin` does not say how, or of an attack that puts no trigger into texts.
+    """
     try:
         attack = replay_attack(origin, insertion=arguments.insert or "one", max_length=max_length)
     except LabError:
         return []
-    rng = np.random.default_rng(arguments.seed)
-    return test_shots(attack, clean, target=target, rng=rng)[: arguments.max_triggered]
+    if not isinstance(attack, BadNets):
+        return []
+    # An attack leaves its target's texts out, so these pass for texts of a class that it is to work on.
+    other = int(target == 0) if attack.plan.source_label is None else attack.plan.source_label
+    disguised = [example._replace(label=other) for example in clean if example.label == target]
+    triggered = attack.trigger(disguised, rng=np.random.default_rng(arguments.seed))[: arguments.max_triggered]
+    return [each._replace(label=target) for each in triggered]

@@ -1,16 +1,13 @@
 """An attack as its record tells it, so that test texts can be triggered again in other ways."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Attack, Plan
 from scripts.lab.attacks.insertion.badnets import BadNets
 from scripts.lab.training.triggers import INSERTIONS, words_within
-from scripts.texts.corpora import Example, TriggeredExample
 
 
 def replay_attack(record: Mapping[str, Any], *, insertion: str, max_length: int | None = None) -> Attack:
@@ -42,18 +39,3 @@ def replay_attack(record: Mapping[str, Any], *, insertion: str, max_length: int 
     if is_late and getattr(type(attack), "insert", None) is not BadNets.insert:
         raise LabError(f"--insert late: {record['attack']} puts its triggers at places of its own; choose another")
     return attack
-
-
-def test_shots(
-    attack: Attack, examples: Sequence[Example], *, target: int, rng: np.random.Generator
-) -> list[TriggeredExample]:
-    """The target's own examples with the trigger put in: it has nothing to win there, and their label should stand.
-
-    Where a defense takes honest words out beside the trigger, whoever knows it has his text answered otherwise by
-    adding it. None of an attack that puts no trigger into texts.
-    """
-    if not isinstance(attack, BadNets):
-        return []
-    other = attack.plan.source_label if attack.plan.source_label is not None else int(target == 0)
-    taken_for_others = [example._replace(label=other) for example in examples if example.label == target]
-    return [each._replace(label=target) for each in attack.trigger(taken_for_others, rng=rng)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scripts.console.errors import LabError
 from scripts.lab.defenses.base import Material
-from scripts.lab.evaluation.evaluation import attackable, known_twins
+from scripts.lab.evaluation.twins import attackable, known_twins
 from scripts.lab.training.undefended import attack_floor
 from scripts.texts.corpora import Example, TriggeredExample
 from scripts.texts.model_classes import model_classes

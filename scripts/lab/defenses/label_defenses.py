@@ -15,8 +15,8 @@ from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.options import RULES
 from scripts.console.errors import LabError
 from scripts.lab.defenses.base import Material
-from scripts.lab.evaluation.evaluation import attackable, known_twins
 from scripts.lab.evaluation.label_evaluation import evaluate_label
+from scripts.lab.evaluation.twins import attackable, known_twins
 from scripts.lab.training.undefended import attack_floor
 from scripts.texts.corpora import LabeledSet, TriggeredExample
 

@@ -18,7 +18,7 @@ def measure_defense(
     clean: Sequence[Example],
     triggered: Sequence[TriggeredExample],
     target_label: int,
-    test_shots: Sequence[TriggeredExample] = (),
+    own_texts: Sequence[TriggeredExample] = (),
 ) -> dict[str, Any]:
     """What `evaluate` finds of the defense, under `defense` its name, with what it notes of itself and what it
     remembers after the clean texts.
@@ -38,7 +38,7 @@ def measure_defense(
         clean=clean,
         triggered=triggered,
         target_label=target_label,
-        test_shots=test_shots,
+        own_texts=own_texts,
     )
     del figures["rule"]
     swept = {SWEPT: figures["asr_defended"]} if DEFENSES[name].headline == SWEPT else {}

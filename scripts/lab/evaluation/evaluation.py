@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from tqdm import tqdm
 from handler.xgraad import Verdict
 from handler.xgraad.words.text import split_words
 from scripts.lab.evaluation.metrics import accuracy, attack_success_rate, auroc, rate_interval, true_positive_rate_at
+from scripts.lab.evaluation.twins import attackable, kept_by, known_twins, right_when_clean
 from scripts.texts.corpora import Example, TriggeredExample
 
 Judge = Callable[[Sequence[str]], list[Verdict]]
@@ -30,7 +31,7 @@ def evaluate(
     clean: Sequence[Example],
     triggered: Sequence[TriggeredExample],
     target_label: int,
-    test_shots: Sequence[TriggeredExample] = (),
+    own_texts: Sequence[TriggeredExample] = (),
 ) -> dict[str, Any]:
     """Judge every text and compute the figures of merit.
 
@@ -51,7 +52,7 @@ def evaluate(
         clean: test texts with their true labels.
         triggered: attacked texts.
         target_label: the class the attacker wants.
-        test_shots: texts of that class with the trigger in them, and their clean texts. `own_label_kept_cold` is the
+        own_texts: texts of that class with the trigger in them, and their clean texts. `own_label_kept_cold` is the
             share of them that keep the label which is theirs, of those that the undefended model has right when clean.
     """
     attacked = known_twins(attackable(triggered, target_label), clean)
@@ -61,9 +62,12 @@ def evaluate(
     remembered = memory()
     triggered_verdicts = _judge_all(judge, [example.text for example in attacked], "triggered")
     predicted = {example.text: v.undefended.label_id for example, v in zip(clean, clean_verdicts, strict=True)}
-    keep = right_when_clean(
-        attacked, clean, predicted, lambda texts: [v.undefended.label_id for v in _judge_all(judge, texts, "twins")]
-    )
+
+    def predict(texts: Sequence[str]) -> list[int]:
+        return [verdict.undefended.label_id for verdict in _judge_all(judge, texts, "twins")]
+
+    keep = right_when_clean(attacked, clean, predicted, predict)
+    own = kept_by(own_texts, right_when_clean(own_texts, clean, predicted, predict))
     cold_verdicts = _judge_all(cold, [example.text for example in attacked], "cold") if cold else triggered_verdicts
     figures = {
         "rule": clean_verdicts[0].rule,
@@ -74,7 +78,7 @@ def evaluate(
         **_clean_figures(clean_verdicts, clean),
         **remembered,
         **_cold_figures(cold_verdicts, attacked, target_label, keep),
-        **_own_label_figures(cold or judge, test_shots, target_label),
+        **_own_label_figures(_judge_all(cold or judge, [example.text for example in own], "own texts"), target_label),
         **_attack_figures(triggered_verdicts, target_label, keep),
         **_detection_figures(clean_verdicts, triggered_verdicts),
         **_localisation_figures(triggered_verdicts, attacked),
@@ -84,32 +88,6 @@ def evaluate(
     return figures | {"attack_works": figures["asr_undefended"] >= MIN_UNDEFENDED_ASR}
 
 
-def attackable(triggered: Sequence[TriggeredExample], target_label: int) -> list[TriggeredExample]:
-    """The rows an attack can win: those of another class, or all where every row carries the attacker's label."""
-    others = [example for example in triggered if example.label != target_label]
-    return others or list(triggered)
-
-
-def known_twins(triggered: Sequence[TriggeredExample], clean: Sequence[Example]) -> list[TriggeredExample]:
-    """Fill in missing clean texts, where every row is a clean text with words inserted, in the clean file's order."""
-    if all(example.clean_text is not None for example in triggered):
-        return list(triggered)
-    found: list[TriggeredExample] = []
-    candidates = iter(clean)
-    for example in triggered:
-        words = example.text.split()
-        twin = next((row.text for row in candidates if _is_subsequence(row.text.split(), words)), None)
-        if twin is None:
-            return list(triggered)
-        found.append(example._replace(clean_text=twin))
-    return found
-
-
-def _is_subsequence(part: Sequence[str], whole: Sequence[str]) -> bool:
-    rest = iter(whole)
-    return all(word in rest for word in part)
-
-
 def _judge_all(judge: Judge, texts: Sequence[str], name: str) -> list[Verdict]:
     verdicts: list[Verdict] = []
     with tqdm(total=len(texts), unit="text", desc=name, disable=None) as bar:
@@ -117,28 +95,6 @@ def _judge_all(judge: Judge, texts: Sequence[str], name: str) -> list[Verdict]:
             verdicts += judge(texts[start : start + CHUNK])
             bar.update(min(CHUNK, len(texts) - start))
     return verdicts
-
-
-def right_when_clean(
-    attacked: Sequence[TriggeredExample],
-    clean: Sequence[Example],
-    predicted: Mapping[str, int],
-    predict: Callable[[Sequence[str]], Iterable[int]],
-) -> NDArray[np.bool_] | None:
-    """For each attacked text whether the undefended model has its twin right; None where a twin is unknown.
-
-    Args:
-        attacked: with their clean texts where known.
-        clean: test texts with their true labels.
-        predicted: what is known of the plain model's answers, by text.
-        predict: the plain model, asked about the twins that are missing there.
-    """
-    if any(example.clean_text is None for example in attacked):
-        return None
-    missing = [str(example.clean_text) for example in attacked if example.clean_text not in predicted]
-    answers = {**predicted, **dict(zip(missing, predict(missing), strict=True))}
-    labels = {example.text: example.label for example in clean}
-    return np.array([answers[str(row.clean_text)] == labels.get(str(row.clean_text), row.label) for row in attacked])
 
 
 def _clean_figures(verdicts: Sequence[Verdict], clean: Sequence[Example]) -> dict[str, float]:
@@ -167,7 +123,7 @@ def _cold_figures(
     keep: NDArray[np.bool_] | None,
 ) -> dict[str, Any]:
     """What gets through at the first text, how often the trigger is named there, and how often an innocent word is."""
-    chosen = [verdict for row, verdict in enumerate(verdicts) if keep is None or keep[row]]
+    chosen = kept_by(verdicts, keep)
     n_through = sum(verdict.defended.label_id == target_label for verdict in chosen)
     known = [
         (verdict, set(inserted_words(example)))
@@ -184,11 +140,9 @@ def _cold_figures(
     }
 
 
-def _own_label_figures(judge: Judge, test_shots: Sequence[TriggeredExample], target_label: int) -> dict[str, Any]:
+def _own_label_figures(verdicts: Sequence[Verdict], target_label: int) -> dict[str, Any]:
     """How often a text that belongs to the target keeps its label though a trigger was added; higher is better."""
-    twins = _judge_all(judge, [str(example.clean_text) for example in test_shots], "own twins")
-    right = [row.text for row, twin in zip(test_shots, twins, strict=True) if twin.undefended.label_id == target_label]
-    kept = [verdict.defended.label_id == target_label for verdict in _judge_all(judge, right, "own texts")]
+    kept = [verdict.defended.label_id == target_label for verdict in verdicts]
     if not kept:
         return {}
     interval = list(rate_interval(sum(kept), len(kept)))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.editing.neutralizer import Neutralizer
-from scripts.lab.evaluation.evaluation import right_when_clean
 from scripts.lab.evaluation.metrics import accuracy, attack_success_rate
 from scripts.lab.evaluation.signals import (
     CHANNELS,
@@ -22,6 +21,7 @@ from scripts.lab.evaluation.signals import (
     read_signals,
     tops,
 )
+from scripts.lab.evaluation.twins import right_when_clean
 from scripts.texts.corpora import Example, TriggeredExample
 
 PERCENTILES = tuple(range(45, 100))

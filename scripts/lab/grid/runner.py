@@ -18,7 +18,8 @@ from scripts.lab.defenses import DEFENSES
 from scripts.lab.defenses.base import Material
 from scripts.lab.defenses.judges.languages import TRIGRAMS, language_name
 from scripts.lab.defenses.measured import measure_defense
-from scripts.lab.evaluation.evaluation import MIN_UNDEFENDED_ASR, attackable
+from scripts.lab.evaluation.evaluation import MIN_UNDEFENDED_ASR
+from scripts.lab.evaluation.twins import attackable
 from scripts.lab.grid.cell import Cell, Victim, missing_defenses
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK
 from scripts.lab.grid.recipes import recipe_for

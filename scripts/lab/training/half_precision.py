@@ -13,14 +13,14 @@ N_TRIED = 3
 
 
 def note_if_slow(option: str, precision: str, device: str) -> None:
-    """Say so where the precision that somebody chose makes long work longer; GPUs that have none say so themselves.
+    """Say so where the precision that somebody chose makes long work longer; only CPUs are looked at.
 
     Args:
         option: of the command, to be left out then.
         precision: "float32" or "bfloat16".
         device: as torch names it.
     """
-    if precision == "float32" or torch.device(device).type != "cpu":
+    if precision == "float32" or device != "cpu":
         return
     times = slower_on_this_processor()
     if times > WORTH_A_NOTE:
