@@ -89,13 +89,10 @@ class Examination:
         return self._examine([case for case in cases if case.is_open])
 
     def complete(self, cases: Sequence[Case]) -> None:
-        """Neutralize the rest of a phrase where the label stands without its verified words, and not firmly."""
-        cases = [case for case in cases if case.defended and not self._phrase_test.stands_firmly(case.defended)]
+        """Neutralize the rest of a phrase where the label stands without its verified words."""
         if not cases:
             return
-        tries = self._phrase_test(
-            [Rest(case.original, in_text_order(case.triggers), case.suspicious) for case in cases]
-        )
+        tries = self._phrase_test([self._rest(case) for case in cases])
         edits = [
             edit_words(case.original, (*case.triggers, *words), self._neutralize).text
             for case, each in zip(cases, tries, strict=True)
@@ -109,6 +106,10 @@ class Examination:
                 case.triggers += flipping[0]
                 completed.append(case)
         self._apply(completed)
+
+    def _rest(self, case: Case) -> Rest:
+        is_firm = case.defended is not None and self._phrase_test.stands_firmly(case.defended)
+        return Rest(case.original, in_text_order(case.triggers), case.suspicious, is_firm)
 
     def _examine(self, cases: list[Case]) -> bool:
         """Look for triggers, edit, predict again; several in one text are found one round after the other.

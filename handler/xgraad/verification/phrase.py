@@ -1,9 +1,10 @@
 """The rest of a phrase: where the label stands without the verified words, what else brings it about?
 
 Of a phrase that was planted whole one word may be a trigger by itself and the rest too weak to turn clean texts. Where
-the label stands by that rest it does not stand firmly, as it does in texts of its own class; these are left alone, or
-whoever adds a trigger to such a text has its honest words taken out. In the others words that stand beside the trigger,
-or that pull at clean texts from elsewhere, are tried; the reference spares those that have a reason.
+the label stands by that rest it mostly does not stand firmly, as it does in texts of its own class. There the words
+beside the trigger are tried, and those that pull at clean texts from elsewhere. Where it does stand firmly, whoever added
+a trigger to a text of that class would have its honest words taken out; so one word is tried at a time, and only one
+that pulls far: honest words are seldom all that a text of their class has. The reference spares those with a reason.
 """
 
 import math
@@ -23,6 +24,8 @@ from handler.xgraad.words.text import Word, in_text_order
 FIRMLY = 0.6
 """Share of its own least margin from which a label stands by what the text says: most texts of a class do, few that
 stand by what is left of a phrase."""
+FIRM_PULL = 0.3
+"""How far a word must move clean texts to be tried where the label stands firmly; see `LEAST_PULL`."""
 REACH = 4
 """Words looked at on either side of a trigger."""
 
@@ -36,16 +39,18 @@ class Rest(NamedTuple):
     """Words of it that were verified."""
     suspicious: tuple[Word, ...]
     """Other words of it that stand out, wherever they stand."""
+    is_firm: bool = False
+    """Whether the label stands firmly without what was verified."""
 
     def parts(self) -> dict[tuple[Word, ...], float]:
         """Words and runs of words that may belong to a phrase, and how far each must move clean texts.
 
         Of a sentence that was planted whole most words do nothing by themselves, so what stands beside a trigger need
-        not.
+        not, unless the label stands firmly: then no runs are tried.
         """
-        keys = {word.key for word in self.triggers}
-        singles = {(word,): LEAST_PULL for word in self.suspicious if word.key not in keys}
-        return singles | dict.fromkeys(_runs(self), -math.inf)
+        keys, least = {word.key for word in self.triggers}, FIRM_PULL if self.is_firm else LEAST_PULL
+        singles = {(word,): least for word in self.suspicious if word.key not in keys}
+        return singles if self.is_firm else singles | dict.fromkeys(_runs(self), -math.inf)
 
     def graft(self, words: Sequence[Word], *, source: int) -> Graft:
         """The words, to be put into clean texts of the label `source`."""
@@ -68,13 +73,13 @@ class PhraseTest:
         self._reference = reference
 
     def stands_firmly(self, prediction: Prediction) -> bool:
-        """Whether a label stands by what the text says, as far as its margin tells; then nothing is left to find."""
+        """Whether a label stands by what the text says, as far as its margin tells."""
         return prediction.margin >= FIRMLY * self._transplant.own_margins[prediction.label_id]
 
     def __call__(self, rests: Sequence[Rest]) -> list[list[tuple[Word, ...]]]:
         """For each text the sets of words to remove besides its triggers, those of fewer words first.
 
-        Each part by itself, and then the parts that pull most, together.
+        Each part by itself, and then, unless the label stands firmly, the parts that pull most, together.
         """
         parts = [rest.parts() for rest in rests]
         sources = [self._transplant.source_for(rest.score.prediction) for rest in rests]
@@ -89,7 +94,7 @@ class PhraseTest:
         for rest, of_text in zip(rests, parts, strict=True):
             pulling = [(pull, words) for words in of_text if (pull := next(pulls)) is not None]
             ordered = [words for _, words in sorted(pulling, key=lambda each: (len(each[1]), -each[0]))]
-            tried = dict.fromkeys([*ordered, *_unions(ordered)])
+            tried = dict.fromkeys(ordered if rest.is_firm else [*ordered, *_unions(ordered)])
             found.append([_everywhere(rest.score, words) for words in tried])
         return found
 
