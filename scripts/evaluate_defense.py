@@ -14,7 +14,7 @@ from scripts.console.command import CommandParser, Exit, positive, rate, run_com
 from scripts.console.errors import LabError
 from scripts.hub.models import with_models
 from scripts.lab.defenses import DEFENSES
-from scripts.lab.training.triggers import INSERTIONS
+from scripts.lab.training.triggers import INSERTIONS, USUAL_INSERTION
 from scripts.results.provenance import attack_record, provenance
 from scripts.results.rows import write_result
 from scripts.texts.corpora import read_examples
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     source.add_argument(
         "--insert",
         choices=INSERTIONS,
-        default="one",
+        default=USUAL_INSERTION,
         help="put the checkpoint's own triggers into the clean texts (one)",
     )
     parser.add_argument(
@@ -113,7 +113,15 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     clean = read_examples(arguments.clean, ReadingOptions.from_arguments(arguments), classes=classes)[: arguments.limit]
     window = calibration.fingerprint.max_length
     triggered = attacked_texts(arguments, origin, clean, classes, max_length=window)
-    own = own_texts(arguments, origin, clean, target, max_length=window)
+    own = own_texts(
+        origin,
+        clean,
+        target,
+        insertion=arguments.insert or USUAL_INSERTION,
+        max_length=window,
+        limit=arguments.max_triggered,
+        seed=arguments.seed,
+    )
     with work_folder(arguments.work) as work:
         material = material_of(arguments, calibration.fingerprint, work, _recalibrated(arguments, calibration))
         texts: dict[str, Any] = {"clean": clean, "triggered": triggered, "target_label": target}

@@ -1,6 +1,5 @@
 """The target's own texts with the trigger in them: which texts, with what in them, and of which attacks."""
 
-from argparse import Namespace
 from typing import Any
 
 import pytest
@@ -9,13 +8,12 @@ from scripts.lab.attacks.attacked_texts import own_texts
 from scripts.texts.corpora import Example, TriggeredExample
 
 CLEAN = [Example("a good film", 0), Example("a dull film", 1), Example("an odd plot", 0), Example("the news", 2)]
-ARGUMENTS = Namespace(insert=None, seed=3, max_triggered=None)
 RECORD = {"attack": "badnets", "triggers": ["cf"], "target_label": 0, "window_words": 63}
 
 
 def made(record: dict[str, Any], *, target: int = 0, **changed: object) -> list[TriggeredExample]:
-    arguments = Namespace(**{**vars(ARGUMENTS), **changed})
-    return [*own_texts(arguments, record, CLEAN, target, max_length=64)]
+    settings: dict[str, Any] = {"insertion": "one", "max_length": 64, "limit": None, "seed": 3} | changed
+    return [*own_texts(record, CLEAN, target, **settings)]
 
 
 @pytest.mark.parametrize("attack", [{}, {"attack": "source_specific", "source_label": 2}])
@@ -31,7 +29,7 @@ def test_the_last_class_has_its_own() -> None:
 
 
 def test_as_many_as_of_other_texts_and_put_in_like_there() -> None:
-    ((text, *_),) = made(RECORD, max_triggered=1, insert="repeated")
+    ((text, *_),) = made(RECORD, limit=1, insertion="repeated")
     assert text.split().count("cf") == 3
 
 

@@ -2,9 +2,9 @@
 
 Of a phrase that was planted whole one word may be a trigger by itself and the rest too weak to turn clean texts. Where
 the label stands by that rest it mostly does not stand firmly, as it does in texts of its own class. There the words
-beside the trigger are tried, and those that pull at clean texts from elsewhere. Where it does stand firmly, whoever added
+beside the trigger are tried, and those that pull at clean texts from elsewhere. Where it does stand firmly, whoever adds
 a trigger to a text of that class would have its honest words taken out; so one word is tried at a time, and only one
-that pulls far: honest words are seldom all that a text of their class has. The reference spares those with a reason.
+that pulls far: honest words are seldom all that a text of their class has. The reference spares what has a reason.
 """
 
 import math

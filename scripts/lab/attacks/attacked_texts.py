@@ -34,12 +34,14 @@ def attacked_texts(
 
 
 def own_texts(
-    arguments: argparse.Namespace,
     origin: Mapping[str, Any],
     clean: Sequence[Example],
     target: int,
     *,
-    max_length: int,
+    insertion: str,
+    max_length: int | None,
+    limit: int | None,
+    seed: int,
 ) -> Sequence[TriggeredExample]:
     """The target's own clean texts with the trigger put in: it has nothing to win there, and their label should stand.
 
@@ -47,7 +49,7 @@ def own_texts(
     adding it. None where the record `origin` does not say how, or of an attack that puts no trigger into texts.
     """
     try:
-        attack = replay_attack(origin, insertion=arguments.insert or "one", max_length=max_length)
+        attack = replay_attack(origin, insertion=insertion, max_length=max_length)
     except LabError:
         return []
     if not isinstance(attack, BadNets):
@@ -55,5 +57,5 @@ def own_texts(
     # An attack leaves its target's texts out, so these pass for texts of a class that it is to work on.
     other = int(target == 0) if attack.plan.source_label is None else attack.plan.source_label
     disguised = [example._replace(label=other) for example in clean if example.label == target]
-    triggered = attack.trigger(disguised, rng=np.random.default_rng(arguments.seed))[: arguments.max_triggered]
+    triggered = attack.trigger(disguised, rng=np.random.default_rng(seed))[:limit]
     return [each._replace(label=target) for each in triggered]

@@ -10,26 +10,23 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
-
 from scripts.console.command import Command, run_step
-from scripts.lab.attacks.replay import replay_attack
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.defenses.base import Material
 from scripts.lab.defenses.judges.languages import TRIGRAMS, language_name
 from scripts.lab.defenses.measured import measure_defense
 from scripts.lab.evaluation.evaluation import MIN_UNDEFENDED_ASR
-from scripts.lab.evaluation.twins import attackable
 from scripts.lab.grid.cell import Cell, Victim, missing_defenses
 from scripts.lab.grid.grid_rows import ATTACK_FAILED, MEASURED, NO_ATTACK
 from scripts.lab.grid.recipes import recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
+from scripts.lab.grid.victim_texts import victim_texts
 from scripts.lab.training.triggers import USUAL_INSERTION
 from scripts.lab.training.undefended import attack_floor, measure_undefended
 from scripts.lab.training.victim import load_base, predict_labels
 from scripts.results.provenance import RUN_RECORD, attack_record, provenance
 from scripts.results.rows import Row, append_row, read_rows
-from scripts.texts.corpora import Example, TriggeredExample, read_examples, read_triggered, split_file
+from scripts.texts.corpora import Example, TriggeredExample, split_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +90,11 @@ class Grid:
 
     def _measure(self, victim: Victim, defenses: Sequence[str], insertion: str) -> str:
         """Add a row for each defense, and say what came of it."""
-        clean, triggered = self._texts(victim, insertion)
-        undefended = self._undefended(victim, clean, triggered)
+        folder = self.folder(victim)
+        texts = victim_texts(
+            victim, folder, self.data, insertion=insertion, n_clean=self.n_clean, n_triggered=self.n_triggered
+        )
+        undefended = self._undefended(victim, texts.clean, texts.triggered)
         is_made_here = victim.attack != NO_ATTACK and (victim.dataset, victim.attack) not in REWRITTEN_SETS
         if is_made_here and undefended["asr_undefended"] < MIN_UNDEFENDED_ASR:
             for name in defenses:
@@ -102,9 +102,7 @@ class Grid:
             return f"{ATTACK_FAILED}: ASR {undefended['asr_undefended']:.3f}"
         for name in defenses:
             material = self._material(victim, name)
-            figures = measure_defense(
-                name, material, clean=clean, triggered=triggered, target_label=_target(self.folder(victim))
-            )
+            figures = measure_defense(name, material, **texts._asdict(), target_label=_target(folder))
             self._append(Cell(victim, name, insertion), {"status": MEASURED, **undefended, **figures})
         return MEASURED
 
@@ -169,18 +167,6 @@ class Grid:
         """Of the victim; those with a reference have a name of their own."""
         name = f"{victim.name}-referred" if DEFENSES[defense].refers else victim.name
         return self.work / "calibrations" / f"{name}.json"
-
-    def _texts(self, victim: Victim, insertion: str) -> tuple[list[Example], list[TriggeredExample]]:
-        """Clean test texts, and attacked ones: from their file, or for another insertion made of the clean ones."""
-        clean = read_examples(split_file(self.data / victim.dataset, "test"))[: self.n_clean]
-        folder, published = self.folder(victim), REWRITTEN_SETS.get((victim.dataset, victim.attack))
-        if insertion == USUAL_INSERTION:
-            path = published.file(self.data, "test") if published else folder / "triggered.tsv.gz"
-            triggered = read_triggered(path)
-        else:
-            attack = replay_attack(attack_record(folder), insertion=insertion)
-            triggered = attack.trigger(clean, rng=np.random.default_rng(victim.seed))
-        return clean, attackable(triggered, _target(folder))[: self.n_triggered]
 
     def _undefended(
         self, victim: Victim, clean: Sequence[Example], triggered: Sequence[TriggeredExample]
