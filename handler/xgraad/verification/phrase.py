@@ -2,8 +2,8 @@
 
 Of a phrase that was planted whole one word may be a trigger by itself and the rest too weak to turn clean texts. Where
 the label stands by that rest it mostly does not stand firmly, as it does in texts of its own class. There the words
-beside the trigger are tried, and those that pull at clean texts from elsewhere. Where it does stand firmly, whoever adds
-a trigger to a text of that class would have its honest words taken out; so one word is tried at a time, and only one
+beside the trigger are tried, and those that pull at clean texts from elsewhere. Where it stands firmly, whoever adds a
+trigger to a text of that class would have its honest words taken out; so one word is tried at a time, and only one
 that pulls far: honest words are seldom all that a text of their class has. The reference spares what has a reason.
 """
 
@@ -49,6 +49,7 @@ class Rest(NamedTuple):
         not, unless the label stands firmly: then no runs are tried.
         """
         keys, least = {word.key for word in self.triggers}, FIRM_PULL if self.is_firm else LEAST_PULL
+        singles: dict[tuple[Word, ...], float]
         singles = {(word,): least for word in self.suspicious if word.key not in keys}
         return singles if self.is_firm else singles | dict.fromkeys(_runs(self), -math.inf)
 
