@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from handler.xgraad.options import RULE_VERSION
 from scripts.console.errors import LabError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -26,12 +27,14 @@ def provenance() -> dict[str, Any]:
 
     Returns:
         `commit` (outside a repository what the variable `XGRAAD_COMMIT` says, else "unknown"), `dirty` (True where
-        files differ from it, None where unknown), `versions` by package, and `time` in UTC, to the second.
+        files differ from it, None where unknown), `rule_version` of the default rule, `versions` by package, and `time`
+        in UTC, to the second.
     """
     commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
     return {
         "commit": commit or os.environ.get(COMMIT, "unknown"),
         "dirty": bool(changes) if changes is not None else False if COMMIT in os.environ else None,
+        "rule_version": RULE_VERSION,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -36,3 +36,9 @@ def cold(rows: Sequence[Row]) -> str:
 def served(rows: Sequence[Row]) -> str:
     """ASR of what is served, as `cold`."""
     return share(rows, "asr_defended", "n_scored")
+
+
+def own_label_kept(rows: Sequence[Row]) -> str:
+    """Of first texts of the target's own class, over the rows that have it measured of an attack that works."""
+    measured = [row for row in rows if row.get("attack_works") and "own_label_kept_cold" in row]
+    return share(measured, "own_label_kept_cold", "n_test_shots") if measured else ""

@@ -8,7 +8,7 @@ from handler.xgraad.options import DEFAULT_RULE, usual_neutralizer
 from scripts.lab.defenses import COLD, among
 from scripts.lab.training.triggers import TRIGGER_WORDS
 from scripts.results.rows import Row, markdown, read_rows, spread
-from scripts.results.shares import cold, served, share
+from scripts.results.shares import cold, own_label_kept, served, share
 
 Key = tuple[str, ...]
 
@@ -169,16 +169,10 @@ def _attack_cells(rules: Mapping[str, list[Row]], names: Sequence[str]) -> tuple
         *("attack failed" if failed else cold(rules[name]) for name in names),
         "" if failed else served(usual),
         "" if failed else share(usual, "named_cold", "n_triggered"),
-        _own_label_kept(usual),
+        own_label_kept(usual),
         *(spread(rules[name], _cacc_change, digits=4, sign="+") for name in names),
         share(usual, "second_pass_share", "n_clean"),
     )
-
-
-def _own_label_kept(rows: Sequence[Row]) -> str:
-    """Of texts of the target's own class; rows that nobody measured it for have none."""
-    measured = [row for row in rows if row["attack_works"] and "own_label_kept_cold" in row]
-    return share(measured, "own_label_kept_cold", "n_test_shots") if measured else ""
 
 
 def _window_cells(row: Row) -> tuple[str, ...]:

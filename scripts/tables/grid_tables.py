@@ -18,7 +18,7 @@ from scripts.lab.grid.grid_rows import (
     victim_key,
 )
 from scripts.results.rows import Row, markdown, spread
-from scripts.results.shares import cold, served, share
+from scripts.results.shares import cold, own_label_kept, served, share
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "inserted words": ("badnets", "badnets_clean_label", "ripples", "badpre"),
@@ -64,6 +64,7 @@ def grid_table(results: Path) -> str:
         *(f"first text, `{name}`" for name in first),
         *(f"served, `{name}`" for name in _remembering(names)),
         "trigger named",
+        "own label kept",
         *(f"CACC change `{name}`" for name in first),
         "second passes, clean",
     )
@@ -167,6 +168,7 @@ def _cells(defenses: ByDefense, names: Collection[str], clean: str) -> tuple[str
         *(cold(defenses.get(name, [])) for name in first),
         *(served(defenses.get(name, [])) for name in _remembering(names)),
         share(usual, "named_cold", "n_triggered"),
+        own_label_kept(usual),
         *(_cacc_change(defenses.get(name, [])) for name in first),
         share(usual, "second_pass_share", "n_clean"),
     )
