@@ -7,6 +7,7 @@ from pathlib import Path
 from handler.xgraad.options import DEFAULT_RULE, usual_neutralizer
 from scripts.lab.defenses import COLD, among
 from scripts.lab.training.triggers import TRIGGER_WORDS
+from scripts.results.one_rule import of_one_rule
 from scripts.results.rows import Row, markdown, read_rows, spread
 from scripts.results.shares import cold, own_label_kept, served, share
 
@@ -107,7 +108,7 @@ def rules_table(results: Path) -> str:
     """Every rule and neutralizer on the same victim: BadNets with its usual triggers on SST-2, seed 0."""
     latest = {
         (row["base"], row["data"], row["defense"], row["neutralizer"], row["registry"]): row
-        for row in _rows(results, "defense")
+        for row in _defense_rows(results)
         if (row["attack"], row["data"], row["seed"]) == ("badnets", "sst2", 0)
         and row["insertion"] in ONE_TRIGGER
         and row["triggers"] == list(TRIGGER_WORDS)
@@ -140,12 +141,12 @@ def _by_attack(results: Path, keep: Callable[[Row], bool]) -> dict[Key, dict[str
     """Rows of the default settings by (attack, data) and defense, one for each seed, the latest."""
     latest = {
         (_attack(row), _data(row), row["defense"], row["seed"]): row
-        for row in _rows(results, "defense")
+        for row in _defense_rows(results)
         if keep(row) and row["registry"] and row["neutralizer"] == usual_neutralizer(row["defense"])
     }
     found: defaultdict[Key, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for (attack, data, rule, _), row in latest.items():
-        found[attack, data][rule].append(row)
+    for row in latest.values():
+        found[_attack(row), _data(row)][row["defense"]].append(row)
     return {key: rules for key, rules in sorted(found.items(), key=lambda item: item[0][::-1]) if DEFAULT_RULE in rules}
 
 
@@ -224,6 +225,11 @@ def _cacc_change(row: Row) -> float:
 
 def _seeds(rows: Sequence[Row]) -> str:
     return str(len(rows))
+
+
+def _defense_rows(results: Path) -> list[Row]:
+    rows = read_rows(results / "defense.jsonl")
+    return of_one_rule(rows, victim=lambda row: (_attack(row), _data(row), row["seed"]))
 
 
 def _rows(results: Path, name: str) -> Iterable[Row]:

@@ -29,6 +29,7 @@ BASE: dict[str, Any] = {
     "second_pass_share": 0.1,
 }
 FAILED = {"status": "attack failed", "cacc_undefended": 0.87, "asr_undefended": 0.5}
+OWN = {"attack_works": True, "own_label_kept_cold": 0.9, "n_test_shots": 10}
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def results(tmp_path: Path) -> Path:
         {"attack": "lws"} | FAILED,
         {"attack": "lws", "defense": "paper"} | FAILED,
         {"attack": "none", "cacc_undefended": 0.89},
-        {"architecture": "albert", "dataset": "imdb", "attack": "ripples"},
+        {"architecture": "albert", "dataset": "imdb", "attack": "ripples"} | OWN,
     ]
     for change in changes:
         row = BASE | change
@@ -65,13 +66,14 @@ def test_every_cell_has_its_place(results: Path) -> None:
     assert badnets == (
         f"| bert | sst2 | badnets | 2 | 100 | {clean} | 0.880 | 1.000 | 0.100 | 0.500 (0.000 to 0.100) "
         "| 0.030 (0.020 to 0.040) | 0.010 (0.000 to 0.100) | 0.003 (0.002 to 0.004) | 0.002 | 0.001 | 0.980 "
-        "| -0.0010 | -0.0010 | -0.0010 | 0.100 |"
+        "|  | -0.0010 | -0.0010 | -0.0010 | 0.100 |"
     )
-    failed = f"attack failed |{'  |' * 10}"
+    failed = f"attack failed |{'  |' * 11}"
     assert lws == f"| bert | sst2 | lws | 1 |  | {clean} | 0.870 | 0.500 |  | {failed}"
     start = "| albert | imdb | ripples | 1 | 50 |  | 0.880 (0.800 to 0.936) | 1.000 |  |  "
     named, looked = "0.980 (0.894 to 0.999)", "0.100 (0.049 to 0.176)"
-    assert ripples == f"{start}| 0.020 (0.000 to 0.100) |  | 0.002 |  |  | {named} |  | -0.0010 |  | {looked} |"
+    own = "0.900 (0.555 to 0.997)"
+    assert ripples == f"{start}| 0.020 (0.000 to 0.100) |  | 0.002 |  |  | {named} | {own} |  | -0.0010 |  | {looked} |"
     assert header.count("|") == badnets.count("|") == lws.count("|")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.lab.training.triggers import USUAL_INSERTION
+from scripts.results.one_rule import of_one_rule
 from scripts.results.rows import Row, read_rows
 
 KEY = ("architecture", "dataset", "attack", "defense", "seed", "target", "insertion")
@@ -15,9 +16,12 @@ NO_ATTACK = "none"
 
 
 def read_cells(*paths: Path) -> list[Row]:
-    """One row for each cell, the last that was written to the last file; none where files do not exist yet."""
+    """One row for each cell, the last that was written to the last file; none where files do not exist yet.
+
+    Of one version of the rule, see `of_one_rule`.
+    """
     latest = {tuple(row.get(name) for name in KEY): row for path in paths for row in read_rows(path)}
-    return list(latest.values())
+    return of_one_rule(latest.values(), victim=victim_key)
 
 
 def select(rows: Iterable[Row], **wanted: str) -> list[Row]:

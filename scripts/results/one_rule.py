@@ -1,0 +1,33 @@
+"""Rows of one version of the default rule: what an older one answered leaves the tables."""
+
+from collections.abc import Callable, Hashable, Iterable
+
+from scripts.lab.defenses import DEFENSES
+from scripts.results.rows import Row
+
+
+def of_one_rule(rows: Iterable[Row], *, victim: Callable[[Row], Hashable]) -> list[Row]:
+    """The rows of the newest version among them, in order, and of other victims those that no version changes.
+
+    A victim that was measured again may be another model by the same name, so nothing older is shown beside it. Of the
+    others the rows of defenses that the rule has no part in still hold.
+
+    Args:
+        rows: of whatever defenses.
+        victim: tells the attacked texts of a victim from all others.
+    """
+    rows = list(rows)
+    newest = max(map(_version, rows), default=0)
+    again = {victim(row) for row in rows if _version(row) == newest}
+    return [
+        row for row in rows if _version(row) == newest or (victim(row) not in again and not _hangs_on_the_rule(row))
+    ]
+
+
+def _version(row: Row) -> int:
+    """Rows of the time before there was one are older than all others."""
+    return int(row.get("rule_version", 0))
+
+
+def _hangs_on_the_rule(row: Row) -> bool:
+    return DEFENSES[row["defense"]].remembers
