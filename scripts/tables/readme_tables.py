@@ -9,6 +9,7 @@ from scripts.console.errors import LabError
 from scripts.results.rows import Row, is_cold_first, markdown, read_rows
 from scripts.results.shares import cold, served, share
 from scripts.tables.admission_tables import admission_summary, admission_table
+from scripts.tables.age_tables import ages_table
 from scripts.tables.all_defenses import defenses_table, repairs_table
 from scripts.tables.corpus_tables import cluster_table, corpus_table
 from scripts.tables.defense_tables import (
@@ -130,6 +131,7 @@ def _victim(row: Row) -> str:
 TABLES: dict[str, Callable[[Path], str]] = {
     "admission": admission_table,
     "admission_summary": admission_summary,
+    "ages": ages_table,
     "attacks": attacks_table,
     "candidates": partial(ablation_table, group="candidates"),
     "clean_models": clean_models_table,

@@ -1,11 +1,14 @@
 """No table mixes rows of different versions of the rule."""
 
+from pathlib import Path
 from typing import Any
 
+from handler.xgraad.options import RULE_VERSION
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.grid.grid_rows import read_cells, victim_key
 from scripts.results.one_rule import of_one_rule
-from scripts.results.rows import Row
+from scripts.results.rows import Row, append_row
+from scripts.tables.age_tables import MOST_COMMITS, ages_table
 from tests.readme_files import PROJECT
 
 
@@ -47,3 +50,17 @@ def test_the_tables_of_the_grid_are_of_one_rule() -> None:
             versions.setdefault("rule", set()).add(each.get("rule_version"))
         versions.setdefault(victim_key(each), set()).add(each.get("rule_version"))
     assert [victim for victim, found in versions.items() if len(found) > 1] == []
+
+
+def test_each_file_says_what_its_rows_were_measured_with(tmp_path: Path) -> None:
+    append_row(tmp_path / "cited.jsonl", {"figure": 1})
+    append_row(tmp_path / "grid.jsonl", {"commit": "a" * 40, "time": "2026-01-02T10:00:00"})
+    append_row(
+        tmp_path / "grid.jsonl", {"commit": "b" * 40, "time": "2026-01-01T10:00:00", "rule_version": RULE_VERSION}
+    )
+    for number in range(MOST_COMMITS + 2):
+        append_row(tmp_path / "speed.jsonl", {"commit": f"{number}" * 40, "time": f"2026-01-0{1 + number}"})
+    assert ages_table(tmp_path).splitlines()[2:] == [
+        f"| `grid.jsonl` | 2 | older, {RULE_VERSION} (this) | 2026-01-01 to 2026-01-02 | aaaaaaa, bbbbbbb |",
+        "| `speed.jsonl` | 6 | older | 2026-01-01 to 2026-01-06 | 5555555, 4444444, 3333333, 2222222 and 2 more |",
+    ]
