@@ -3,8 +3,8 @@
 Of a phrase that was planted whole one word may be a trigger by itself and the rest too weak to turn clean texts. Where
 the label stands by that rest it mostly does not stand firmly, as it does in texts of its own class. There the words
 beside the trigger are tried, and those that pull at clean texts from elsewhere. Where it stands firmly, whoever adds a
-trigger to a text of that class would have its honest words taken out; so one word is tried at a time, and only one
-that pulls far: honest words are seldom all that a text of their class has. The reference spares what has a reason.
+trigger to a text of that class would have its honest words taken out; so only words that pull are tried, one at a time:
+one honest word is seldom all that a text of its class has. The reference spares what has a reason.
 """
 
 import math
@@ -24,8 +24,6 @@ from handler.xgraad.words.text import Word, in_text_order
 FIRMLY = 0.6
 """Share of its own least margin from which a label stands by what the text says: most texts of a class do, few that
 stand by what is left of a phrase."""
-FIRM_PULL = 0.3
-"""How far a word must move clean texts to be tried where the label stands firmly; see `LEAST_PULL`."""
 REACH = 4
 """Words looked at on either side of a trigger."""
 
@@ -48,9 +46,9 @@ class Rest(NamedTuple):
         Of a sentence that was planted whole most words do nothing by themselves, so what stands beside a trigger need
         not, unless the label stands firmly: then no runs are tried.
         """
-        keys, least = {word.key for word in self.triggers}, FIRM_PULL if self.is_firm else LEAST_PULL
+        keys = {word.key for word in self.triggers}
         singles: dict[tuple[Word, ...], float]
-        singles = {(word,): least for word in self.suspicious if word.key not in keys}
+        singles = {(word,): LEAST_PULL for word in self.suspicious if word.key not in keys}
         return singles if self.is_firm else singles | dict.fromkeys(_runs(self), -math.inf)
 
     def graft(self, words: Sequence[Word], *, source: int) -> Graft:

@@ -21,6 +21,8 @@ LEAST_MOVED = 0.05
 """How far a word of a set moves one clean text at the least, see `Transplant.pulls`."""
 LEAST_PULL = 0.3
 """How far what is left of a set without its honest words must move clean texts."""
+MOST_BY_ONE = 0.75
+"""Share of a pruned set's pull that one of its words may have alone, if the set is to be more than that word."""
 STIRRING = 0.1
 """How far a set must move one clean text, and"""
 PROMISING = 0.3
@@ -143,7 +145,14 @@ class SetTest:
             return None
         if self._exhaustive:
             return suspect.only(left)
-        return prune(suspect.only(left), self._transplant, self._thresholds.together[suspect.target])
+        pruned = prune(suspect.only(left), self._transplant, self._thresholds.together[suspect.target])
+        return None if self._is_one_word(pruned) else pruned
+
+    def _is_one_word(self, suspect: SuspectWords) -> bool:
+        """Whether a word does nearly all that the set does. It was tested alone, and found to be no trigger."""
+        alone = [suspect.only([word]).grafts()[0] for word in suspect.words]
+        whole, *pulls = self._transplant.pulls([suspect.grafts()[0], *alone])
+        return max(pulls) > MOST_BY_ONE * whole
 
     def _strongest(self, suspect: SuspectWords) -> Grafted:
         return strongest(self._transplant, [suspect.grafts()], above=self._thresholds.together[suspect.target])[0]
