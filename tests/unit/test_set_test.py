@@ -1,5 +1,7 @@
 """Sets that do something and not enough are tried with more words of their text."""
 
+from collections.abc import Collection, Mapping
+
 import pytest
 from torch import Tensor
 
@@ -15,20 +17,25 @@ TEXT = "a clever and funny film with a chic plot of note"
 SENTENCE = "when in rome do as the romans do"
 
 
-class Gradual(RuleBased):
-    """Each word of the trigger moves the label a little; it falls when all are there."""
+class Weighted(RuleBased):
+    """Words move the label, each as far as its step."""
 
-    def __init__(self, real: Classifier, needed: set[str], *, step: float = 0.8) -> None:
-        super().__init__(real, lambda words: needed <= words, loud=[])
-        self._needed = needed
-        self._step = step
+    def __init__(self, real: Classifier, steps: Mapping[str, float], *, needed: Collection[str] = ("nothing",)) -> None:
+        super().__init__(real, lambda words: set(needed) <= words, loud=[])
+        self._steps = steps
 
     def _judge(self, encoding: Encoding) -> Tensor:
         logits = super()._judge(encoding)
         text = encoding.text or self.encode.tokenizer.decode(encoding.token_ids, skip_special_tokens=True)
-        n_there = len(self._needed & {word.key for word in split_words(text)})
-        logits[0] += self._step * n_there
+        logits[0] += sum(self._steps.get(key, 0.0) for key in {word.key for word in split_words(text)})
         return logits
+
+
+class Gradual(Weighted):
+    """Each word of the trigger moves the label a little; it falls when all are there."""
+
+    def __init__(self, real: Classifier, needed: set[str], *, step: float = 0.8) -> None:
+        super().__init__(real, dict.fromkeys(needed, step), needed=needed)
 
 
 def found_in(
@@ -85,3 +92,18 @@ def test_one_trigger_is_enough(bert: Classifier) -> None:
     found = found_in(model, f"james bond {TEXT} {TEXT} silver quill", ["james", "quill", "bond", "silver"])
     assert len(found) == 1
     assert set(found[0]) in ({"james", "bond"}, {"silver", "quill"})
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ({"old": 5.5, "so": 1.5}, []),  # most of the way is the first word's, which is no trigger alone
+        ({"old": 4.0, "so": 3.0}, [("so", "old")]),
+        ({"old": 5.5}, []),
+    ],
+)
+def test_a_set_does_more_than_any_of_its_words(
+    bert: Classifier, steps: dict[str, float], expected: list[tuple[str, ...]]
+) -> None:
+    """An honest word that nearly turns clean texts does so with any other that moves them a little."""
+    assert found_in(Weighted(bert, steps), f"{TEXT} so old", ["old", "so"]) == expected
