@@ -6,7 +6,6 @@ from pathlib import Path
 
 from handler.xgraad.options import DEFAULT_RULE, usual_neutralizer
 from scripts.lab.defenses import COLD, among
-from scripts.lab.training.triggers import TRIGGER_WORDS
 from scripts.results.one_rule import of_one_rule
 from scripts.results.rows import Row, markdown, read_rows, spread
 from scripts.results.shares import cold, own_label_kept, served, share
@@ -56,25 +55,6 @@ def windows_table(results: Path) -> str:
     return markdown(header, [_window_cells(row) for row in rows.values()])
 
 
-def clean_models_table(results: Path) -> str:
-    """What the defense does to models without a backdoor."""
-    found = _by_attack(results, lambda row: row["attack"] == "none")
-    names = _first(found.values())
-    rows = [
-        (
-            data,
-            _seeds(rules[DEFAULT_RULE]),
-            str(rules[DEFAULT_RULE][0]["n_clean"]),
-            *(share(rules[name], "label_changed_rate", "n_clean", digits=4) for name in names),
-            *(spread(rules[name], _cacc_change, digits=4, sign="+") for name in names),
-        )
-        for (_, data), rules in found.items()
-    ]
-    changed = tuple(f"labels changed `{name}`" for name in names)
-    costs = tuple(f"CACC change `{name}`" for name in names)
-    return markdown(("clean model on", "seeds", "test texts", *changed, *costs), rows)
-
-
 def ablation_table(results: Path, group: str) -> str:
     """One group of variants, the victims side by side."""
     victims, arms = _by_arm(results, group)
@@ -102,39 +82,6 @@ def gates_table(results: Path) -> str:
         for arm, found in arms.items()
     ]
     return markdown(("gate feature", *(f"{victim}: at 5 / 10 / 20 % clean" for victim in victims)), rows)
-
-
-def rules_table(results: Path) -> str:
-    """Every rule and neutralizer on the same victim: BadNets with its usual triggers on SST-2, seed 0."""
-    latest = {
-        (row["base"], row["data"], row["defense"], row["neutralizer"], row["registry"]): row
-        for row in _defense_rows(results)
-        if (row["attack"], row["data"], row["seed"]) == ("badnets", "sst2", 0)
-        and row["insertion"] in ONE_TRIGGER
-        and row["triggers"] == list(TRIGGER_WORDS)
-    }
-    rows = [
-        (
-            f"{row['base']} on {row['data']}",
-            f"`{row['defense']}`, {row['neutralizer']}" + ("" if row["registry"] else ", no registry"),
-            f"{_cacc_change(row):+.4f}",
-            cold([row]),
-            f"{row['auroc']:.3f}",
-            share([row], "second_pass_share", "n_clean"),
-            f"{row['seconds_per_1000']:.1f}",
-        )
-        for row in latest.values()
-    ]
-    header = (
-        "victim",
-        "rule, neutralizer",
-        "CACC change",
-        "ASR, first text",
-        "AUROC",
-        "second passes, clean",
-        "s per 1,000 clean",
-    )
-    return markdown(header, rows)
 
 
 def _by_attack(results: Path, keep: Callable[[Row], bool]) -> dict[Key, dict[str, list[Row]]]:

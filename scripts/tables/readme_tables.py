@@ -15,9 +15,7 @@ from scripts.tables.corpus_tables import cluster_table, corpus_table
 from scripts.tables.defense_tables import (
     ablation_table,
     attacks_table,
-    clean_models_table,
     gates_table,
-    rules_table,
     windows_table,
 )
 from scripts.tables.drift_tables import drift_table
@@ -134,7 +132,6 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "ages": ages_table,
     "attacks": attacks_table,
     "candidates": partial(ablation_table, group="candidates"),
-    "clean_models": clean_models_table,
     "cluster": cluster_table,
     "corpus": corpus_table,
     "cost": cost_line,
@@ -163,7 +160,6 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "neutralizer": partial(ablation_table, group="neutralizer"),
     "reference": partial(ablation_table, group="reference"),
     "repairs": repairs_table,
-    "rules": rules_table,
     "soak": soak_table,
     "speed": speed_table,
     "targets": _targets_table,

@@ -7,9 +7,7 @@ from scripts.results.rows import append_row
 from scripts.tables.defense_tables import (
     ablation_table,
     attacks_table,
-    clean_models_table,
     gates_table,
-    rules_table,
 )
 from scripts.tables.readme_tables import TABLES
 
@@ -70,18 +68,6 @@ def test_attacks_stand_beside_the_papers_rule_with_their_range_over_seeds(tmp_pa
     assert header.count("|") == usual.count("|")
 
 
-def test_clean_models_have_their_own_table(tmp_path: Path) -> None:
-    write(
-        tmp_path / "defense.jsonl",
-        {"attack": "none"},
-        {"attack": "none", "defense": "paper", "neutralizer": "noise"},
-        {},
-    )
-    _, _, line = clean_models_table(tmp_path).splitlines()
-    changed = "0.0005 (0.0000 to 0.0362)"
-    assert line == f"| sst2 | 1 | 100 | {changed} | {changed} | -0.0100 | -0.0100 |"
-
-
 def test_ablation_puts_victims_side_by_side(tmp_path: Path) -> None:
     arm = {"group": "decision", "arm": "flip"}
     write(tmp_path / "ablation.jsonl", arm, arm | {"attack": "sos"}, {"group": "candidates", "arm": "other"})
@@ -96,25 +82,6 @@ def test_gates_show_what_passes(tmp_path: Path) -> None:
         tmp_path / "ablation.jsonl", {"group": "gate", "arm": "both", "passes": {"0.05": 0.9, "0.1": 0.95, "0.2": 1.0}}
     )
     assert gates_table(tmp_path).splitlines()[-1] == "| both | 0.90 / 0.95 / 1.00 |"
-
-
-def test_rules_stand_side_by_side_on_one_victim(tmp_path: Path) -> None:
-    one = {
-        "base": "tiny",
-        "triggers": ["cf", "tq", "mn", "bb", "mb"],
-        "auroc": 0.99,
-        "seconds_per_1000": 12.0,
-    }
-    write(
-        tmp_path / "defense.jsonl",
-        one,
-        one | {"triggers": ["about"], "asr_defended": 0.4},  # other victims
-        one | {"seed": 1, "asr_defended": 0.4},
-        one | {"insertion": "five", "asr_defended": 0.4},
-    )
-    _, _, line = rules_table(tmp_path).splitlines()
-    figures = "-0.0100 | 0.020 (0.000 to 0.100) | 0.990 | 0.100 (0.049 to 0.176) | 12.0"
-    assert line == f"| tiny on sst2 | `verified`, delete | {figures} |"
 
 
 def test_the_repaired_demo_shows_the_suspect_the_floor_and_what_is_left(tmp_path: Path) -> None:
