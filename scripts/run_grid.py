@@ -1,8 +1,9 @@
 """Train, calibrate and evaluate any part of {architecture, data set, attack, target, seed, insertion, defense}.
 
 One row per cell, or with --scan per victim. Goes on where it stopped: victims that are trained and cells that have a
-row are left alone. Several of these commands may run at once on the same folders; each takes what no other has. A cell
-whose attack fails undefended is not scored.
+row are left alone; rows of another version of the default rule count for none where that is measured. Several of these
+commands may run at once on the same folders; each takes what no other has. A cell whose attack fails undefended is not
+scored.
 """
 
 import argparse

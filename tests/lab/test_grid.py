@@ -11,6 +11,7 @@ import pytest
 
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.learned.audit import AuditedTrigger
+from handler.xgraad.options import RULE_VERSION
 from scripts import run_grid, scan_model
 from scripts.admission.auditing import Finding, audit_checkpoint
 from scripts.console.command import Exit
@@ -334,11 +335,21 @@ def test_a_variant_is_trained_as_the_attack_it_varies() -> None:
 
 def test_a_row_of_another_seed_target_or_insertion_is_another_cell() -> None:
     first, of_last, second, _ = victims(["bert"], ["sst2"], ["badnets"], [0, 1], ["0", "last"])
-    rows = [Cell(first, "paper").key() | {"status": "measured"}]
+    rows = [Cell(first, "paper").key() | {"status": "measured", "rule_version": RULE_VERSION}]
     assert missing_defenses(first, ["paper", "verified"], rows) == ["verified"]
     assert missing_defenses(first, ["paper", "verified"], rows, "three") == ["paper", "verified"]
     assert missing_defenses(of_last, ["paper", "verified"], rows) == ["paper", "verified"]
     assert missing_defenses(second, ["paper", "verified"], rows) == ["paper", "verified"]
+
+
+@pytest.mark.parametrize("version", [{}, {"rule_version": RULE_VERSION - 1}])
+def test_where_the_rule_is_measured_rows_of_another_version_of_it_are_measured_again(version: dict[str, int]) -> None:
+    victim = Victim("bert", "sst2", "badnets", 0)
+    rows = [Cell(victim, name).key() | version for name in ("paper", "verified")]
+    assert missing_defenses(victim, ["paper", "verified"], rows) == ["paper", "verified"]
+    assert missing_defenses(victim, ["paper"], rows) == []
+    today = [row | {"rule_version": RULE_VERSION} for row in rows]
+    assert missing_defenses(victim, ["paper", "verified"], today) == []
 
 
 def test_a_row_that_names_no_target_counts_for_none() -> None:

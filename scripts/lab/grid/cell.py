@@ -9,6 +9,7 @@ from scripts.lab.grid.grid_rows import NO_ATTACK
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
 from scripts.lab.training.triggers import USUAL_INSERTION
+from scripts.results.one_rule import hangs_on_the_rule, is_of_today
 from scripts.results.rows import Row
 
 N_CLASSES = {"sst2": 2, "ag_news": 4, "imdb": 2, "olid": 2}
@@ -97,8 +98,13 @@ def insertions_of(victim: Victim, wanted: Sequence[str]) -> list[str]:
 def missing_defenses(
     victim: Victim, defenses: Sequence[str], rows: Iterable[Row], insertion: str = USUAL_INSERTION
 ) -> list[str]:
-    """The defenses whose cell has no row yet; a row that does not name all that tells cells apart counts for none."""
+    """The defenses whose cell has no row yet; a row that does not name all that tells cells apart counts for none.
+
+    Nor does one of another version of the rule where the rule is measured: what stands beside it is to be of one run.
+    """
     names = Cell(victim, "").key().keys()
+    if any(map(hangs_on_the_rule, defenses)):
+        rows = filter(is_of_today, rows)
     done = [{name: row[name] for name in names} for row in rows if names <= row.keys()]
     return [name for name in defenses if Cell(victim, name, insertion).key() not in done]
 
