@@ -79,7 +79,7 @@ SCRIPTS: dict[str, set[str]] = {
         "texts",
     },
     "lab.grid": {"console", "lab.attacks", "lab.defenses", "lab.evaluation", "lab.training", "results", "texts"},
-    "tables": {"console", "lab.defenses", "lab.evaluation", "lab.grid", "lab.training", "results"},
+    "tables": {"console", "lab.defenses", "lab.evaluation", "lab.grid", "results"},
     "lab.report": {"lab.defenses", "lab.grid", "results", "tables"},
 }
 """scripts: the same. They may use all of the handler, which uses nothing of them."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from handler.xgraad.options import DEFAULT_RULE, usual_neutralizer
 from scripts.lab.defenses import COLD, among
-from scripts.results.one_rule import of_one_rule
+from scripts.lab.grid.one_rule import of_one_rule
 from scripts.results.rows import Row, markdown, read_rows, spread
 from scripts.results.shares import cold, own_label_kept, served, share
 

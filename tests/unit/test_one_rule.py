@@ -6,7 +6,7 @@ from typing import Any
 from handler.xgraad.options import RULE_VERSION
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.grid.grid_rows import read_cells, victim_key
-from scripts.results.one_rule import of_one_rule
+from scripts.lab.grid.one_rule import of_one_rule
 from scripts.results.rows import Row, append_row
 from scripts.tables.age_tables import MOST_COMMITS, ages_table
 from tests.readme_files import PROJECT

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.grid.grid_rows import NO_ATTACK
+from scripts.lab.grid.one_rule import hangs_on_the_rule, is_of_today
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
 from scripts.lab.training.triggers import USUAL_INSERTION
-from scripts.results.one_rule import hangs_on_the_rule, is_of_today
 from scripts.results.rows import Row
 
 N_CLASSES = {"sst2": 2, "ag_news": 4, "imdb": 2, "olid": 2}

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.lab.grid.one_rule import of_one_rule
 from scripts.lab.training.triggers import USUAL_INSERTION
-from scripts.results.one_rule import of_one_rule
 from scripts.results.rows import Row, read_rows
 
 KEY = ("architecture", "dataset", "attack", "defense", "seed", "target", "insertion")
