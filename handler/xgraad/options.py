@@ -8,9 +8,6 @@ from handler.xgraad.errors import SettingsError
 RULES = ("conformal", "paper", "verified")
 """`paper` as published; `conformal` flags at the wanted rate whatever the length; `verified` tests before it acts."""
 DEFAULT_RULE = "verified"
-RULE_VERSION = 3
-"""Of `verified`; raised with every change of what it answers. Figures compare only within one of them, so rows of
-results name it; those without it are older than all that do."""
 NEUTRALIZERS = ("noise", "mask", "delete")
 WINDOW_LABELS = ("any", "max", "mean")
 """How the label of a long text is made of its windows; see `WindowLabel`."""

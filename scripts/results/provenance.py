@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from handler.xgraad.options import RULE_VERSION
+from handler.xgraad.rules.version import RULE_VERSION
 from scripts.console.errors import LabError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

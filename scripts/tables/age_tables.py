@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.xgraad.options import RULE_VERSION
+from handler.xgraad.rules.version import RULE_VERSION
+from scripts.lab.grid.one_rule import version_of
 from scripts.results.rows import Row, markdown, read_rows
 
 MOST_COMMITS = 4
@@ -23,7 +24,7 @@ def ages_table(results: Path) -> str:
 
 def _versions(rows: Sequence[Row]) -> str:
     """From old to new; today's is named so."""
-    found = sorted({int(row.get("rule_version", 0)) for row in rows})
+    found = sorted({version_of(row) for row in rows})
     return ", ".join(
         "older" if version == 0 else f"{version}{' (this)' * (version == RULE_VERSION)}" for version in found
     )

@@ -11,7 +11,7 @@ import pytest
 
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.learned.audit import AuditedTrigger
-from handler.xgraad.options import RULE_VERSION
+from handler.xgraad.rules.version import RULE_VERSION
 from scripts import run_grid, scan_model
 from scripts.admission.auditing import Finding, audit_checkpoint
 from scripts.console.command import Exit

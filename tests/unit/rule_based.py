@@ -1,6 +1,6 @@
 """A classifier that follows a rule one can read, in place of a network: its backdoor is known, so are the answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -149,3 +149,24 @@ class RuleBased(Classifier):
                 for index in encoding.word_of_token
             ]
         )
+
+
+class Weighted(RuleBased):
+    """Words move the label towards 0 besides, each as far as its step; the backdoor needs all of `needed`."""
+
+    def __init__(
+        self,
+        real: Classifier,
+        steps: Mapping[str, float],
+        *,
+        needed: Collection[str] = ("nothing",),
+        loud: Sequence[str] = (),
+    ) -> None:
+        super().__init__(real, lambda words: set(needed) <= words, loud=loud)
+        self._steps = steps
+
+    def _judge(self, encoding: Encoding) -> Tensor:
+        logits = super()._judge(encoding)
+        text = encoding.text or self.encode.tokenizer.decode(encoding.token_ids, skip_special_tokens=True)
+        logits[0] += sum(self._steps.get(key, 0.0) for key in {word.key for word in split_words(text)})
+        return logits

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from handler.xgraad.options import RULE_VERSION
+from handler.xgraad.rules.version import RULE_VERSION
 from scripts.lab.defenses import DEFENSES
 from scripts.lab.grid.grid_rows import read_cells, victim_key
 from scripts.lab.grid.one_rule import of_one_rule

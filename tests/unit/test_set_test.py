@@ -1,34 +1,15 @@
 """Sets that do something and not enough are tried with more words of their text."""
 
-from collections.abc import Collection, Mapping
-
 import pytest
-from torch import Tensor
 
 from handler.xgraad import Classifier
 from handler.xgraad.scoring.scorer import score_encodings
 from handler.xgraad.verification.reference import NoReference, Reference
 from handler.xgraad.verification.set_test import SetTest
-from handler.xgraad.words.encoding import Encoding
-from handler.xgraad.words.text import split_words
-from tests.unit.rule_based import RuleBased, equal_thresholds, transplant_of, tying
+from tests.unit.rule_based import RuleBased, Weighted, equal_thresholds, transplant_of, tying
 
 TEXT = "a clever and funny film with a chic plot of note"
 SENTENCE = "when in rome do as the romans do"
-
-
-class Weighted(RuleBased):
-    """Words move the label, each as far as its step."""
-
-    def __init__(self, real: Classifier, steps: Mapping[str, float], *, needed: Collection[str] = ("nothing",)) -> None:
-        super().__init__(real, lambda words: set(needed) <= words, loud=[])
-        self._steps = steps
-
-    def _judge(self, encoding: Encoding) -> Tensor:
-        logits = super()._judge(encoding)
-        text = encoding.text or self.encode.tokenizer.decode(encoding.token_ids, skip_special_tokens=True)
-        logits[0] += sum(self._steps.get(key, 0.0) for key in {word.key for word in split_words(text)})
-        return logits
 
 
 class Gradual(Weighted):

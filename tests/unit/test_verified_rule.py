@@ -8,7 +8,9 @@ from handler.xgraad import Classifier, NoRegistry, Verdict, VerifiedOptions
 from handler.xgraad.editing.verdict import Action
 from handler.xgraad.memory.registry import MemoryRegistry, Trigger, TriggerRegistry
 from handler.xgraad.rules.verified_rule import VerifiedRule
-from tests.unit.rule_based import BAD, RuleBased, rule_of, tying
+from handler.xgraad.verification.phrase import PhraseTest
+from handler.xgraad.verification.reference import NoReference
+from tests.unit.rule_based import BAD, RuleBased, Weighted, rule_of, transplant_of, tying
 
 PLAIN = "a clever and funny film with a chic plot"
 
@@ -114,6 +116,16 @@ def test_who_adds_a_trigger_to_an_honest_text_of_its_label_has_no_honest_word_ta
     """The label stands as firmly as clean texts of its class have it."""
     verdict = judge("a film thin ugly cf", lambda words: "cf" in words, loud=["cf"])
     assert (verdict.label_id, words_of(verdict)) == (0, {"cf"})
+
+
+def test_a_word_that_holds_the_label_firmly_by_itself_goes_with_its_trigger(bert: Classifier) -> None:
+    """A phrase planted apart; what is left of it turns no clean text, and holds the label as clean texts have it."""
+    model = Weighted(bert, {"silver": 5.4}, needed=["cf"], loud=["cf", "silver"])
+    texts = model.encode(["silver, a clever film", "silver, a clever film, cf"])
+    left, attacked = rule_of(model).judge(texts, [False] * 2)
+    assert (left.label_id, left.suspects) == (0, ())
+    assert PhraseTest(transplant_of(model), NoReference()).stands_firmly(left.undefended)
+    assert (attacked.label_id, words_of(attacked)) == (1, {"cf", "silver"})
 
 
 def test_words_away_from_a_verified_trigger_are_no_part_of_it(judge: Judge) -> None:

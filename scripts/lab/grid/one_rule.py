@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable
 
-from handler.xgraad.options import RULE_VERSION
+from handler.xgraad.rules.version import RULE_VERSION
 from scripts.lab.defenses import DEFENSES
 from scripts.results.rows import Row
 
@@ -18,25 +18,25 @@ def of_one_rule(rows: Iterable[Row], *, victim: Callable[[Row], Hashable]) -> li
         victim: tells the attacked texts of a victim from all others.
     """
     rows = list(rows)
-    newest = max(map(_version, rows), default=0)
-    again = {victim(row) for row in rows if _version(row) == newest}
+    newest = max(map(version_of, rows), default=0)
+    again = {victim(row) for row in rows if version_of(row) == newest}
     return [
         row
         for row in rows
-        if _version(row) == newest or (victim(row) not in again and not hangs_on_the_rule(row["defense"]))
+        if version_of(row) == newest or (victim(row) not in again and not hangs_on_the_rule(row["defense"]))
     ]
+
+
+def version_of(row: Row) -> int:
+    """Rows of the time before there was one are older than all others: 0."""
+    return int(row.get("rule_version", 0))
 
 
 def is_of_today(row: Row) -> bool:
     """Whether a row is of the version of the rule that is here."""
-    return _version(row) == RULE_VERSION
+    return version_of(row) == RULE_VERSION
 
 
 def hangs_on_the_rule(defense: str) -> bool:
     """Whether the defense of a name answers otherwise when the rule does."""
     return DEFENSES[defense].remembers
-
-
-def _version(row: Row) -> int:
-    """Rows of the time before there was one are older than all others."""
-    return int(row.get("rule_version", 0))
