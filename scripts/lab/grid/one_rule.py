@@ -38,5 +38,6 @@ def is_of_today(row: Row) -> bool:
 
 
 def hangs_on_the_rule(defense: str) -> bool:
-    """Whether the defense of a name answers otherwise when the rule does."""
-    return DEFENSES[defense].remembers
+    """Whether the defense of a name answers otherwise when the rule does; one that is gone cannot be asked again."""
+    parts = DEFENSES.get(defense)
+    return parts is not None and parts.remembers
