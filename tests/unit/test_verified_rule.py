@@ -7,9 +7,8 @@ import pytest
 from handler.xgraad import Classifier, NoRegistry, Verdict, VerifiedOptions
 from handler.xgraad.editing.verdict import Action
 from handler.xgraad.memory.registry import MemoryRegistry, Trigger, TriggerRegistry
+from handler.xgraad.rules.standing import FIRMLY
 from handler.xgraad.rules.verified_rule import VerifiedRule
-from handler.xgraad.verification.phrase import PhraseTest
-from handler.xgraad.verification.reference import NoReference
 from tests.unit.rule_based import BAD, RuleBased, Weighted, rule_of, transplant_of, tying
 
 PLAIN = "a clever and funny film with a chic plot"
@@ -124,7 +123,7 @@ def test_a_word_that_holds_the_label_firmly_by_itself_goes_with_its_trigger(bert
     texts = model.encode(["silver, a clever film", "silver, a clever film, cf"])
     left, attacked = rule_of(model).judge(texts, [False] * 2)
     assert (left.label_id, left.suspects) == (0, ())
-    assert PhraseTest(transplant_of(model), NoReference()).stands_firmly(left.undefended)
+    assert left.undefended.margin >= FIRMLY * transplant_of(model).own_margins[0]
     assert (attacked.label_id, words_of(attacked)) == (1, {"cf", "silver"})
 
 

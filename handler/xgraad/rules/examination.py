@@ -1,4 +1,7 @@
-"""The second look at a text: what is found in it is neutralized, and it is looked at again while its label stands."""
+"""The second look at a text: what is found in it is neutralized, and it is looked at again while its label stands.
+
+Not where it looks like a clean text by then, see `standing`.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +10,8 @@ from handler.xgraad.editing.edit import Edit, edit_words, in_original
 from handler.xgraad.editing.neutralizer import Neutralizer
 from handler.xgraad.memory.registry import NoRegistry, Trigger, TriggerRegistry
 from handler.xgraad.model.classifier import Classifier
-from handler.xgraad.model.prediction import Prediction, predict
+from handler.xgraad.model.prediction import Prediction
+from handler.xgraad.rules.standing import Standing, Standings
 from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.verification.phrase import PhraseTest, Rest
 from handler.xgraad.verification.verifier import ALL_SETS, Verifier, Wanted
@@ -28,6 +32,8 @@ class Case:
     """The text as edited so far; None while it is as it came."""
     defended: Prediction | None = None
     """What the model says of it."""
+    standing: Standing = Standing.LOOSE
+    """How the suspect label stands in it."""
     wanted: Wanted = ALL_SETS
     """What is tried of it besides its suspicious words as long as no trigger is known of it."""
     suspicious: tuple[Word, ...] = ()
@@ -37,8 +43,8 @@ class Case:
 
     @property
     def is_open(self) -> bool:
-        """Whether the suspect label still stands."""
-        return self.defended is None or self.defended.label_id == self.original.prediction.label_id
+        """Whether the suspect label still stands, for no reason that a clean text would have."""
+        return self.standing in {Standing.LOOSE, Standing.FIRM}
 
     @property
     def tried(self) -> Wanted:
@@ -65,6 +71,7 @@ class Examination:
         *,
         verifier: Verifier,
         phrase_test: PhraseTest,
+        standings: Standings,
         neutralize: Neutralizer,
         registry: TriggerRegistry,
         max_rounds: int,
@@ -72,6 +79,7 @@ class Examination:
         self._classifier = classifier
         self._verifier = verifier
         self._phrase_test = phrase_test
+        self._standings = standings
         self._neutralize = neutralize
         self._registry = registry
         self._max_rounds = max_rounds
@@ -108,8 +116,8 @@ class Examination:
         self._apply(completed)
 
     def _rest(self, case: Case) -> Rest:
-        is_firm = case.defended is not None and self._phrase_test.stands_firmly(case.defended)
-        return Rest(case.original, in_text_order(case.triggers), case.suspicious, is_firm)
+        triggers = in_text_order(case.triggers)
+        return Rest(case.original, triggers, case.suspicious, is_firm=case.standing is Standing.FIRM)
 
     def _examine(self, cases: list[Case]) -> bool:
         """Look for triggers, edit, predict again; several in one text are found one round after the other.
@@ -152,6 +160,7 @@ class Examination:
         """Neutralize what was found in each text so far, and predict again."""
         edits = [edit_words(case.original, case.triggers, self._neutralize) for case in cases]
         encodings = self._classifier.encode([edit.text for edit in edits])
-        defended = predict(self._classifier.logits(encodings), self._classifier.labels)
-        for case, edit, encoding, prediction in zip(cases, edits, encodings, defended, strict=True):
-            case.edit, case.encoding, case.defended = edit, encoding, prediction
+        found = self._standings(encodings, [case.original.prediction.label_id for case in cases])
+        for case, edit, encoding, without in zip(cases, edits, encodings, found, strict=True):
+            case.edit, case.encoding = edit, encoding
+            case.defended, case.standing = without

@@ -24,6 +24,7 @@ from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.options import VerifiedOptions
 from handler.xgraad.rules.examination import Case, Examination
 from handler.xgraad.rules.second_opinion import SecondOpinion
+from handler.xgraad.rules.standing import Standings
 from handler.xgraad.scoring.conformal import conformal_threshold
 from handler.xgraad.scoring.gate import Gate, GateScore
 from handler.xgraad.scoring.scorer import Score, score_encodings
@@ -117,6 +118,7 @@ class VerifiedParts:
             self.classifier,
             verifier=verifier,
             phrase_test=PhraseTest(self.transplant, self.reference),
+            standings=Standings(self.classifier, self.gate, self.transplant.own_margins),
             neutralize=self.neutralize,
             registry=self.registry,
             max_rounds=self.options.max_rounds,

@@ -3,8 +3,9 @@
 Of a phrase that was planted whole one word may be a trigger by itself and the rest too weak to turn clean texts. Where
 the label stands by that rest it mostly does not stand firmly, as it does in texts of its own class. There the words
 beside the trigger are tried, and those that pull at clean texts from elsewhere. Where it stands firmly, whoever adds a
-trigger to a text of that class would have its honest words taken out; so only words that pull are tried, one at a time:
-one honest word is seldom all that a text of its class has. The reference spares what has a reason.
+trigger to a text of that class would have its honest words taken out; so only words that pull are tried, beside the
+trigger or elsewhere, one at a time: one honest word is seldom all that a text of its class has. The reference spares
+what has a reason.
 """
 
 import math
@@ -13,7 +14,6 @@ from itertools import chain
 from typing import NamedTuple
 
 from handler.xgraad.editing.edit import everywhere
-from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.verification.bundles import in_pieces
 from handler.xgraad.verification.probes import Place, place_of
@@ -21,9 +21,6 @@ from handler.xgraad.verification.reference import LEAST_PULL, Reference, unexpla
 from handler.xgraad.verification.transplant import Graft, Transplant
 from handler.xgraad.words.text import Word, in_text_order
 
-FIRMLY = 0.6
-"""Share of its own least margin from which a label stands by what the text says: most texts of a class do, few that
-stand by what is left of a phrase."""
 REACH = 4
 """Words looked at on either side of a trigger."""
 
@@ -44,12 +41,13 @@ class Rest(NamedTuple):
         """Words and runs of words that may belong to a phrase, and how far each must move clean texts.
 
         Of a sentence that was planted whole most words do nothing by themselves, so what stands beside a trigger need
-        not, unless the label stands firmly: then no runs are tried.
+        not, unless the label stands firmly: then no runs are tried, and of the words beside it those that do.
         """
-        keys = {word.key for word in self.triggers}
+        keys, runs = {word.key for word in self.triggers}, [*_runs(self)]
+        suspicious = (*self.suspicious, *chain(*runs)) if self.is_firm else self.suspicious
         singles: dict[tuple[Word, ...], float]
-        singles = {(word,): LEAST_PULL for word in self.suspicious if word.key not in keys}
-        return singles if self.is_firm else singles | dict.fromkeys(_runs(self), -math.inf)
+        singles = {(word,): LEAST_PULL for word in suspicious if word.key not in keys}
+        return singles if self.is_firm else singles | dict.fromkeys(runs, -math.inf)
 
     def graft(self, words: Sequence[Word], *, source: int) -> Graft:
         """The words, to be put into clean texts of the label `source`."""
@@ -70,10 +68,6 @@ class PhraseTest:
     def __init__(self, transplant: Transplant, reference: Reference) -> None:
         self._transplant = transplant
         self._reference = reference
-
-    def stands_firmly(self, prediction: Prediction) -> bool:
-        """Whether a label stands by what the text says, as far as its margin tells."""
-        return prediction.margin >= FIRMLY * self._transplant.own_margins[prediction.label_id]
 
     def __call__(self, rests: Sequence[Rest]) -> list[list[tuple[Word, ...]]]:
         """For each text the sets of words to remove besides its triggers, those of fewer words first.
