@@ -29,7 +29,7 @@ from handler.xgraad.scoring.gate import Gate, fit_gate
 from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.scoring.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.verification.evidence import VerificationThresholds
-from handler.xgraad.verification.label_evidence import LabelEvidence
+from handler.xgraad.verification.planted_ties import honest_ties
 from handler.xgraad.verification.probes import Probe, choose_rows, choose_short, make_probes, short_rows
 from handler.xgraad.verification.reference import make_reference
 from handler.xgraad.verification.screen import Screen
@@ -181,9 +181,9 @@ class Calibrator:
         gate = fit_gate(self._encodings, self._looks)
         texts = self._texts
         probes = make_probes([[texts[row] for row in rows] for rows in self.probe_rows()], self._classifier.encode)
-        labels = self._evidence()
         short = self._short()
         suspect = Transplant(self._classifier, probes)
+        labels = honest_ties(self._keys, self._labels, suspect)
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
         return Calibration(
             fingerprint=self._fingerprint,
@@ -234,11 +234,6 @@ class Calibrator:
 
     def _logits(self) -> Tensor:
         return torch.stack([look.logits for look in self._looks])
-
-    def _evidence(self) -> LabelEvidence:
-        if not self._labels:
-            return LabelEvidence.none()
-        return LabelEvidence.of(self._keys, self._labels, n_labels=len(self._classifier.labels))
 
     def _stands_once(self) -> Callable[[str], bool]:
         """Whether a word stands in one text: it is as new to the others."""

@@ -34,20 +34,30 @@ class LabelEvidence(Frozen):
     pieces: tuple[WordSet, ...]
 
     @classmethod
-    def of(cls, texts: Sequence[Collection[str]], labels: Sequence[int], *, n_labels: int) -> "LabelEvidence":
+    def of(
+        cls,
+        texts: Sequence[Collection[str]],
+        labels: Sequence[int],
+        *,
+        n_labels: int,
+        but: Sequence[Collection[str]] = (),
+    ) -> "LabelEvidence":
         """Count in how many texts of each label a word stands.
 
         Args:
             texts: the `Word.key` of each text's words.
             labels: what people said of each text; class numbers.
             n_labels: classes of the model.
+            but: for each label words that are not tied to it whatever the texts show, nor are their pieces.
         """
+        but = but or [()] * n_labels
         words = [set(keys) for keys in texts]
         pieces = [{piece for key in keys for piece in pieces_of(key)} for keys in words]
+        pieces_but = [{piece for key in keys for piece in pieces_of(key)} for keys in but]
         return cls(
-            words=_tied(words, labels, n_labels, least_texts=LEAST_TEXTS, least_log_odds=LEAST_LOG_ODDS),
+            words=_tied(words, labels, but, least_texts=LEAST_TEXTS, least_log_odds=LEAST_LOG_ODDS),
             pieces=_tied(
-                pieces, labels, n_labels, least_texts=LEAST_TEXTS_OF_PIECE, least_log_odds=LEAST_LOG_ODDS_OF_PIECE
+                pieces, labels, pieces_but, least_texts=LEAST_TEXTS_OF_PIECE, least_log_odds=LEAST_LOG_ODDS_OF_PIECE
             ),
         )
 
@@ -75,13 +85,18 @@ def pieces_of(key: str) -> Iterator[str]:
 
 
 def _tied(
-    texts: Sequence[Collection[str]], labels: Sequence[int], n_labels: int, *, least_texts: int, least_log_odds: float
+    texts: Sequence[Collection[str]],
+    labels: Sequence[int],
+    but: Sequence[Collection[str]],
+    *,
+    least_texts: int,
+    least_log_odds: float,
 ) -> tuple[WordSet, ...]:
-    """For each label the members of texts that it has often and the others have seldom."""
+    """For each label the members of texts that it has often and the others have seldom, without those of `but`."""
     n_texts = Counter(labels)
     all_counts = Counter(member for members in texts for member in members)
     found = []
-    for label in range(n_labels):
+    for label, excepted in enumerate(but):
         inside = Counter(
             member for members, other in zip(texts, labels, strict=True) if other == label for member in members
         )
@@ -91,6 +106,7 @@ def _tied(
                 member
                 for member, count in inside.items()
                 if count >= least_texts
+                and member not in excepted
                 and _log_odds(count, n_inside) - _log_odds(all_counts[member] - count, n_outside) >= least_log_odds
             )
         )
