@@ -29,7 +29,8 @@ from handler.xgraad.scoring.gate import Gate, fit_gate
 from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.scoring.thresholds import LengthConditionalThreshold, PaperThreshold
 from handler.xgraad.verification.evidence import VerificationThresholds
-from handler.xgraad.verification.planted_ties import honest_ties
+from handler.xgraad.verification.label_evidence import LabelEvidence
+from handler.xgraad.verification.planted_words import planted_words
 from handler.xgraad.verification.probes import Probe, choose_rows, choose_short, make_probes, short_rows
 from handler.xgraad.verification.reference import make_reference
 from handler.xgraad.verification.screen import Screen
@@ -183,7 +184,10 @@ class Calibrator:
         probes = make_probes([[texts[row] for row in rows] for rows in self.probe_rows()], self._classifier.encode)
         short = self._short()
         suspect = Transplant(self._classifier, probes)
-        labels = honest_ties(self._keys, self._labels, suspect)
+        all_words = Screen(self._classifier, short, is_new=lambda _: True, inert=self.inert)
+        planted = planted_words(self._scores, all_words, suspect)
+        labels = LabelEvidence.of(self._keys, self._labels, n_labels=len(planted), but=planted)
+        all_planted = frozenset().union(*planted)
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
         return Calibration(
             fingerprint=self._fingerprint,
@@ -205,7 +209,7 @@ class Calibrator:
                 own=self.held_out(),
                 n_examined=n_examined,
             ),
-            known_words=WordSet.of(key for key, _ in self._n_texts().most_common()),
+            known_words=WordSet.of(key for key, _ in self._n_texts().most_common() if key not in all_planted),
             inert=TokenSet.of(self.inert),
             labels=labels,
             reference=trusted[0] if trusted else None,

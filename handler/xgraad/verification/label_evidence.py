@@ -46,10 +46,12 @@ class LabelEvidence(Frozen):
 
         Args:
             texts: the `Word.key` of each text's words.
-            labels: what people said of each text; class numbers.
+            labels: what people said of each text, class numbers; none where that is unknown: nothing is tied then.
             n_labels: classes of the model.
             but: for each label words that are not tied to it whatever the texts show, nor are their pieces.
         """
+        if not labels:
+            return cls.none()
         but = but or [()] * n_labels
         words = [set(keys) for keys in texts]
         pieces = [{piece for key in keys for piece in pieces_of(key)} for keys in words]
