@@ -19,7 +19,7 @@ from handler.xgraad.words.encoding import Encoding
 FIRMLY = 0.6
 """Share of its own least margin from which a label stands by what the text says: most texts of a class do, few that
 stand by what is left of a phrase."""
-SOUNDLY = 0.4
+SOUNDLY = 0.5
 """Share of it that is enough where the text looks like a clean one."""
 USUAL = 0.5
 """Share of clean texts that stand out more than a text which looks like one: half of them do."""
