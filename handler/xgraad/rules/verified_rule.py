@@ -139,10 +139,8 @@ class VerifiedRule:
         self.parts = parts
         self._verifier = verifier or parts.verifier()
         self._classifier = parts.classifier
-        self._gate = parts.gate
         self._screen = parts.screen
         self._examination = parts.examination(self._verifier)
-        self._second_opinion = parts.second_opinion
         self._untested = frozenset(parts.untested)
         self._flag_thresholds = [conformal_threshold(each, parts.max_fpr) for each in parts.gate.clean_scores]
 
@@ -150,7 +148,7 @@ class VerifiedRule:
         """One verdict per text, in order; texts to explain are scored whether they pass the gate or not."""
         memories = memories or [NoRegistry()] * len(encodings)
         looks = self._classifier.look(encodings)
-        gates = self._gate(encodings, looks)
+        gates = self.parts.gate(encodings, looks)
         predictions = predict(torch.stack([look.logits for look in looks]), self._classifier.labels) if looks else []
         passed = [gate.p_value <= self.parts.options.gate_share for gate in gates]
         new = self._new_words(encodings, predictions)
@@ -219,10 +217,10 @@ class VerifiedRule:
     ) -> list[Verdict]:
         """The verdicts, with the reference's answer where it disputes one that the gate objects to, too."""
         answered = list(verdicts)
-        if self._second_opinion:
+        if self.parts.second_opinion:
             rows = [row for row, each in enumerate(verdicts) if passed[row] and not each.verified]
             said = [verdicts[row].undefended for row in rows]
-            opinions = self._second_opinion.disputed([encodings[row].text for row in rows], said)
+            opinions = self.parts.second_opinion.disputed([encodings[row].text for row in rows], said)
             for row, opinion in zip(rows, opinions, strict=True):
                 if opinion:
                     answered[row] = replace(verdicts[row], action=Action.OVERRULED, defended=opinion)
