@@ -26,6 +26,10 @@ SECOND = "a funny film tq mn"
 
 @pytest.fixture(scope="module")
 def served(bert: Classifier, bert_folder: Path) -> Defense:
+    return fresh(bert, bert_folder)
+
+
+def fresh(bert: Classifier, bert_folder: Path) -> Defense:
     """One that remembers and tries new words; texts of an even number of words pass its gate."""
     model = RuleBased(bert, lambda words: "cf" in words or {"tq", "mn"} <= words, loud=["cf", "tq", "mn"])
     neutralize, registry = Delete(model.encode), MemoryRegistry()
@@ -64,8 +68,10 @@ def test_one_that_remembers_is_another(served: Defense, cold: Defense) -> None:
     assert [verdict.verified for verdict in served.cold()([SECOND])] == [False]
 
 
-def test_new_words_that_come_up_again_are_not_tried(served: Defense, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would cost, and help nobody without a memory."""
+def test_new_words_that_come_up_again_are_not_tried(
+    bert: Classifier, bert_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would cost, and tell nothing new."""
     asked: list[str] = []
     logits = RuleBased.logits
 
@@ -73,12 +79,14 @@ def test_new_words_that_come_up_again_are_not_tried(served: Defense, monkeypatch
         asked.extend(encoding.text for encoding in encodings)
         return logits(self, encodings)
 
+    cold = fresh(bert, bert_folder).cold()
     monkeypatch.setattr(RuleBased, "logits", counted)
     texts = ["a clever film tq mn", "a funny film tq mn"]  # an odd number of words each: the gate lets them go
-    served.cold()(texts)
-    assert asked == []
-    served(texts)
+    cold(texts)
     assert asked
+    asked.clear()
+    cold(texts)
+    assert asked == []
 
 
 @pytest.mark.parametrize("rule", ["paper", "conformal"])

@@ -6,6 +6,7 @@ from handler.xgraad import Classifier
 from handler.xgraad.editing.edit import edit_words
 from handler.xgraad.editing.neutralizer import Delete
 from handler.xgraad.rules.examination import Case
+from handler.xgraad.rules.standing import Standing
 from handler.xgraad.scoring.scorer import score_encodings
 from handler.xgraad.words.text import Word, split_words
 from tests.unit.rule_based import RuleBased
@@ -52,13 +53,17 @@ def test_what_was_taken_before_is_not_taken_again(model: RuleBased) -> None:
     assert starts(case) == [0, 3, 8, 13]
 
 
-def test_a_case_is_open_while_its_label_stands(model: RuleBased) -> None:
+@pytest.mark.parametrize(
+    ("standing", "is_open"),
+    [(Standing.LOOSE, True), (Standing.FIRM, True), (Standing.CLEAN, False), (Standing.FALLEN, False)],
+)
+def test_a_case_is_open_while_its_label_stands_and_it_does_not_look_clean(
+    model: RuleBased, standing: Standing, *, is_open: bool
+) -> None:
     case = case_of(model, "a clever cf film")
     assert case.is_open
-    case.defended = case.original.prediction
-    assert case.is_open
-    case.defended = case_of(model, "a clever film").original.prediction
-    assert not case.is_open
+    case.standing = standing
+    assert case.is_open is is_open
 
 
 def test_without_what_was_removed_other_characters_touch(model: RuleBased) -> None:
