@@ -1,7 +1,7 @@
 """Collects what clean texts show, fits everything, freezes it."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 
 import torch
@@ -38,7 +38,7 @@ from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.verification.verifier import Verifier
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.long_text import drawn_window, encode_long
-from handler.xgraad.words.text import repeats_of
+from handler.xgraad.words.text import Word, repeats_of
 from handler.xgraad.words.token_set import TokenSet
 from handler.xgraad.words.vocabulary import VocabularyWord, whole_words
 from handler.xgraad.words.windows import WindowPlan
@@ -185,7 +185,8 @@ class Calibrator:
         short = self._short()
         suspect = Transplant(self._classifier, probes)
         all_words = Screen(self._classifier, short, is_new=lambda _: True, inert=self.inert)
-        planted = planted_words(self._scores, all_words, suspect)
+        turning = all_words(self._encodings, [score.prediction for score in self._scores])
+        planted = planted_words(self._scores, turning, suspect)
         labels = LabelEvidence.of(self._keys, self._labels, n_labels=len(planted), but=planted)
         all_planted = frozenset().union(*planted)
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
@@ -204,7 +205,7 @@ class Calibrator:
             verification=clean_reach(
                 self._scores,
                 Verifier(suspect, reference, thresholds=self._lowest(), exhaustive=True),
-                Screen(self._classifier, short, is_new=self._stands_once()),
+                self._only_once(turning),
                 gate_scores=[each.gate_score for each in Gate(gate)(self._encodings, self._looks)],
                 own=self.held_out(),
                 n_examined=n_examined,
@@ -239,10 +240,10 @@ class Calibrator:
     def _logits(self) -> Tensor:
         return torch.stack([look.logits for look in self._looks])
 
-    def _stands_once(self) -> Callable[[str], bool]:
-        """Whether a word stands in one text: it is as new to the others."""
+    def _only_once(self, words: Sequence[Sequence[Word]]) -> list[tuple[Word, ...]]:
+        """Of each text's words those that stand in no other: they are as new to the others."""
         n_texts = self._n_texts()
-        return lambda key: n_texts[key] == 1
+        return [tuple(word for word in of_text if n_texts[word.key] == 1) for of_text in words]
 
     def _lowest(self) -> VerificationThresholds:
         return VerificationThresholds.lowest(len(self._classifier.labels))

@@ -13,9 +13,9 @@ from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.verification.evidence import HIGHEST_THRESHOLD
 from handler.xgraad.verification.label_evidence import pieces_of
 from handler.xgraad.verification.probes import Place
-from handler.xgraad.verification.screen import Screen
 from handler.xgraad.verification.suspect import N_SOURCES
 from handler.xgraad.verification.transplant import Graft, Transplant
+from handler.xgraad.words.text import Word
 
 MOST_PLANTED = 0.002
 """Share of the clean texts' words that may be families which bring a label about, if the strongest are to be planted.
@@ -24,20 +24,21 @@ STIRRING = 0.1
 """Strength from which a word does something in clean texts."""
 
 
-def planted_words(scores: Sequence[Score], all_words: Screen, suspect: Transplant) -> tuple[frozenset[str], ...]:
+def planted_words(
+    scores: Sequence[Score], turning: Sequence[Sequence[Word]], suspect: Transplant
+) -> tuple[frozenset[str], ...]:
     """For each label the words that were planted to bring it about, by `Word.key`; of derived forms the shortest.
 
     Args:
         scores: of the clean texts.
-        all_words: takes every word for new.
+        turning: for each text its words that turn a short text to its label.
         suspect: puts words into the suspect's clean texts.
     """
-    turning: list[set[str]] = [set() for _ in suspect.classifier.labels]
-    found = all_words([score.encoding for score in scores], [score.prediction for score in scores])
-    for score, words in zip(scores, found, strict=True):
-        turning[score.prediction.label_id] |= {word.key for word in words}
+    keys: list[set[str]] = [set() for _ in suspect.classifier.labels]
+    for score, words in zip(scores, turning, strict=True):
+        keys[score.prediction.label_id] |= {word.key for word in words}
     most = MOST_PLANTED * len({word.key for score in scores for word in score.encoding.words})
-    return tuple(planted_among(keys, label, suspect, most=most) for label, keys in enumerate(turning))
+    return tuple(planted_among(of_label, label, suspect, most=most) for label, of_label in enumerate(keys))
 
 
 def planted_among(keys: Collection[str], label: int, suspect: Transplant, *, most: float) -> frozenset[str]:
