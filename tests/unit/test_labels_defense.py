@@ -199,6 +199,12 @@ def test_trying_words_once_for_all_labels_is_trying_them_for_each(fed: LabelsCal
         assert calibrator.inert == screen.inert_tokens(words)
 
 
+def test_what_looks_planted_to_raise_or_to_silence_a_label_is_told_of_it(several_folder: Path) -> None:
+    calibrator = calibrator_of(several_folder)
+    calibrator._of_label[BLAME].planted = (frozenset({"cf"}), frozenset({"mn"}))
+    assert [*map(set, calibrator.planted)] == [set(), {"cf", "mn"}, set()]
+
+
 def test_texts_are_watched_for_drift_once_and_not_once_a_label(several_folder: Path) -> None:
     calibration = LabelsCalibration.read(several_folder / "calibration.json")
     assert calibration.drift is not None

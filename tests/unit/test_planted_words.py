@@ -12,6 +12,7 @@ from handler.xgraad.verification.evidence import HIGHEST_THRESHOLD
 from handler.xgraad.verification.planted_words import STIRRING, planted_among
 from handler.xgraad.verification.screen import Screen
 from handler.xgraad.verification.transplant import Graft
+from scripts.lab.training.calibrating import note_planted
 from tests.samples import FINGERPRINT
 from tests.unit.rule_based import RuleBased, rule_of
 
@@ -90,7 +91,9 @@ def test_a_planted_word_of_the_clean_texts_is_tied_to_nothing_and_not_known(bert
     labels = [int("film" in text) for text in texts]
     for is_triggered, planted_word in ((lambda words: "silver" in words, True), (lambda words: False, False)):
         model = RuleBased(bert, is_triggered, loud=[], target=1)
-        calibration = Calibrator(model, FINGERPRINT).update(texts, labels).calibrate(max_fpr=0.1)
+        calibrator = Calibrator(model, FINGERPRINT).update(texts, labels)
+        calibration = calibrator.calibrate(max_fpr=0.1)
+        assert [*map(set, calibrator.planted)] == [set(), {"silver"} if planted_word else set()]
         tied, is_new = calibration.labels.tied(), calibration.known_words.lacking()
         assert (tied("silver", 1), is_new("silver")) == (not planted_word, planted_word)
         assert (tied("dull", 0), is_new("dull"), is_new("plain")) == (True, False, False)
@@ -106,3 +109,12 @@ def test_the_first_text_with_a_word_planted_among_the_clean_ones_is_tested_thoug
     rule = rule_of(model, passes=lambda _: False, screen=screen, options=VerifiedOptions())
     (verdict,) = rule.judge(model.encode(["a dull silver plot"]), [False])
     assert (verdict.undefended.label_id, verdict.label_id, verdict.verified) == (1, 0, True)
+
+
+def test_whoever_calibrates_is_told_which_words_may_be_planted(capsys: pytest.CaptureFixture[str]) -> None:
+    note_planted([frozenset(), {"time", "h\u00e9art"}], ["bad", "good"])
+    note_planted([frozenset(), frozenset()], ["bad", "good"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "note: may be planted: 'h\\xe9art', 'time'; no other words of these texts decide so on 'good'; "
+    )

@@ -79,6 +79,8 @@ class Calibrator:
         """Tokens that were tried on the short texts and turned none."""
         self.preferred: Collection[int] = ()
         """Rows from among which the short texts are taken where these have any that will do."""
+        self.planted: tuple[frozenset[str], ...] = ()
+        """For each label the words of the texts that look planted, by `Word.key`; as `calibrate` found them."""
 
     def update(self, texts: Sequence[str], labels: Sequence[int] = ()) -> "Calibrator":
         """Take in more clean texts; returns itself.
@@ -186,9 +188,10 @@ class Calibrator:
         suspect = Transplant(self._classifier, probes)
         all_words = Screen(self._classifier, short, is_new=lambda _: True, inert=self.inert)
         turning = all_words(self._encodings, [score.prediction for score in self._scores])
-        planted = planted_words(self._scores, turning, suspect)
-        labels = LabelEvidence.of(self._keys, self._labels, n_labels=len(planted), but=planted)
-        all_planted = frozenset().union(*planted)
+        self.planted = planted_words(self._scores, turning, suspect)
+        labels = LabelEvidence.of(self._keys, self._labels, n_labels=len(self.planted), but=self.planted)
+        all_planted = frozenset().union(*self.planted)
+        lowest = VerificationThresholds.lowest(len(self.planted))
         reference = make_reference(labels.tied(), suspect, trusted[1] if trusted else None)
         return Calibration(
             fingerprint=self._fingerprint,
@@ -204,7 +207,7 @@ class Calibrator:
             short=short,
             verification=clean_reach(
                 self._scores,
-                Verifier(suspect, reference, thresholds=self._lowest(), exhaustive=True),
+                Verifier(suspect, reference, thresholds=lowest, exhaustive=True),
                 self._only_once(turning),
                 gate_scores=[each.gate_score for each in Gate(gate)(self._encodings, self._looks)],
                 own=self.held_out(),
@@ -244,6 +247,3 @@ class Calibrator:
         """Of each text's words those that stand in no other: they are as new to the others."""
         n_texts = self._n_texts()
         return [tuple(word for word in of_text if n_texts[word.key] == 1) for of_text in words]
-
-    def _lowest(self) -> VerificationThresholds:
-        return VerificationThresholds.lowest(len(self._classifier.labels))

@@ -106,6 +106,11 @@ class LabelsCalibrator:
         """For each label the rows of its probes, without it and with it."""
         return tuple(calibrator.probe_rows() for calibrator in self._of_label)
 
+    @property
+    def planted(self) -> tuple[frozenset[str], ...]:
+        """For each label the words of the texts that look planted to raise or to silence it, see `Calibrator`."""
+        return tuple(frozenset[str]().union(*calibrator.planted) for calibrator in self._of_label)
+
     def calibrate(
         self,
         *,

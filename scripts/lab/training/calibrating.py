@@ -1,6 +1,6 @@
 """Calibrate a checkpoint on clean texts, with a progress bar, and train its reference where there is a trusted base."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handler.xgraad import Calibration, Calibrator, Classifier
+from handler.xgraad.errors import shown
 from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.files.text_pairs import pair_sign
@@ -115,6 +116,7 @@ def calibrate_checkpoint(
         origin=origin_of(checkpoint),
         domains=_named_domains(samples) or options.n_domains,
     )
+    note_planted(calibrator.planted, classifier.labels)
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
 
@@ -154,6 +156,22 @@ def try_vocabulary(calibrator: Calibrator | LabelsCalibrator) -> None:
             some = words[start : start + WORDS]
             calibrator.try_words(some)
             bar.update(len(some))
+
+
+def note_planted(planted: Sequence[Collection[str]], labels: Sequence[str]) -> None:
+    """Name the words of the clean texts that no text will be let pass with untried: an attacker may have chosen them.
+
+    Args:
+        planted: for each label its words.
+        labels: their names.
+    """
+    for words, label in zip(planted, labels, strict=True):
+        if words:
+            named = ", ".join(map(shown, sorted(words)))
+            note(
+                f"may be planted: {named}; no other words of these texts decide so on {shown(label)}; texts that hold "
+                "them are always tested; scripts.scan_model says more of the checkpoint"
+            )
 
 
 def _named_domains(samples: Sequence[Sample]) -> list[str]:

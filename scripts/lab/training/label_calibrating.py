@@ -15,7 +15,7 @@ from handler.xgraad.multilabel.labels_calibrator import LabelsCalibrator
 from handler.xgraad.verification.transplant import Transplant
 from scripts.console.errors import LabError
 from scripts.hub.origin import origin_of
-from scripts.lab.training.calibrating import CalibrationOptions, classifier_for, parts_of, try_vocabulary
+from scripts.lab.training.calibrating import CalibrationOptions, classifier_for, note_planted, parts_of, try_vocabulary
 from scripts.lab.training.reference_training import TrustedBase, make_reference_model
 from scripts.texts.corpora import LabeledSet
 
@@ -70,6 +70,7 @@ def calibrate_labels(
         origin=origin_of(checkpoint),
         bar=lambda numbers: tqdm(numbers, unit="label", desc="examine", disable=None),
     )
+    note_planted(calibrator.planted, classifier.labels)
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
 
