@@ -87,78 +87,52 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    from scripts.lab.training.calibrating import CalibrationOptions, calibrate_checkpoint
-    from scripts.lab.training.half_precision import note_if_slow
-    from scripts.lab.training.label_calibrating import calibrate_labels
-    from scripts.lab.training.reference_training import TrustedBase
-    from scripts.packing.untested import untested_line
+    from scripts.packing.calibration_lines import lines_of
     from scripts.texts.corpora import read_samples, read_set_samples
-    from scripts.texts.model_classes import class_named, is_multi_label, model_classes
+    from scripts.texts.model_classes import is_multi_label, model_classes
 
-    classes = model_classes(arguments.checkpoint)
-    untested = tuple(class_named(label, classes, option="--allow-untested") for label in arguments.allow_untested)
-    base, reading = arguments.trusted_base, ReadingOptions.from_arguments(arguments)
-    if base:
-        note_if_slow("--training-precision", arguments.training_precision, arguments.device)
-    settings: dict[str, Any] = {
-        "out": arguments.out,
-        "options": CalibrationOptions(
-            max_fpr=arguments.max_fpr,
-            percentile=arguments.percentile,
-            max_length=arguments.max_length,
-            precision=arguments.precision,
-            untested=untested,
-            label_threshold=arguments.label_threshold,
-            n_domains=arguments.domains,
-            max_windows=_max_windows(arguments),
-            stride=arguments.stride,
-        ),
-        "device": arguments.device,
-        "trusted": TrustedBase(name=base, seed=arguments.seed, precision=arguments.training_precision)
-        if base
-        else None,
-    }
+    classes, reading = model_classes(arguments.checkpoint), ReadingOptions.from_arguments(arguments)
+    settings, some = _settings(arguments, classes), slice(arguments.limit)
     calibration: Calibration | LabelsCalibration
     if is_multi_label(arguments.checkpoint):
+        from scripts.lab.training.label_calibrating import calibrate_labels
+
         _refuse_parts(arguments)
         texts, labels = read_set_samples(arguments.data, reading, classes=classes)
-        some = slice(arguments.limit)
         calibration = calibrate_labels(arguments.checkpoint, texts[some], labels and labels[some], **settings)
-        _tell_labels(calibration, classes or ())
     else:
-        samples = read_samples(arguments.data, reading, classes=classes)[: arguments.limit]
+        from scripts.lab.training.calibrating import calibrate_checkpoint
+
+        samples = read_samples(arguments.data, reading, classes=classes)[some]
         calibration = calibrate_checkpoint(arguments.checkpoint, samples, **settings)
-        _tell(calibration)
-    seen = f" (a window of each, of {plan.max_windows} at most)" if (plan := calibration.windows) else ""
-    say(f"{arguments.out}: {calibration.n_texts} texts{seen}, {calibration.n_truncated} of them truncated")
-    say(_drift_line(calibration))
-    if line := untested_line(calibration.untested, classes):
+    for line in lines_of(calibration, classes):
         say(line)
-    if (trusted := calibration.reference) is None:
-        say("reference: the labels of these texts; --trusted-base gives a stronger one")
-    else:
-        learned = f"fine-tuned on {trusted.n_texts} of these texts, accuracy {trusted.accuracy:.3f} on the others"
-        say(f"reference: {trusted.base}, {learned}")
+    say(f"written to {arguments.out}")
 
 
-def _tell(calibration: "Calibration") -> None:
-    """What was fitted."""
-    paper = calibration.paper
-    say(f"rule paper: flagged above {paper.threshold:.3f} (percentile {paper.percentile:g})")
-    say(f"rule conformal: at most {calibration.max_fpr:g} of clean texts flagged, whatever their length")
-    bars = calibration.verification
-    alone, together = _each(bars.single), _each(bars.together)
-    say(f"rule verified: a trigger is stronger in clean texts than {alone} alone, {together} as a set, by label")
-    say(f"screen: {len(calibration.inert.ids())} words of the vocabulary turn no short text by themselves")
+def _settings(arguments: argparse.Namespace, classes: Sequence[str] | None) -> dict[str, Any]:
+    """What both kinds of models take."""
+    from scripts.lab.training.calibrating import CalibrationOptions
+    from scripts.lab.training.half_precision import note_if_slow
+    from scripts.lab.training.reference_training import TrustedBase
+    from scripts.texts.model_classes import class_named
 
-
-def _tell_labels(calibration: "LabelsCalibration", names: Sequence[str]) -> None:
-    """The same for each label of a model with several."""
-    say(f"a text has a label above {calibration.label_threshold:g}; each label is calibrated by itself")
-    for name, fit in zip(names, calibration.labels, strict=True):
-        alone, together = _each(fit.verification.single), _each(fit.verification.together)
-        strength = f"{alone} alone, {together} as a set (without / with it)"
-        say(f"{name}: a trigger is stronger than {strength}; {len(fit.inert.ids())} words are known to do nothing")
+    trusted = None
+    if arguments.trusted_base:
+        note_if_slow("--training-precision", arguments.training_precision, arguments.device)
+        trusted = TrustedBase(name=arguments.trusted_base, seed=arguments.seed, precision=arguments.training_precision)
+    options = CalibrationOptions(
+        max_fpr=arguments.max_fpr,
+        percentile=arguments.percentile,
+        max_length=arguments.max_length,
+        precision=arguments.precision,
+        untested=tuple(class_named(label, classes, option="--allow-untested") for label in arguments.allow_untested),
+        label_threshold=arguments.label_threshold,
+        n_domains=arguments.domains,
+        max_windows=_max_windows(arguments),
+        stride=arguments.stride,
+    )
+    return {"out": arguments.out, "options": options, "device": arguments.device, "trusted": trusted}
 
 
 def _refuse_parts(arguments: argparse.Namespace) -> None:
@@ -168,17 +142,6 @@ def _refuse_parts(arguments: argparse.Namespace) -> None:
             "--windows, --by and --domains are for models of one label a text, and config.json says problem_type "
             "multi_label_classification; leave them out"
         )
-
-
-def _drift_line(calibration: "Calibration | LabelsCalibration") -> str:
-    """What windows of live texts will be held against."""
-    from handler.xgraad.drift.drift_statistics import WINDOW
-
-    drift = calibration.drift
-    if drift is None:
-        return f"drift: not watched, which takes {WINDOW} texts"
-    told = ", ".join(f"{domain.name} ({domain.n_texts} texts)" for domain in drift.domains)
-    return f"drift: windows of {drift.window} texts, {drift.false_alarm_rate:g} of them false alarms; domains: {told}"
 
 
 def _max_windows(arguments: argparse.Namespace) -> int:
@@ -194,11 +157,6 @@ def _max_windows(arguments: argparse.Namespace) -> int:
     if not 2 <= most <= MOST_WINDOWS:
         raise LabError(f"--max-windows must be from 2 to {MOST_WINDOWS}, is {most}")
     return int(most)
-
-
-def _each(strengths: Sequence[float]) -> str:
-    """The strengths of all labels."""
-    return " / ".join(f"{strength:.2f}" for strength in strengths)
 
 
 if __name__ == "__main__":
