@@ -13,10 +13,11 @@ from handler.xgraad.files.fingerprint import Fingerprint
 from handler.xgraad.files.precision import DEFAULT_PRECISION, Precision
 from handler.xgraad.files.text_pairs import pair_sign
 from handler.xgraad.learned.enough_texts import require_texts
-from handler.xgraad.learned.trusted_model import folder_beside
+from handler.xgraad.learned.trusted_model import TrustedModel, folder_beside
 from handler.xgraad.model.checkpoint import Checkpoint
 from handler.xgraad.multilabel.labels_calibrator import LabelsCalibrator
 from handler.xgraad.options import DEFAULT_THRESHOLD, PAPER_PERCENTILE
+from handler.xgraad.verification.transplant import Transplant
 from handler.xgraad.words.pair import is_pair
 from handler.xgraad.words.windows import WindowPlan
 from scripts.console.command_line import note
@@ -86,28 +87,14 @@ def calibrate_checkpoint(
     if sign := pair_sign(opened.config, takes_pairs=made_for.takes_pairs):
         note(sign)
     calibrator = Calibrator(classifier, made_for, _plan(options, classifier.max_length))
-    examples = _labelled(samples)
-    labels = [example.label for example in examples]
+    labels = [example.label for example in _labelled(samples)]
     for part in parts_of(texts):
         calibrator.update(texts[part], labels[part])
     calibrator.require_carrying(options.untested)
     if options.vocabulary:
         try_vocabulary(calibrator)
     out.parent.mkdir(parents=True, exist_ok=True)
-    reference = None
-    if trusted:
-        if not examples:
-            raise LabError(f"--trusted-base needs a label for each of the {len(samples)} texts; see --label-column")
-        probes, held_out = set(chain(*calibrator.probe_rows())), calibrator.held_out()
-        reference = train_reference(
-            trusted,
-            [example for row, example in enumerate(examples) if row not in held_out],
-            [example for row, example in enumerate(examples) if row in probes],
-            n_labels=len(classifier.labels),
-            max_length=classifier.max_length,
-            device=device,
-            out=folder_beside(out),
-        )
+    reference = _reference(trusted, samples, calibrator, classifier, device=device, beside=out) if trusted else None
     calibration = calibrator.calibrate(
         max_fpr=options.max_fpr,
         percentile=options.percentile,
@@ -119,6 +106,31 @@ def calibrate_checkpoint(
     note_planted(calibrator.planted, classifier.labels)
     out.write_text(calibration.to_json(), encoding="utf-8")
     return calibration
+
+
+def _reference(
+    base: TrustedBase,
+    samples: Sequence[Sample],
+    calibrator: Calibrator,
+    classifier: Classifier,
+    *,
+    device: str,
+    beside: Path,
+) -> tuple[TrustedModel, Transplant]:
+    """Of the base and the texts that are no probes, and what puts words into its clean texts."""
+    examples = _labelled(samples)
+    if not examples:
+        raise LabError(f"--trusted-base needs a label for each of the {len(samples)} texts; see --label-column")
+    probes, held_out = set(chain(*calibrator.probe_rows())), calibrator.held_out()
+    return train_reference(
+        base,
+        [example for row, example in enumerate(examples) if row not in held_out],
+        [example for row, example in enumerate(examples) if row in probes],
+        n_labels=len(classifier.labels),
+        max_length=classifier.max_length,
+        device=device,
+        out=folder_beside(beside),
+    )
 
 
 def classifier_for(
