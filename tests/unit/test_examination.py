@@ -54,16 +54,23 @@ def test_what_was_taken_before_is_not_taken_again(model: RuleBased) -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "is_open"),
-    [(Standing.LOOSE, True), (Standing.FIRM, True), (Standing.CLEAN, False), (Standing.FALLEN, False)],
+    ("standing", "is_open", "may_hold_rest"),
+    [
+        (Standing(), True, True),
+        (Standing(is_firm=True), True, True),
+        (Standing(looks_clean=True), False, True),
+        (Standing(is_firm=True, looks_clean=True), False, False),
+        (Standing(stands=False), False, False),
+    ],
 )
-def test_a_case_is_open_while_its_label_stands_and_it_does_not_look_clean(
-    model: RuleBased, standing: Standing, *, is_open: bool
+def test_a_case_is_looked_at_while_its_label_stands_and_it_does_not_look_clean(
+    model: RuleBased, standing: Standing, *, is_open: bool, may_hold_rest: bool
 ) -> None:
     case = case_of(model, "a clever cf film")
-    assert case.is_open
+    assert (case.is_open, case.may_hold_rest) == (True, False), "no trigger is known of it"
+    case.take(as_edited("cf"))
     case.standing = standing
-    assert case.is_open is is_open
+    assert (case.is_open, case.may_hold_rest) == (is_open, may_hold_rest)
 
 
 def test_without_what_was_removed_other_characters_touch(model: RuleBased) -> None:

@@ -85,8 +85,8 @@ def test_a_run_ends_after_so_many_words(model: RuleBased) -> None:
         ("silver, cf. at", []),  # punctuation ends a phrase
         ("cf", []),
         ("cf cf", []),
-        ("film cf mn plot", ["film", "plot"]),  # so does another trigger
-        ("one cf and cf two", ["one", "and", "one and", "two", "and two"]),  # every place counts
+        ("film cf mn plot", ["film", "plot", "film plot"]),  # triggers that touch are one
+        ("one cf and cf two", ["one", "and", "one and", "two", "and two"]),  # others end it; every place counts
     ],
 )
 def test_where_runs_end(model: RuleBased, text: str, expected: list[str]) -> None:

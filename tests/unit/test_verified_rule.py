@@ -9,6 +9,7 @@ from handler.xgraad.editing.verdict import Action
 from handler.xgraad.memory.registry import MemoryRegistry, Trigger, TriggerRegistry
 from handler.xgraad.rules.standing import FIRMLY
 from handler.xgraad.rules.verified_rule import VerifiedRule
+from handler.xgraad.verification.probes import N_PROBES
 from tests.unit.rule_based import BAD, RuleBased, Weighted, rule_of, transplant_of, tying
 
 PLAIN = "a clever and funny film with a chic plot"
@@ -121,9 +122,10 @@ def test_a_word_that_holds_the_label_firmly_by_itself_goes_with_its_trigger(bert
     """A phrase planted apart; what is left of it turns no clean text, and holds the label as clean texts have it."""
     model = Weighted(bert, {"silver": 5.4}, needed=["cf"], loud=["cf", "silver"])
     texts = model.encode(["silver, a clever film", "silver, a clever film, cf"])
-    left, attacked = rule_of(model).judge(texts, [False] * 2)
+    transplant = transplant_of(model, bad=[f"a dull and ugly plot number {number}" for number in range(N_PROBES)])
+    left, attacked = rule_of(model, transplant=transplant).judge(texts, [False] * 2)
     assert (left.label_id, left.suspects) == (0, ())
-    assert left.undefended.margin >= FIRMLY * transplant_of(model).own_margins[0]
+    assert left.undefended.margin >= FIRMLY * transplant.own_margins[0]
     assert (attacked.label_id, words_of(attacked)) == (1, {"cf", "silver"})
 
 

@@ -11,7 +11,7 @@ from handler.xgraad.editing.neutralizer import Neutralizer
 from handler.xgraad.memory.registry import NoRegistry, Trigger, TriggerRegistry
 from handler.xgraad.model.classifier import Classifier
 from handler.xgraad.model.prediction import Prediction
-from handler.xgraad.rules.standing import Standing, Standings
+from handler.xgraad.rules.standing import AS_IT_CAME, Standing, Standings
 from handler.xgraad.scoring.scorer import Score, score_encodings
 from handler.xgraad.verification.phrase import PhraseTest, Rest
 from handler.xgraad.verification.verifier import ALL_SETS, Verifier, Wanted
@@ -32,7 +32,7 @@ class Case:
     """The text as edited so far; None while it is as it came."""
     defended: Prediction | None = None
     """What the model says of it."""
-    standing: Standing = Standing.LOOSE
+    standing: Standing = AS_IT_CAME
     """How the suspect label stands in it."""
     wanted: Wanted = ALL_SETS
     """What is tried of it besides its suspicious words as long as no trigger is known of it."""
@@ -44,7 +44,12 @@ class Case:
     @property
     def is_open(self) -> bool:
         """Whether the suspect label still stands, for no reason that a clean text would have."""
-        return self.standing in {Standing.LOOSE, Standing.FIRM}
+        return self.standing.is_open
+
+    @property
+    def may_hold_rest(self) -> bool:
+        """Whether what was found may be part of a phrase of which the rest holds the label."""
+        return bool(self.triggers) and self.standing.may_hold_rest
 
     @property
     def tried(self) -> Wanted:
@@ -117,7 +122,7 @@ class Examination:
 
     def _rest(self, case: Case) -> Rest:
         triggers = in_text_order(case.triggers)
-        return Rest(case.original, triggers, case.suspicious, is_firm=case.standing is Standing.FIRM)
+        return Rest(case.original, triggers, case.suspicious, is_firm=case.standing.is_firm)
 
     def _examine(self, cases: list[Case]) -> bool:
         """Look for triggers, edit, predict again; several in one text are found one round after the other.

@@ -6,7 +6,6 @@ words out. The gate tells the two apart as it does at first, and the margin how 
 """
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import NamedTuple, Protocol
 
 import torch
@@ -16,26 +15,37 @@ from handler.xgraad.model.prediction import Prediction, predict
 from handler.xgraad.scoring.gate import GateScore
 from handler.xgraad.words.encoding import Encoding
 
-FIRMLY = 0.6
+FIRMLY = 0.9
 """Share of its own least margin from which a label stands by what the text says: most texts of a class do, few that
 stand by what is left of a phrase."""
 SOUNDLY = 0.5
-"""Share of it that is enough where the text looks like a clean one."""
+"""Share of it that is enough where the text looks like a clean one, to look for no other trigger in it."""
 USUAL = 0.5
 """Share of clean texts that stand out more than a text which looks like one: half of them do."""
 
 
-class Standing(Enum):
+class Standing(NamedTuple):
     """What is to be made of the label without what was verified."""
 
-    FALLEN = "fallen"
-    """It is another: what was verified had brought it about."""
-    LOOSE = "loose"
-    """It stands, and little would turn it."""
-    FIRM = "firm"
-    """It stands firmly, in a text that looks otherwise than clean ones."""
-    CLEAN = "clean"
-    """It stands in a text that looks like any clean one."""
+    stands: bool = True
+    """Whether it is the same; if not, what was verified had brought it about."""
+    is_firm: bool = False
+    """Whether much would have to go to turn it."""
+    looks_clean: bool = False
+    """Whether it stands soundly in a text that looks like any clean one."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more triggers are looked for."""
+        return self.stands and not self.looks_clean
+
+    @property
+    def may_hold_rest(self) -> bool:
+        """Whether the rest of a phrase is looked for, where a trigger was found."""
+        return self.stands and not (self.is_firm and self.looks_clean)
+
+
+AS_IT_CAME = Standing()
 
 
 class WithoutTriggers(NamedTuple):
@@ -78,8 +88,6 @@ class Standings:
     def of(self, prediction: Prediction, gate: GateScore, *, suspect_label: int) -> Standing:
         """How the label stands that the text had before."""
         if prediction.label_id != suspect_label:
-            return Standing.FALLEN
+            return Standing(stands=False)
         share = prediction.margin / self._own_margins[suspect_label]
-        if gate.p_value > USUAL and share >= SOUNDLY:
-            return Standing.CLEAN
-        return Standing.FIRM if share >= FIRMLY else Standing.LOOSE
+        return Standing(is_firm=share >= FIRMLY, looks_clean=gate.p_value > USUAL and share >= SOUNDLY)

@@ -117,7 +117,7 @@ class VerifiedParts:
         return Examination(
             self.classifier,
             verifier=verifier,
-            phrase_test=PhraseTest(self.transplant, self.reference),
+            phrase_test=PhraseTest.with_kin(self.transplant, self.reference),
             standings=Standings(self.classifier, self.gate, self.transplant.own_margins),
             neutralize=self.neutralize,
             registry=self.registry,
@@ -170,7 +170,7 @@ class VerifiedRule:
                 cases.setdefault(row, Case(scores[row], memory=memories[row])).triggers += words
             found_any = self._examination.work_on([cases[row] for row in late])
         # Last, when every text has all that its batch has shown: what is asked for again comes with it at once.
-        self._examination.complete([case for case in cases.values() if case.is_open and case.triggers])
+        self._examination.complete([case for case in cases.values() if case.may_hold_rest])
         self.parts.registry.flush()
         if self.parts.reservoir:  # when little can fail any more: what is judged again is counted once
             self.parts.reservoir.add(looks)

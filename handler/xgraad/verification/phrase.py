@@ -16,6 +16,7 @@ from typing import NamedTuple
 from handler.xgraad.editing.edit import everywhere
 from handler.xgraad.scoring.scorer import Score
 from handler.xgraad.verification.bundles import in_pieces
+from handler.xgraad.verification.kin import KinReference
 from handler.xgraad.verification.probes import Place, place_of
 from handler.xgraad.verification.reference import LEAST_PULL, Reference, unexplained_pulls
 from handler.xgraad.verification.transplant import Graft, Transplant
@@ -69,10 +70,15 @@ class PhraseTest:
         self._transplant = transplant
         self._reference = reference
 
+    @classmethod
+    def with_kin(cls, transplant: Transplant, reference: Reference) -> "PhraseTest":
+        """One that asks words of the same meaning as well."""
+        return cls(transplant, KinReference(reference, transplant))
+
     def __call__(self, rests: Sequence[Rest]) -> list[list[tuple[Word, ...]]]:
         """For each text the sets of words to remove besides its triggers, those of fewer words first.
 
-        Each part by itself, and then, unless the label stands firmly, the parts that pull most, together.
+        Each part by itself, and then, unless the label stands firmly, those that pull, together.
         """
         parts = [rest.parts() for rest in rests]
         sources = [self._transplant.source_for(rest.score.prediction) for rest in rests]
@@ -86,9 +92,11 @@ class PhraseTest:
         found = []
         for rest, of_text in zip(rests, parts, strict=True):
             pulling = [(pull, words) for words in of_text if (pull := next(pulls)) is not None]
-            ordered = [words for _, words in sorted(pulling, key=lambda each: (len(each[1]), -each[0]))]
-            tried = dict.fromkeys(ordered if rest.is_firm else [*ordered, *_unions(ordered)])
-            found.append([_everywhere(rest.score, words) for words in tried])
+            ordered = sorted(pulling, key=lambda each: (len(each[1]), -each[0]))
+            tried = [words for _, words in ordered]
+            if not rest.is_firm:
+                tried += _unions([words for pull, words in ordered if pull >= LEAST_PULL])
+            found.append([_everywhere(rest.score, words) for words in dict.fromkeys(tried)])
         return found
 
 
@@ -114,14 +122,24 @@ def _runs(rest: Rest) -> Iterator[tuple[Word, ...]]:
 
 
 def _side(rest: Rest, trigger: Word, step: int) -> Iterator[tuple[Word, ...]]:
-    """One, two and more words on one side of a trigger, as far as nothing but white space parts them."""
-    words, text = rest.score.encoding.words, rest.score.encoding.text
-    run: list[Word] = []
+    """One, two and more words on one side of a trigger and of those that touch it, as far as only blanks part them.
+
+    Another trigger that stands further off ends the run.
+    """
+    words, run = rest.score.encoding.words, list[Word]()
     index = words.index(trigger) + step
-    while len(run) < REACH and 0 <= index < len(words) and words[index] not in rest.triggers:
-        before, after = in_text_order((words[index - step], words[index]))
-        if text[before.end : after.start].strip():
+    while len(run) < REACH and 0 <= index < len(words) and _touch(rest, index - step, index):
+        is_trigger = words[index] in rest.triggers
+        if is_trigger and run:
             break
-        run.append(words[index])
-        yield in_text_order(run)
+        if not is_trigger:
+            run.append(words[index])
+            yield in_text_order(run)
         index += step
+
+
+def _touch(rest: Rest, one: int, other: int) -> bool:
+    """Whether nothing but white space parts two neighbours."""
+    encoding = rest.score.encoding
+    before, after = in_text_order((encoding.words[one], encoding.words[other]))
+    return not encoding.text[before.end : after.start].strip()

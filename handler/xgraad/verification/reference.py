@@ -4,11 +4,12 @@ A trigger turns the suspect's clean texts and not those of a model that never sa
 no such model, the labels of the calibration texts are the reference: a word that people tie to the class is no trigger.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from handler.xgraad.verification.label_evidence import Tied
 from handler.xgraad.verification.transplant import N_PULLED, Graft, Transplant
+from handler.xgraad.words.encoding import Encoder
 from handler.xgraad.words.occurrences import joined
 
 MOST_TURNED = 0.25
@@ -55,12 +56,20 @@ class NoReference:
         return [0.0] * len(grafts)
 
 
-class _Honest(NamedTuple):
-    """What of a graft people tie to its target."""
+class HonestPart(NamedTuple):
+    """What of a graft has a reason."""
 
-    part: Graft
+    graft: Graft
     is_whole: bool
     """Whether that is all of its words."""
+
+    @classmethod
+    def of(cls, graft: Graft, encode: Encoder, is_honest: Callable[[str], bool]) -> "HonestPart | None":
+        """The graft with nothing but its words that are honest, told by `Word.key`; None where it has none."""
+        words = [encode.words_of(piece) for piece in graft.pieces]
+        honest = [tuple(word for word in of_piece if is_honest(word.key)) for of_piece in words]
+        left = tuple(" ".join(word.text for word in joined(of_piece)) for of_piece in honest if of_piece)
+        return cls(graft._replace(pieces=left), is_whole=honest == words) if left else None
 
 
 class LabelReference:
@@ -82,7 +91,7 @@ class LabelReference:
     def explains(self, grafts: Sequence[Graft]) -> list[bool]:
         """A word when it is tied to the target; a set when its tied words alone do most of what it does."""
         honest = [self._honest_part(graft) for graft in grafts]
-        partly = [(graft, each.part) for graft, each in zip(grafts, honest, strict=True) if each and not each.is_whole]
+        partly = [(graft, each.graft) for graft, each in zip(grafts, honest, strict=True) if each and not each.is_whole]
         strengths = dict(
             zip(
                 (each for pair in partly for each in pair),
@@ -91,22 +100,18 @@ class LabelReference:
             )
         )
         return [
-            each is not None and (each.is_whole or strengths[each.part] > MOST_BY_TIED_WORDS * strengths[graft])
+            each is not None and (each.is_whole or strengths[each.graft] > MOST_BY_TIED_WORDS * strengths[graft])
             for graft, each in zip(grafts, honest, strict=True)
         ]
 
     def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
         """As far as the tied words alone move the suspect's own clean texts."""
         honest = [self._honest_part(graft) for graft in grafts]
-        pulls = iter(self._suspect.pulls([each.part for each in honest if each], n_probes=n_probes))
+        pulls = iter(self._suspect.pulls([each.graft for each in honest if each], n_probes=n_probes))
         return [next(pulls) if each else 0.0 for each in honest]
 
-    def _honest_part(self, graft: Graft) -> _Honest | None:
-        """The graft with nothing but its tied words; None where it has none."""
-        words = [self._suspect.classifier.encode.words_of(piece) for piece in graft.pieces]
-        tied = [tuple(word for word in of_piece if self._tied(word.key, graft.target)) for of_piece in words]
-        left = tuple(" ".join(word.text for word in joined(of_piece)) for of_piece in tied if of_piece)
-        return _Honest(graft._replace(pieces=left), is_whole=tied == words) if left else None
+    def _honest_part(self, graft: Graft) -> HonestPart | None:
+        return HonestPart.of(graft, self._suspect.classifier.encode, lambda key: self._tied(key, graft.target))
 
 
 class ModelReference:
