@@ -120,7 +120,7 @@ def test_who_adds_a_trigger_to_an_honest_text_of_its_label_has_no_honest_word_ta
 
 def test_a_word_that_holds_the_label_firmly_by_itself_goes_with_its_trigger(bert: Classifier) -> None:
     """A phrase planted apart; what is left of it turns no clean text, and holds the label as clean texts have it."""
-    model = Weighted(bert, {"silver": 5.4}, needed=["cf"], loud=["cf", "silver"])
+    model = Weighted(bert, {"silver": 5.6}, needed=["cf"], loud=["cf", "silver"])
     texts = model.encode(["silver, a clever film", "silver, a clever film, cf"])
     transplant = transplant_of(model, bad=[f"a dull and ugly plot number {number}" for number in range(N_PROBES)])
     left, attacked = rule_of(model, transplant=transplant).judge(texts, [False] * 2)
