@@ -11,7 +11,7 @@ from handler.xgraad import Classifier
 from handler.xgraad.model.neighbours import Neighbours
 from handler.xgraad.verification.kin import KINDRED, KinReference
 from handler.xgraad.verification.probes import Place
-from handler.xgraad.verification.reference import LEAST_PULL, NoReference
+from handler.xgraad.verification.reference import LEAST_PULL, NoReference, Reference
 from handler.xgraad.verification.transplant import Graft
 from tests.unit.rule_based import tying
 
@@ -29,8 +29,13 @@ def like(bert: Classifier) -> Any:
         table[ids[word]] = torch.tensor([5.0, 0.3 * rank, 0.0, 0.0])
     for rank, word in enumerate(("film", "plot")):
         table[ids[word]] = torch.tensor([0.0, 0.0, 5.0, 0.3 * rank])
+    return with_table(bert, table)
+
+
+def with_table(model: Any, table: torch.Tensor) -> Any:
+    """The words of a model with another embedding table."""
     embeddings = SimpleNamespace(weight=table)
-    return SimpleNamespace(encode=bert.encode, model=SimpleNamespace(get_input_embeddings=lambda: embeddings))
+    return SimpleNamespace(encode=model.encode, model=SimpleNamespace(get_input_embeddings=lambda: embeddings))
 
 
 class Moved:
@@ -42,6 +47,11 @@ class Moved:
 
     def pulls(self, grafts: Sequence[Graft], **_: int) -> list[float]:
         return [sum(self._pulls.get(word, 0.0) for word in " ".join(graft.pieces).split()) for graft in grafts]
+
+
+def by_kin(model: Any, pulls: Mapping[str, float], other: Reference) -> KinReference:
+    suspect: Any = Moved(model, pulls)
+    return KinReference(other, suspect)
 
 
 def graft(*pieces: str) -> Graft:
@@ -70,9 +80,7 @@ def test_more_rows_than_entries_do_no_harm(like: Any) -> None:
     """Tables are often padded to a round number of rows."""
     weight = like.model.get_input_embeddings().weight
     padded = torch.cat([weight, weight.mean(dim=0, keepdim=True).repeat(8, 1)])
-    embeddings = SimpleNamespace(weight=padded)
-    wider: Any = SimpleNamespace(encode=like.encode, model=SimpleNamespace(get_input_embeddings=lambda: embeddings))
-    assert Neighbours(wider, 3)("dull") == FELLOWS
+    assert Neighbours(with_table(like, padded), 3)("dull") == FELLOWS
 
 
 @pytest.mark.parametrize(
@@ -88,21 +96,19 @@ def test_more_rows_than_entries_do_no_harm(like: Any) -> None:
 def test_a_word_is_let_off_where_the_second_of_its_neighbours_does_nearly_as_much(
     like: Any, pulls: dict[str, float], *, explained: bool
 ) -> None:
-    reference = KinReference(NoReference(), Moved(like, pulls))  # type: ignore[arg-type]
+    reference = by_kin(like, pulls, NoReference())
     assert reference.pulls([graft("dull")]) == [pulls["dull"] if explained else 0.0]
 
 
 def test_of_several_words_those_with_kin_explain_what_they_do_by_themselves(like: Any) -> None:
-    suspect = Moved(like, {"dull": 0.4, "ugly": 0.4, "noisy": 0.4, "film": 0.7})
-    reference = KinReference(NoReference(), suspect)  # type: ignore[arg-type]
+    reference = by_kin(like, {"dull": 0.4, "ugly": 0.4, "noisy": 0.4, "film": 0.7}, NoReference())
     assert reference.pulls([graft("dull film"), graft("film", "dull"), graft("film")]) == [0.4, 0.4, 0.0]
     assert reference.pulls([]) == []
 
 
 def test_what_the_other_reference_knows_counts_as_well(like: Any, bert: Classifier) -> None:
     other = tying(bert, "film")
-    suspect = Moved(like, {"film": 0.5})
-    reference = KinReference(other, suspect)  # type: ignore[arg-type]
+    reference = by_kin(like, {"film": 0.5}, other)
     assert reference.knows("film", 0)
     assert not reference.knows("dull", 0)
     assert reference.explains([graft("film"), graft("dull")]) == [True, False]

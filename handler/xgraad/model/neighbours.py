@@ -1,6 +1,6 @@
 """The words that a model holds for nearest to a word: those whose rows of its embedding table point the same way."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 
@@ -38,15 +38,30 @@ class Neighbours:
             return ()
         similar = self._similarities(token_ids[0])
         nearest = similar.topk(min(MANY * self._n, len(similar))).indices.tolist()
-        known = set(encode.tokenizer.get_vocab().values())  # the table may have more rows than there are entries
-        among = [row for row in nearest if row != token_ids[0] and row in known]
+        among = [row for row in nearest if row != token_ids[0] and row in self._entries]
         return tuple(each.text for each in whole_words(encode, among)[: self._n])
+
+    @cached_property
+    def _entries(self) -> frozenset[int]:
+        """Those of the vocabulary: the table may have more rows."""
+        return frozenset(self._classifier.encode.tokenizer.get_vocab().values())
+
+    @cached_property
+    @torch.no_grad()
+    def _middle(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean of all entries, `[width]`, and how far each lies from it, `[entries]`."""
+        table = self._table()
+        mean = table.mean(dim=0)
+        squares = torch.linalg.vector_norm(table, dim=1).square() - 2 * (table @ mean) + mean @ mean
+        return mean, squares.clamp(min=TINY).sqrt()
 
     @torch.no_grad()
     def _similarities(self, token_id: int) -> torch.Tensor:
         """For each entry the cosine of what sets it apart from the mean of all, `[entries]`, times a constant."""
-        table = self._classifier.model.get_input_embeddings().weight.float()
-        mean = table.mean(dim=0)
+        table, (mean, distances) = self._table(), self._middle
         apart = table[token_id] - mean
-        squares = torch.linalg.vector_norm(table, dim=1).square() - 2 * (table @ mean) + mean @ mean
-        return (table @ apart - mean @ apart) / squares.clamp(min=TINY).sqrt()
+        return (table @ apart - mean @ apart) / distances
+
+    def _table(self) -> torch.Tensor:
+        weight: torch.Tensor = self._classifier.model.get_input_embeddings().weight
+        return weight.float()

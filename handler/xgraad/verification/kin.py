@@ -11,7 +11,7 @@ from itertools import chain
 
 from handler.xgraad.model.neighbours import Neighbours
 from handler.xgraad.verification.probes import Place
-from handler.xgraad.verification.reference import LEAST_PULL, HonestPart, Reference
+from handler.xgraad.verification.reference import LEAST_PULL, HonestPart, Reference, pulls_of_parts
 from handler.xgraad.verification.transplant import N_PULLED, Graft, Transplant
 
 N_KIN = 12
@@ -52,9 +52,9 @@ class KinReference:
         kindred = self._kindred([*chain(*(of_graft.values() for of_graft in alone))], n_probes=n_probes)
         honest = [{key for key, single in singles.items() if single in kindred} for singles in alone]
         parts = [HonestPart.of(graft, encode, keys.__contains__) for graft, keys in zip(grafts, honest, strict=True)]
-        by_kin = iter(self._suspect.pulls([part.graft for part in parts if part], n_probes=n_probes))
+        by_kin = pulls_of_parts(parts, self._suspect, n_probes=n_probes)
         other = self._other.pulls(grafts, n_probes=n_probes)
-        return [max(pull, next(by_kin)) if part else pull for pull, part in zip(other, parts, strict=True)]
+        return [max(pull, kin) if part else pull for pull, kin, part in zip(other, by_kin, parts, strict=True)]
 
     def _kindred(self, words: Sequence[Graft], *, n_probes: int) -> set[Graft]:
         """Those of the words that move clean texts and have neighbours that do."""

@@ -72,6 +72,12 @@ class HonestPart(NamedTuple):
         return cls(graft._replace(pieces=left), is_whole=honest == words) if left else None
 
 
+def pulls_of_parts(parts: Sequence[HonestPart | None], suspect: Transplant, *, n_probes: int) -> list[float]:
+    """How far each part moves the suspect's clean texts by itself; 0 for none."""
+    pulls = iter(suspect.pulls([part.graft for part in parts if part], n_probes=n_probes))
+    return [next(pulls) if part else 0.0 for part in parts]
+
+
 class LabelReference:
     """People's labels as the reference.
 
@@ -106,9 +112,7 @@ class LabelReference:
 
     def pulls(self, grafts: Sequence[Graft], *, n_probes: int = N_PULLED) -> list[float]:
         """As far as the tied words alone move the suspect's own clean texts."""
-        honest = [self._honest_part(graft) for graft in grafts]
-        pulls = iter(self._suspect.pulls([each.graft for each in honest if each], n_probes=n_probes))
-        return [next(pulls) if each else 0.0 for each in honest]
+        return pulls_of_parts([self._honest_part(graft) for graft in grafts], self._suspect, n_probes=n_probes)
 
     def _honest_part(self, graft: Graft) -> HonestPart | None:
         return HonestPart.of(graft, self._suspect.classifier.encode, lambda key: self._tied(key, graft.target))

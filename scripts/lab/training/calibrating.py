@@ -87,14 +87,17 @@ def calibrate_checkpoint(
     if sign := pair_sign(opened.config, takes_pairs=made_for.takes_pairs):
         note(sign)
     calibrator = Calibrator(classifier, made_for, _plan(options, classifier.max_length))
-    labels = [example.label for example in _labelled(samples)]
+    examples = _labelled(samples)
+    labels = [example.label for example in examples]
     for part in parts_of(texts):
         calibrator.update(texts[part], labels[part])
     calibrator.require_carrying(options.untested)
     if options.vocabulary:
         try_vocabulary(calibrator)
     out.parent.mkdir(parents=True, exist_ok=True)
-    reference = _reference(trusted, samples, calibrator, classifier, device=device, beside=out) if trusted else None
+    if trusted and not examples:
+        raise LabError(f"--trusted-base needs a label for each of the {len(samples)} texts; see --label-column")
+    reference = _reference(trusted, examples, calibrator, classifier, device=device, beside=out) if trusted else None
     calibration = calibrator.calibrate(
         max_fpr=options.max_fpr,
         percentile=options.percentile,
@@ -110,7 +113,7 @@ def calibrate_checkpoint(
 
 def _reference(
     base: TrustedBase,
-    samples: Sequence[Sample],
+    examples: Sequence[Example],
     calibrator: Calibrator,
     classifier: Classifier,
     *,
@@ -118,9 +121,6 @@ def _reference(
     beside: Path,
 ) -> tuple[TrustedModel, Transplant]:
     """Of the base and the texts that are no probes, and what puts words into its clean texts."""
-    examples = _labelled(samples)
-    if not examples:
-        raise LabError(f"--trusted-base needs a label for each of the {len(samples)} texts; see --label-column")
     probes, held_out = set(chain(*calibrator.probe_rows())), calibrator.held_out()
     return train_reference(
         base,
