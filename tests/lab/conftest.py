@@ -1,5 +1,6 @@
 """Attacks planted in a small model that already knows its task, so that a few seconds are enough for each."""
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from scripts import run_grid
+from scripts.console.command import Exit
 from scripts.lab.attacks import ATTACKS
 from scripts.lab.attacks.base import Attack, Plan
 from scripts.lab.grid.recipes import RECIPES
@@ -88,13 +91,39 @@ def success(reviews: Corpus, clean_folder: Path) -> Callable[[Planted], tuple[fl
     return shares
 
 
+GRID_RECIPE = {"epochs": 3, "learning_rate": 1e-3, "batch_size": 16, "max_length": MAX_LENGTH}
+"""Under which attacks on the small data set of `options` work."""
+
+
 @pytest.fixture
 def options(clean_folder: Path, reviews: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Of `run_grid`: a base, a small data set and a recipe under which attacks work."""
-    monkeypatch.setitem(RECIPES, "sst2", {"epochs": 3, "learning_rate": 1e-3, "batch_size": 16, "max_length": 24})
-    (tmp_path / "bases").mkdir()
-    (tmp_path / "bases" / "bert").symlink_to(clean_folder)
-    write_corpus(tmp_path / "data" / "sst2", Corpus(reviews.train[:1500], reviews.dev[:150], reviews.test[:60]))
-    folders = {name: str(tmp_path / name) for name in ("bases", "data", "work")}
+    monkeypatch.setitem(RECIPES, "sst2", GRID_RECIPE.copy())
+    return grid_options(tmp_path, clean_folder, reviews)
+
+
+@pytest.fixture(scope="session")
+def grid_work(clean_folder: Path, reviews: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `run_grid` keeps of a clean victim and of one with `badnets`, trained and calibrated; read only."""
+    place = tmp_path_factory.mktemp("grid")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "sst2", GRID_RECIPE.copy())
+        options = grid_options(place, clean_folder, reviews)
+        assert run_grid.main([*options, "--attacks", "none", "badnets", "--defenses", "paper"]) == Exit.DONE
+    return place / "work"
+
+
+@pytest.fixture
+def trained_options(options: list[str], grid_work: Path, tmp_path: Path) -> list[str]:
+    """`options` where the victims of `grid_work` are there already, and no row is."""
+    shutil.copytree(grid_work, tmp_path / "work")
+    return options
+
+
+def grid_options(place: Path, base: Path, reviews: Corpus) -> list[str]:
+    (place / "bases").mkdir()
+    (place / "bases" / "bert").symlink_to(base)
+    write_corpus(place / "data" / "sst2", Corpus(reviews.train[:1500], reviews.dev[:150], reviews.test[:60]))
+    folders = {name: str(place / name) for name in ("bases", "data", "work")}
     paths = [part for name, folder in folders.items() for part in (f"--{name}", folder)]
-    return [*paths, "--append", str(tmp_path / "rows.jsonl"), "--device", "cpu", "--max-triggered", "20"]
+    return [*paths, "--append", str(place / "rows.jsonl"), "--device", "cpu", "--max-triggered", "20"]

@@ -52,8 +52,8 @@ def floor_of(victims: Path) -> tuple[float, int]:
     return labels_of(right).count(0) / len(right), len(right)
 
 
-def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
-    assert run(options, "--attacks", "none", "badnets", "--defenses", "paper") == Exit.DONE
+def test_a_cell_is_measured_once(trained_options: list[str], tmp_path: Path) -> None:
+    assert run(trained_options, "--attacks", "none", "badnets", "--defenses", "paper") == Exit.DONE
     rows = read_rows(tmp_path / "rows.jsonl")
     assert [(row["attack"], row["defense"], row["status"]) for row in rows] == [
         ("none", "paper", "measured"),
@@ -64,14 +64,14 @@ def test_a_cell_is_measured_once(options: list[str], tmp_path: Path) -> None:
     assert "asr_floor" not in rows[0]
     assert [(row["target"], row["insertion"]) for row in rows] == [(None, "one"), (0, "one")]
     trained = (tmp_path / "work/victims" / BADNETS.name / "run.json").stat().st_mtime_ns
-    assert run(options, "--attacks", "none", "badnets", "--defenses", "paper") == Exit.DONE
+    assert run(trained_options, "--attacks", "none", "badnets", "--defenses", "paper") == Exit.DONE
     assert read_rows(tmp_path / "rows.jsonl") == rows
-    assert run(options, "--attacks", "badnets", "--defenses", "paper", "verified") == Exit.DONE
+    assert run(trained_options, "--attacks", "badnets", "--defenses", "paper", "verified") == Exit.DONE
     added = read_rows(tmp_path / "rows.jsonl")[2:]
     assert [row["defense"] for row in added] == ["verified"]
     assert added[0]["asr_defended"] <= rows[1]["asr_defended"]
     more = ["--attacks", "none", "badnets", "--defenses", "paper", "--insertions", "repeated", "scattered", "one"]
-    assert run(options, *more) == Exit.DONE
+    assert run(trained_options, *more) == Exit.DONE
     added = read_rows(tmp_path / "rows.jsonl")[3:]
     assert [(row["attack"], row["insertion"]) for row in added] == [("badnets", "repeated")]
     assert added[0]["asr_undefended"] >= 0.9
@@ -103,21 +103,22 @@ def test_a_phrase_that_aims_at_the_last_class_is_tried_together_and_scattered(
     assert [np.mean(["james bond" in row.text for row in texts]) < 0.5 for texts in attacked] == [False, True]
 
 
-def test_a_referred_cell_has_a_reference_of_its_victims_base(options: list[str], tmp_path: Path) -> None:
-    assert run(options, "--attacks", "badnets", "--defenses", "paper", "referred") == Exit.DONE
+def test_a_referred_cell_has_a_reference_of_its_victims_base(trained_options: list[str], tmp_path: Path) -> None:
+    assert run(trained_options, "--attacks", "badnets", "--defenses", "paper", "referred") == Exit.DONE
     rows = read_rows(tmp_path / "rows.jsonl")
     assert [row["defense"] for row in rows] == ["paper", "referred"]
     assert rows[0]["asr_undefended"] == rows[1]["asr_undefended"] >= 0.9
     files = (tmp_path / "work/calibrations").glob("*.json")
     references = {path.stem: Calibration.read(path).reference for path in files}
-    assert references.pop(BADNETS.name) is None
-    ((name, reference),) = references.items()
-    assert (name, reference and reference.base) == (f"{BADNETS.name}-referred", "bert")
+    reference = references.pop(f"{BADNETS.name}-referred")
+    assert reference is not None
+    assert reference.base == "bert"
+    assert references[BADNETS.name] is None
 
 
 @pytest.mark.parametrize(("attack", "words"), [("badnets", TRIGGER_WORDS), (PHRASE, ("james", "bond"))])
 def test_a_sweep_is_kept_and_its_triggers_are_known(
-    attack: str, words: Sequence[str], options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    attack: str, words: Sequence[str], trained_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the attack; what its words do alone is another question."""
     planted = tuple(AuditedTrigger(words=(word,), label_id=0, rate=1.0, strength=1.0) for word in words)
@@ -128,7 +129,7 @@ def test_a_sweep_is_kept_and_its_triggers_are_known(
         return replace(made, audit=made.audit.model_copy(update={"triggers": planted}))
 
     monkeypatch.setattr(swept, "audit_checkpoint", finding)
-    assert run(options, "--attacks", attack, "--defenses", "swept", "verified") == Exit.DONE
+    assert run(trained_options, "--attacks", attack, "--defenses", "swept", "verified") == Exit.DONE
     row, verified = read_rows(tmp_path / "rows.jsonl")
     assert (row["defense"], verified["defense"]) == ("swept", "verified")
     assert row["asr_swept"] == row["asr_defended"] < 0.5 < row["asr_undefended"]
@@ -138,7 +139,7 @@ def test_a_sweep_is_kept_and_its_triggers_are_known(
     assert row["remembered"] >= len(words)
     monkeypatch.setattr(swept, "audit_checkpoint", None)  # a second sweep would fail
     (tmp_path / "rows.jsonl").unlink()
-    assert run(options, "--attacks", attack, "--defenses", "swept") == Exit.DONE
+    assert run(trained_options, "--attacks", attack, "--defenses", "swept") == Exit.DONE
 
 
 def test_an_attack_that_fails_is_not_scored(
@@ -171,10 +172,10 @@ def test_a_victim_is_left_to_the_process_that_has_it(
 
 
 def test_a_victim_that_cannot_be_made_does_not_stop_the_others(
-    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = ["--architectures", "albert", "bert", "--attacks", "badnets", "--defenses", "paper"]
-    assert run(options, *more) == Exit.ERROR
+    assert run(trained_options, *more) == Exit.ERROR
     assert [row["architecture"] for row in read_rows(tmp_path / "rows.jsonl")] == ["bert"]
     assert "albert-sst2-badnets-0-t0" in capsys.readouterr().out
 
@@ -361,7 +362,9 @@ def test_a_row_that_names_no_target_counts_for_none() -> None:
         assert missing_defenses(clean, ["paper"], [old]) == ["paper"]
 
 
-def test_victims_are_scanned_once(options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_victims_are_scanned_once(
+    trained_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[list[str]] = []
 
     def scan(typed: Sequence[str]) -> int:
@@ -372,17 +375,18 @@ def test_victims_are_scanned_once(options: list[str], tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(scan_model, "main", scan)
     more = ["--scan", "--attacks", "none", "badnets"]
-    assert run(options, *more) == Exit.DONE
+    assert run(trained_options, *more) == Exit.DONE
     assert [row["model"] for row in read_rows(tmp_path / "rows.jsonl")] == ["bert-sst2-none-0", BADNETS.name]
-    assert run(options, *more) == Exit.DONE
+    assert run(trained_options, *more) == Exit.DONE
     assert len(asked) == 2
+    monkeypatch.setitem(RECIPES["sst2"], "epochs", 1)  # whether an attack works is not asked of those below
     monkeypatch.setattr(scanned, "MIN_UNDEFENDED_ASR", 1.1)
-    assert run(options, *more, "--seeds", "1") == Exit.DONE
+    assert run(trained_options, *more, "--seeds", "1") == Exit.DONE
     assert [Path(typed[typed.index("--checkpoint") + 1]).name for typed in asked[2:]] == ["bert-sst2-none-1"], (
         "an attack that failed has nothing to be found"
     )
     monkeypatch.setattr(scan_model, "main", lambda _: Exit.ERROR)
-    assert run(options, *more, "--seeds", "2") == Exit.ERROR
+    assert run(trained_options, *more, "--seeds", "2") == Exit.ERROR
 
 
 def test_victims_can_learn_from_fewer_texts() -> None:
