@@ -3,8 +3,8 @@
 import hashlib
 import shutil
 import subprocess
-import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,11 @@ from handler.integrity import CHECKSUMS, format_checksums
 from scripts import build_archive, verify_archive
 from scripts.console.command import Exit
 from scripts.packing.archive_check import archive_digest
+from tests.contract.nursery import Loaded, nursery
 from tests.samples import pickle_of
 
-LOAD = """
-import sys
-from ts.model_loader import TsModelLoader
-TsModelLoader().load("toy", sys.argv[1], "xgraad_handler.py", None, 1)
-print("loaded")
-"""
+Load = Callable[[Path], Loaded]
+
 FLIPPED = [
     "MAR-INF/MANIFEST.json",
     "calibration.json",
@@ -49,11 +46,11 @@ def unpacked(archive: Path, tmp_path: Path) -> Path:
     return tmp_path / "toy"
 
 
-def load(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Have a process of its own load the model directory, as a worker does."""
-    environment = {"PYTHONPATH": str(folder), "PATH": "/usr/bin", "XDG_STATE_HOME": str(folder.parent)}
-    command = [sys.executable, "-c", LOAD, str(folder)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def load() -> Iterator[Load]:
+    """Has a process of its own load the model directory, as a worker does."""
+    with nursery() as workers:
+        yield workers.load
 
 
 def flip(path: Path, bit: int) -> None:
@@ -79,7 +76,7 @@ def test_the_list_names_every_file(archive: Path) -> None:
     assert set(FLIPPED) < listed
 
 
-def test_a_worker_loads_it_again_and_again(unpacked: Path) -> None:
+def test_a_worker_loads_it_again_and_again(unpacked: Path, load: Load) -> None:
     """Sanity arm; and what the first worker leaves behind does not keep the second from loading."""
     for _ in range(2):
         assert load(unpacked).stdout.endswith("loaded\n")
@@ -88,7 +85,7 @@ def test_a_worker_loads_it_again_and_again(unpacked: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FLIPPED)
-def test_one_flipped_bit_is_refused_by_name(unpacked: Path, name: str) -> None:
+def test_one_flipped_bit_is_refused_by_name(unpacked: Path, load: Load, name: str) -> None:
     flip(unpacked / name, 8 * ((unpacked / name).stat().st_size // 2) + 1)
     done = load(unpacked)
     assert "loaded" not in done.stdout
@@ -97,7 +94,9 @@ def test_one_flipped_bit_is_refused_by_name(unpacked: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["handler/integrity.py", "xgraad_handler.py"])
 @pytest.mark.parametrize("place", range(7))
-def test_damage_to_what_does_the_checking_is_no_way_around_it(unpacked: Path, name: str, place: int) -> None:
+def test_damage_to_what_does_the_checking_is_no_way_around_it(
+    unpacked: Path, load: Load, name: str, place: int
+) -> None:
     """It may fail before it can compare; then Python's own error names the file, but for a zero byte."""
     flip(unpacked / name, 8 * ((unpacked / name).stat().st_size * place // 7 + 40) + place)
     done = load(unpacked)
@@ -105,7 +104,7 @@ def test_damage_to_what_does_the_checking_is_no_way_around_it(unpacked: Path, na
     assert Path(name).name in done.stderr or "source code string cannot contain null bytes" in done.stderr
 
 
-def test_files_added_or_gone_are_refused(unpacked: Path) -> None:
+def test_files_added_or_gone_are_refused(unpacked: Path, load: Load) -> None:
     shutil.copyfile(unpacked / "config.json", unpacked / "adapter_config.json")
     assert "adapter_config.json: is not on the list" in load(unpacked).stderr
     (unpacked / "adapter_config.json").unlink()
@@ -120,7 +119,7 @@ def relist(folder: Path) -> None:
     (folder / CHECKSUMS).write_text(format_checksums(digests))
 
 
-def test_an_honest_list_makes_no_pickle_welcome(unpacked: Path) -> None:
+def test_an_honest_list_makes_no_pickle_welcome(unpacked: Path, load: Load) -> None:
     relist(unpacked)
     assert load(unpacked).stdout.endswith("loaded\n")  # sanity arm
     (unpacked / "handler" / "weights.pkl").write_bytes(pickle_of([1]))
@@ -130,7 +129,7 @@ def test_an_honest_list_makes_no_pickle_welcome(unpacked: Path) -> None:
     assert "handler/weights.pkl: pickles can run code and are refused" in done.stderr
 
 
-def test_links_and_names_that_lead_out_are_refused(unpacked: Path) -> None:
+def test_links_and_names_that_lead_out_are_refused(unpacked: Path, load: Load) -> None:
     (unpacked.parent / "secret.txt").write_text("x")
     (unpacked / "vocab.txt").unlink(missing_ok=True)
     (unpacked / "vocab.txt").symlink_to(unpacked.parent / "secret.txt")
