@@ -8,8 +8,9 @@ RAY_READY := $(VENV)/.ray
 # On a machine lent for some minutes nothing is installed: what is there has to do.
 GPU_PYTHON ?= $(firstword $(wildcard $(BIN)/python) $(PYTHON))
 
-# Files of tests side by side, one after another with JOBS=0. Each process makes its own toys: many help little.
-JOBS ?= logical --maxprocesses 4
+# Files of tests side by side, one after another with JOBS=0: one more than there are cores, since those of a server
+# wait for it, and four at most, since each process makes its own toys.
+JOBS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 3 ? cores + 1 : 4)))
 
 .PHONY: help setup demo demo-repair check format test test-long gpu clean
 

@@ -23,6 +23,7 @@ from tests.several import calibrated_several
 from tests.toys import ARCHITECTURES, SENTENCES, make_checkpoint
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of commands and servers that tests start: other tests run beside them
 settings.register_profile(
     "project",
     deadline=None,
