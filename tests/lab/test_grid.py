@@ -362,9 +362,7 @@ def test_a_row_that_names_no_target_counts_for_none() -> None:
         assert missing_defenses(clean, ["paper"], [old]) == ["paper"]
 
 
-def test_victims_are_scanned_once(
-    trained_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_victims_are_scanned_once(trained_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
 
     def scan(typed: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ import torch
 
 from handler.xgraad import Classifier
 from handler.xgraad.model.neighbours import Neighbours
-from handler.xgraad.verification.kin import KINDRED, KinReference
+from handler.xgraad.verification.kin import KINDRED, N_KIN, N_NEAREST, KinReference
 from handler.xgraad.verification.probes import Place
 from handler.xgraad.verification.reference import LEAST_PULL, NoReference, Reference
 from handler.xgraad.verification.transplant import Graft
@@ -44,9 +44,18 @@ class Moved:
     def __init__(self, classifier: Any, pulls: Mapping[str, float]) -> None:
         self.classifier = classifier
         self._pulls = pulls
+        self.asked = set[str]()
 
     def pulls(self, grafts: Sequence[Graft], **_: int) -> list[float]:
+        self.asked |= {" ".join(graft.pieces) for graft in grafts}
         return [sum(self._pulls.get(word, 0.0) for word in " ".join(graft.pieces).split()) for graft in grafts]
+
+
+class Knowing(NoReference):
+    """Has a reason for all that any words do."""
+
+    def pulls(self, grafts: Sequence[Graft], **_: int) -> list[float]:
+        return [1.0] * len(grafts)
 
 
 def by_kin(model: Any, pulls: Mapping[str, float], other: Reference) -> KinReference:
@@ -112,4 +121,20 @@ def test_what_the_other_reference_knows_counts_as_well(like: Any, bert: Classifi
     assert reference.knows("film", 0)
     assert not reference.knows("dull", 0)
     assert reference.explains([graft("film"), graft("dull")]) == [True, False]
-    assert reference.pulls([graft("film")]) == other.pulls([graft("film")])
+    assert reference.pulls([graft("film")]) == [max(0.0, *other.pulls([graft("film")]))]
+
+
+def test_kin_are_asked_only_where_the_other_reference_has_no_reason(like: Any) -> None:
+    suspect: Any = Moved(like, {"dull": 0.4, "ugly": 0.4, "noisy": 0.4})
+    assert KinReference(Knowing(), suspect).pulls([graft("dull")]) == [1.0]
+    assert suspect.asked == {"dull"}
+
+
+def test_those_further_off_are_asked_only_where_the_nearest_do_less(like: Any) -> None:
+    nearest, further = (Neighbours(like, N_KIN)("dull")[part] for part in (slice(N_NEAREST), slice(N_NEAREST, None)))
+    suspect: Any = Moved(like, {"dull": 0.4, "ugly": 0.4, "noisy": 0.4})
+    assert KinReference(NoReference(), suspect).pulls([graft("dull")]) == [0.4]
+    assert suspect.asked == {"dull", *nearest}
+    suspect = Moved(like, {"dull": 0.4, "ugly": 0.4, further[0]: 0.4})
+    assert KinReference(NoReference(), suspect).pulls([graft("dull")]) == [0.4], "a later one counts as much"
+    assert suspect.asked == {"dull", *nearest, *further}

@@ -172,6 +172,11 @@ def unexplained_pulls(
     honest = reference.pulls([grafts[row] for row in rows], n_probes=n_probes)
     found: list[float | None] = [None] * len(grafts)
     for row, explained in zip(rows, honest, strict=True):
-        if explained < MOST_HONEST * max(pulls[row], LEAST_PULL):
+        if not is_explained(explained, pulls[row]):
             found[row] = pulls[row]
     return found
+
+
+def is_explained(by_reference: float, pull: float) -> bool:
+    """Whether the reference has a reason for enough of how far words move clean texts."""
+    return by_reference >= MOST_HONEST * max(pull, LEAST_PULL)
