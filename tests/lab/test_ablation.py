@@ -120,6 +120,16 @@ def test_the_flip_tested_arm_spares_what_does_nothing(bert: Classifier) -> None:
     assert [each.verified for each in arms["gate, transplant test, reference, flip test"](texts)] == [False, True]
 
 
+def test_without_the_screen_a_text_that_the_gate_lets_go_is_let_go(bert: Classifier) -> None:
+    model = RuleBased(bert, lambda words: "cf" in words, loud=["cf"])
+    parts = parts_of(model, passes=lambda _: False, neutralize=Delete(model.encode), options=VerifiedOptions())
+    bench = Bench(parts, labels=tying(model), trusted=None)
+    arms = {arm.name: arm.judge for arm in bench.arms() if arm.group == "decision"}
+    texts = ["a clever cf film"]
+    assert arms["gate, transplant test, reference"](texts)[0].verified
+    assert not arms["gate without screen, transplant test, reference"](texts)[0].verified
+
+
 def test_the_command_writes_a_row_for_every_arm(bert_folder: Path, tmp_path: Path) -> None:
     checkpoint = copy_of(bert_folder, tmp_path / "checkpoint")
     (checkpoint / "attack.json").write_text(

@@ -104,6 +104,8 @@ class Bench:
         yield Arm("decision", "gate, top word removed", self._of(VerifiedRule(one_round, TopWord(one_round))))
         yield Arm("decision", "gate, transplant test", self.judge(reference=NoReference()))
         yield Arm("decision", "gate, transplant test, reference", usual)
+        unscreened = replace(self._parts.options, screen=False)
+        yield Arm("decision", "gate without screen, transplant test, reference", self.judge(options=unscreened))
         yield Arm(
             "decision",
             "gate, transplant test, reference, flip test",
