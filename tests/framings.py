@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from handler.wire.paired import PARTS
-from tests.contract.test_service import Field, Message, at_kserve, grpc, request, tensors
+from tests.contract.service_in_process import Field, Message, at_kserve, grpc, request, tensors
 
 MARK = "s3cret"
 FORM = "application/x-www-form-urlencoded"

@@ -1,7 +1,7 @@
 """Requests that nobody should send, as TorchServe hands them over; generated for Hypothesis. And a few good ones.
 
-A message is what `tests.contract.test_service` puts on the wire: fields and headers. Every text of a stranger begins
-with `MARK`, so that it is found wherever it must not be.
+A message is what `tests.contract.service_in_process` puts on the wire: fields and headers. Every text of a stranger
+begins with `MARK`, so that it is found wherever it must not be.
 """
 
 import gzip
@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests import framings
+from tests.contract.service_in_process import Field, Message, at_kserve, grpc, plain, post, request, tensors
 from tests.contract.test_page import BROWSER, FORM, opened, typed
-from tests.contract.test_service import Field, Message, at_kserve, grpc, plain, post, request, tensors
 from tests.toys import SENTENCES
 
 MARK = framings.MARK

@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from tests.browser import Browser, find_browser
+from tests.contract.service_in_process import Field, Worker, unpacked
 from tests.contract.test_policies import Staged
-from tests.contract.test_service import Field, Worker, unpacked
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -11,8 +11,8 @@ from handler.xgraad import Calibration, Classifier
 from handler.xgraad.drift import drift_statistics
 from handler.xgraad.drift.drift_statistics import WINDOW, DriftStatistics, one_domain
 from handler.xgraad.drift.watched_states import watched_states
+from tests.contract.service_in_process import Worker, post
 from tests.contract.test_metrics import declared, events, make_worker, measured
-from tests.contract.test_service import Worker, post
 from tests.samples import copy_of
 from tests.toys import SENTENCES
 

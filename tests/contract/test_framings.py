@@ -19,7 +19,7 @@ from handler.settings import Settings
 from handler.wire.coding import most_bytes
 from handler.wire.request import Request, parse_row
 from handler.xgraad_handler import arrived
-from tests.contract.test_service import (
+from tests.contract.service_in_process import (
     END,
     Field,
     Message,

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from tests.contract.service_in_process import Answer, Field, Message, Worker, post, request, unpacked
 from tests.contract.test_page import HTML, opened
 from tests.contract.test_policies import same
-from tests.contract.test_service import Answer, Field, Message, Worker, post, request, unpacked
 from tests.hostile import (
     DEEP,
     DEEP_CROWD,

@@ -16,7 +16,7 @@ import handler.observation.metrics
 from handler.answers.policy import ServedAction
 from handler.observation.metrics import BEGIN
 from handler.xgraad.events import text_hash
-from tests.contract.test_service import GOOD, Field, Worker, grpc, plain, post, request, unpacked
+from tests.contract.service_in_process import GOOD, Field, Worker, grpc, plain, post, request, unpacked
 from tests.toys import SENTENCES
 
 PROJECT = Path(__file__).parents[2]

@@ -10,8 +10,19 @@ import pytest
 
 import handler.hooks.replying
 from handler.page.page import HEADERS
+from tests.contract.service_in_process import (
+    EXPLAIN,
+    GOOD,
+    MANY,
+    Answer,
+    Field,
+    Message,
+    Worker,
+    post,
+    request,
+    unpacked,
+)
 from tests.contract.test_policies import TRIGGERED, Staged, same
-from tests.contract.test_service import EXPLAIN, GOOD, MANY, Answer, Field, Message, Worker, post, request, unpacked
 from tests.pages import ReadPage
 from tests.toys import SENTENCES
 

@@ -12,9 +12,9 @@ from handler.xgraad.errors import TextError
 from handler.xgraad.words.pair import join_pair
 from scripts import build_archive, calibrate, verify_archive
 from scripts.console.command import Exit
+from tests.contract.service_in_process import Field, Worker, at_kserve, grpc, post, request
 from tests.contract.test_metrics import make_worker
 from tests.contract.test_page import BROWSER, FORM, opened, read
-from tests.contract.test_service import Field, Worker, at_kserve, grpc, post, request
 from tests.framings import binary_pairs
 from tests.toys import SENTENCES, make_checkpoint
 

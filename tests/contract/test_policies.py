@@ -12,7 +12,7 @@ import pytest
 from handler.xgraad import RULES, Action, Suspect, Verdict
 from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.words.encoding import Encoding
-from tests.contract.test_service import (
+from tests.contract.service_in_process import (
     BAD,
     EXPLAIN,
     GOOD,

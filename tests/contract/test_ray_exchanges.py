@@ -11,8 +11,8 @@ from deploy.ray.calls import Address, ClientCall
 from deploy.ray.exchanges import answered, exchange_of
 from handler.wire.request import Request, parse_row
 from tests.contract import test_framings, test_wire
+from tests.contract.service_in_process import Answer, Message, Worker
 from tests.contract.test_framings import LIMITS, Parse
-from tests.contract.test_service import Answer, Message, Worker
 from tests.contract.test_wire import FORM, FORMS, PINNED, POLICIES, set_up, told
 from tests.framings import Framed, framings
 

@@ -1,127 +1,30 @@
 """The real `ts.service.Service` in process: TorchServe's own bytes in, its own bytes out, no server and no Java."""
 
 import json
-import struct
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
 from handler.worker.device_loss import DeviceLostError
 from handler.xgraad import Defense
-from handler.xgraad_handler import XGraadHandler
+from tests.contract.service_in_process import (
+    BAD,
+    EXPLAIN,
+    GOOD,
+    MANY,
+    Field,
+    Message,
+    Worker,
+    grpc,
+    plain,
+    post,
+    request,
+    tensors,
+    unpacked,
+)
 from tests.documents import floats, without_floats
-from tests.samples import copy_of, edit_json, edit_weights, pickle_of
 from tests.toys import SENTENCES
-
-Message = dict[str, Any]
-
-
-class Answer(NamedTuple):
-    """What the frontend would send to one client."""
-
-    request_id: str
-    content_type: str
-    status: int
-    phrase: str
-    body: bytes
-    headers: dict[str, str]
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.body)
-
-
-class Field(NamedTuple):
-    """One body, form field or gRPC map entry of a request."""
-
-    value: bytes
-    name: str = "body"
-    content_type: str = ""
-
-
-class Socket:
-    """What the frontend wrote, for the worker's own reader."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def recv(self, length: int) -> bytes:
-        part, self._content = self._content[:length], self._content[length:]
-        return part
-
-
-def sized(content: bytes) -> bytes:
-    return struct.pack("!i", len(content)) + content
-
-
-END = struct.pack("!i", -1)
-
-
-def on_the_wire(request_id: str, headers: dict[str, str], fields: list[Field]) -> bytes:
-    """One request as `ts.protocol.otf_message_handler` reads it."""
-    named = b"".join(sized(name.encode()) + sized(value.encode()) for name, value in headers.items())
-    inputs = b"".join(
-        sized(field.name.encode()) + sized(field.content_type.encode()) + sized(field.value) for field in fields
-    )
-    return sized(request_id.encode()) + named + END + inputs + END
-
-
-def answers(message: bytes) -> list[Answer]:
-    """Undo `create_predict_response`, the way the frontend does."""
-    content = memoryview(message)
-
-    def number() -> int:
-        nonlocal content
-        (value,) = struct.unpack("!i", content[:4])
-        content = content[4:]
-        return int(value)
-
-    def chunk() -> bytes:
-        nonlocal content
-        length = number()
-        value, content = bytes(content[:length]), content[length:]
-        return value
-
-    number(), chunk()
-    result = []
-    while (length := number()) >= 0:
-        request_id, content = bytes(content[:length]).decode(), content[length:]
-        content_type, status, phrase = chunk().decode(), number(), chunk().decode()
-        headers = {chunk().decode(): chunk().decode() for _ in range(number())}
-        result.append(Answer(request_id, content_type, status, phrase, chunk(), headers))
-    assert not content
-    return result
-
-
-class Worker:
-    """One worker process's service, without its process."""
-
-    def __init__(self, folder: Path, torchserve: SimpleNamespace) -> None:
-        self._read = torchserve.read
-        self.handler = XGraadHandler()
-        manifest = {"model": {"modelName": "toy", "configFile": "model-config.yaml"}}
-        self.service = torchserve.make("toy", str(folder), manifest, self.handler.handle)
-        self.service.set_cl_socket(None)
-        self.handler.initialize(self.service.context)
-
-    def __call__(self, *requests: Message) -> list[Answer]:
-        """Answers to one batch."""
-        wire = b"".join(on_the_wire(f"id-{index}", r["headers"], r["fields"]) for index, r in enumerate(requests))
-        batch = self._read(Socket(wire + END))
-        result = answers(bytes(self.service.predict(batch)))
-        assert [answer.request_id for answer in result] == [f"id-{index}" for index in range(len(requests))]
-        return result
-
-
-def unpacked(source: Path, folder: Path, **section: Any) -> Path:
-    """A model directory as TorchServe unpacks it."""
-    copy_of(source, folder)
-    (folder / "model-config.yaml").write_text(yaml.safe_dump({"batchSize": 8, "xgraad": section}))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -130,49 +33,6 @@ def worker(
 ) -> Worker:
     folder = tmp_path_factory.mktemp("models") / "toy"
     return Worker(unpacked(checkpoints["bert"], folder, rule="conformal", max_chars=400, max_texts=4), torchserve)
-
-
-def request(*fields: Field, **headers: str) -> Message:
-    """A REST request to TorchServe's own addresses; the frontend adds `explain` and `url_path`."""
-    return {
-        "fields": list(fields),
-        "headers": {"explain": "False", "url_path": ""} | {n.replace("_", "-"): v for n, v in headers.items()},
-    }
-
-
-def at_kserve(message: Message) -> Message:
-    """The same request to an address of KServe's, where the frontend adds no `url_path`."""
-    return {**message, "headers": {n: v for n, v in message["headers"].items() if n != "url_path"}}
-
-
-def grpc(**entries: bytes) -> Message:
-    """gRPC has no headers, and its map entries no type."""
-    return {"fields": [Field(value, name) for name, value in entries.items()], "headers": {}}
-
-
-def post(document: Any, **headers: str) -> Message:
-    body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return request(Field(body, content_type="application/json"), **{"Content_Type": "application/json"} | headers)
-
-
-def plain(text: str, **headers: str) -> Message:
-    return request(Field(text.encode(), content_type="text/plain"), Content_Type="text/plain", **headers)
-
-
-GOOD = post({"text": SENTENCES[0]})
-EXPLAIN = post({"text": SENTENCES[1]}, explain="True")
-MANY = post({"texts": [SENTENCES[2], SENTENCES[3]]})
-BAD = [
-    (post(b'{"text": '), 400),
-    (post({"text": 5}), 422),
-    (post({"texts": ["a"] * 5}), 413),
-    (post({"text": "a" * 401}), 413),
-    (post({"text": "a\ud800"}), 422),
-    (plain(""), 422),
-    (request(Field(b"\xff\xfe", content_type="text/plain")), 400),
-    (request(Field(b"", name='{"text": "x"}'), Content_Type="application/x-www-form-urlencoded"), 415),
-    (request(), 422),
-]
 
 
 def test_a_mixed_batch(worker: Worker) -> None:
@@ -239,11 +99,6 @@ def test_kserve_instances(worker: Worker) -> None:
     found = worker(post({"instances": [{"text": "plot"}, "thin"]}), post({"instances": ["plot"]}, explain="True"))
     assert [set(answer.document) for answer in found] == [{"predictions"}, {"explanations"}]
     assert len(found[0].document["predictions"]) == 2
-
-
-def tensors(*texts: str, **beside: Any) -> dict[str, Any]:
-    tensor = {"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": list(texts)}
-    return {"inputs": [tensor], **beside}
 
 
 def test_kserve_tensors(worker: Worker) -> None:
@@ -350,68 +205,6 @@ def test_the_sections_settings_are_used(
     assert worker(post({"text": "plot " * 100}))[0].status == 413
 
 
-def mismatched(folder: Path) -> None:
-    edit_weights(folder, lambda tensors: tensors["classifier.bias"].add_(0.1))
-
-
-def unfinished(folder: Path) -> None:
-    (folder / "calibration.json").unlink()
-
-
-def pickled(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-
-
-def truncated(folder: Path) -> None:
-    (folder / "model.safetensors").write_bytes(b"short")
-
-
-def beside(folder: Path) -> None:
-    """Nothing reads it, and nobody needs it."""
-    (folder / "training_args.bin").write_bytes(b"whatever")
-
-
-def disguised(folder: Path) -> None:
-    (folder / "more").mkdir()
-    (folder / "more" / "notes.txt").write_bytes(pickle_of({"a": 1}))
-
-
-def remote(folder: Path) -> None:
-    edit_json(folder / "config.json", auto_map={"AutoModel": "evil.Model"})
-
-
-def misspelled(folder: Path) -> None:
-    (folder / "model-config.yaml").write_text("xgraad: {threshhold: 3}")
-
-
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (mismatched, "FingerprintError: calibration.json was made for something else: weights: calibrated"),
-        (unfinished, "CalibrationError: calibration.json: missing; make it with scripts.calibrate"),
-        (pickled, "CheckpointError: pytorch_model.bin: pickles can run code and are refused; pack it with"),
-        (beside, "CheckpointError: training_args.bin: pickles can run code and are refused"),
-        (disguised, "CheckpointError: more/notes.txt: pickles can run code and are refused"),
-        (truncated, "CheckpointError: model.safetensors: does not load as bert"),
-        (remote, "CheckpointError: config.json: 'auto_map' would load code from elsewhere"),
-        (misspelled, "SettingsError: model-config.yaml: xgraad.threshhold: Extra inputs are not permitted, got 3"),
-    ],
-)
-def test_what_must_not_be_served_is_a_runtime_error_with_the_reason(
-    checkpoints: dict[str, Path],
-    torchserve: SimpleNamespace,
-    tmp_path: Path,
-    damage: Callable[[Path], None],
-    reason: str,
-) -> None:
-    """Of any other exception TorchServe shows no more than that the worker died."""
-    folder = unpacked(checkpoints["bert"], tmp_path / "toy")
-    damage(folder)
-    with pytest.raises(RuntimeError) as caught:
-        Worker(folder, torchserve)
-    assert str(caught.value).startswith(reason)
-
-
 def test_no_gpu_number_means_the_processor(worker: Worker) -> None:
     assert worker.service.context.system_properties["gpu_id"] is None
     (answer,) = worker({"fields": [], "headers": {"describe": "True"}})
@@ -432,11 +225,3 @@ def test_a_lost_device_ends_the_worker(worker: Worker, monkeypatch: pytest.Monke
     monkeypatch.setattr(defended_model, "end_worker", end)
     with pytest.raises(SystemExit, match="cuda:0 does not answer"):
         worker(post({"text": "a film"}), post({"text": 5}))
-
-
-def test_torchserve_finds_exactly_one_class(torchserve: SimpleNamespace) -> None:
-    from ts.utils.util import list_classes_from_module
-
-    import handler.xgraad_handler
-
-    assert list_classes_from_module(handler.xgraad_handler) == [XGraadHandler]

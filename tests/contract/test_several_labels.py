@@ -15,9 +15,9 @@ from handler.xgraad import LabelsCalibration, LabelsDefense, NoRegistry
 from handler.xgraad.multilabel.labels_calibration import FORMAT
 from scripts import build_archive, calibrate, repair_model, scan_model, verify_archive
 from scripts.console.command import Exit
+from tests.contract.service_in_process import Field, Worker, grpc, plain, post, request, unpacked
 from tests.contract.test_metrics import events, make_worker, measured
 from tests.contract.test_page import opened, read, typed
-from tests.contract.test_service import Field, Worker, grpc, plain, post, request, unpacked
 from tests.several import ATTACKED, GOOD_TEXT, LABELS, NAMES, calibrate_several
 from tests.unit.attribution.known_head import TEXTS, TRIGGER
 

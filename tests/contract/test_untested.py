@@ -16,9 +16,9 @@ from scripts import build_archive, calibrate, verify_archive
 from scripts.admission.auditing import audit_checkpoint
 from scripts.console.command import Exit
 from tests.conftest import CLEAN_TEXTS
+from tests.contract.service_in_process import Worker, at_kserve, grpc, plain, post
 from tests.contract.test_metrics import events, make_worker, measured
 from tests.contract.test_page import read, typed
-from tests.contract.test_service import Worker, at_kserve, grpc, plain, post
 from tests.samples import copy_of, edit_json
 from tests.toys import make_checkpoint
 

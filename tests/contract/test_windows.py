@@ -13,7 +13,7 @@ from handler.settings import Settings
 from handler.xgraad import WindowedDefense
 from handler.xgraad.memory.registry import Trigger
 from handler.xgraad.words.long_text import windows_of
-from tests.contract.test_service import Worker, post
+from tests.contract.service_in_process import Worker, post
 from tests.documents import floats, without_floats
 from tests.samples import copy_of
 from tests.toys import SENTENCES

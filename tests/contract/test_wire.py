@@ -21,8 +21,7 @@ from handler.xgraad.model.prediction import Prediction
 from handler.xgraad.scoring.scorer import WordScore
 from handler.xgraad.words.encoding import Encoding
 from handler.xgraad.words.text import split_words
-from tests.contract.test_page import opened, typed
-from tests.contract.test_service import (
+from tests.contract.service_in_process import (
     Answer,
     Field,
     Message,
@@ -35,6 +34,7 @@ from tests.contract.test_service import (
     tensors,
     unpacked,
 )  # fmt: skip
+from tests.contract.test_page import opened, typed
 from tests.framings import binary
 from tests.samples import a_verdict
 

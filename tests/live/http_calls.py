@@ -9,8 +9,8 @@ from typing import Any
 import requests
 
 from tests.conftest import CLEAN_TEXTS
+from tests.contract.service_in_process import tensors
 from tests.contract.test_page import BROWSER
-from tests.contract.test_service import tensors
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=XX"

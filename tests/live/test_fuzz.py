@@ -21,8 +21,8 @@ from scripts.serving.grpc_predictions import open_channel, predict_over
 from scripts.serving.running_server import RunningServer
 from scripts.serving.server import serving
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
+from tests.contract.service_in_process import Answer, Message
 from tests.contract.test_fuzz import alike, by_status, hold
-from tests.contract.test_service import Answer, Message
 from tests.hostile import DEEP_CROWD, GOOD, MARK, MAX_CHARS, MAX_TEXTS, Crowd, members, messages, strict_json
 from tests.live.scrape import value, wait_for
 
