@@ -1,4 +1,4 @@
-"""What of TorchServe runs in a worker process, without the server."""
+"""What of TorchServe runs in a worker process, without the server, and a parser behind it."""
 
 import warnings
 from collections.abc import Callable
@@ -7,6 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from handler.refusal import Refusal
+from handler.wire.request import Request, parse_row
+from handler.xgraad_handler import arrived
+from tests.contract.parsing import LIMITS, Parse
+from tests.contract.service_in_process import END, Message, Socket, on_the_wire
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +46,20 @@ def torchserve() -> SimpleNamespace:
         return cache
 
     return SimpleNamespace(make=make, make_with=make_with, read=_retrieve_inference_msg, read_metrics=read_metrics)
+
+
+@pytest.fixture(scope="module")
+def parse(torchserve: SimpleNamespace) -> Parse:
+    """From the frontend's bytes to a request, without a model."""
+    from ts.service import Service
+
+    def parsed(message: Message) -> Request | Refusal:
+        batch = torchserve.read(Socket(on_the_wire("id", message["headers"], message["fields"]) + END))
+        processors, rows, ids = Service.retrieve_data_for_inference(batch)
+        context = SimpleNamespace(
+            get_all_request_header=lambda index: processors[index].get_request_properties(), get_request_id=ids.get
+        )
+        (exchange,) = arrived(rows, context)
+        return parse_row(exchange.row, exchange.headers, LIMITS, exchange.types)
+
+    return parsed

@@ -1,13 +1,10 @@
 """Every framing of a request, read by TorchServe's own code and then by ours: the texts that are meant, or a 4xx."""
 
 import json
-import struct
 import zlib
 from collections import Counter
 from collections.abc import Callable
 from gzip import compress
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,25 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handler.refusal import Refusal
-from handler.settings import Settings
 from handler.wire.coding import most_bytes
-from handler.wire.request import Request, parse_row
-from handler.xgraad_handler import arrived
-from tests.contract.service_in_process import (
-    END,
-    Field,
-    Message,
-    Socket,
-    Worker,
-    at_kserve,
-    grpc,
-    on_the_wire,
-    plain,
-    post,
-    request,
-    tensors,
-    unpacked,
-)
+from handler.wire.request import Request
+from tests.contract.parsing import LIMITS, Parse, answered, refused
+from tests.contract.service_in_process import Field, Message, at_kserve, grpc, plain, post, request
 from tests.framings import (
     FORM,
     JSON_TYPES,
@@ -47,41 +29,6 @@ from tests.framings import (
     framings,
 )
 from tests.hostile import encoded
-from tests.toys import SENTENCES
-
-LIMITS = Settings(max_request_chars=2_000)
-Parse = Callable[[Message], Request | Refusal]
-OCTETS = "application/octet-stream"
-
-
-@pytest.fixture(scope="module")
-def parse(torchserve: SimpleNamespace) -> Parse:
-    """From the frontend's bytes to a request, without a model."""
-    from ts.service import Service
-
-    def parsed(message: Message) -> Request | Refusal:
-        batch = torchserve.read(Socket(on_the_wire("id", message["headers"], message["fields"]) + END))
-        processors, rows, ids = Service.retrieve_data_for_inference(batch)
-        context = SimpleNamespace(
-            get_all_request_header=lambda index: processors[index].get_request_properties(), get_request_id=ids.get
-        )
-        (exchange,) = arrived(rows, context)
-        return parse_row(exchange.row, exchange.headers, LIMITS, exchange.types)
-
-    return parsed
-
-
-def refused(found: Request | Refusal, status: int, kind: str, *words: str) -> None:
-    assert isinstance(found, Refusal), found
-    assert (found.status, found.kind) == (status, kind), found
-    for word in words:
-        assert word in found.message
-
-
-def answered(found: Request | Refusal, *texts: str) -> Request:
-    assert isinstance(found, Request), found
-    assert (found.texts, found.faults) == (texts, {})
-    return found
 
 
 @pytest.mark.timeout(600)
@@ -269,89 +216,6 @@ def test_a_forms_parts_are_what_they_declare(parse: Parse) -> None:
     refused(part(b"a", "text", FORM), 415, "unsupported_type")
 
 
-@pytest.mark.parametrize("kind", [OCTETS, "application/json", ""])
-def test_raw_tensors(parse: Parse, kind: str) -> None:
-    message = binary(["a fine film", "é"])
-    (field,) = message["fields"]
-    sent = {**message, "fields": [field._replace(content_type=kind)]}
-    sent["headers"] = {**message["headers"], "Content-Type": kind}
-    for each in (sent, at_kserve(sent)):
-        answered(parse(each), "a fine film", "é")
-    packed = {**sent, "fields": [field._replace(content_type=kind, value=compress(field.value))]}
-    packed["headers"] = {**sent["headers"], "Content-Encoding": "gzip"}
-    answered(parse(packed), "a fine film", "é")
-
-
-def extended(document: Any, raw: bytes = b"", **headers: str) -> Message:
-    head = json.dumps(document).encode()
-    given = {"Content_Type": OCTETS, "Inference_Header_Content_Length": str(len(head))} | headers
-    return request(Field(head + raw, content_type=OCTETS), **given)
-
-
-def tensor(n: int, size: Any, **more: Any) -> Any:
-    tensor = {"name": "t", "shape": [n], "datatype": "BYTES", "parameters": {"binary_data_size": size}} | more
-    return {"inputs": [tensor]}
-
-
-ELEMENT = struct.pack("<I", 1) + b"a"
-WRONG: list[tuple[Message, int, str, str]] = [
-    (extended(tensor(1, 5), ELEMENT, Inference_Header_Content_Length="x"), 400, "malformed_tensor", "number of bytes"),
-    (extended(tensor(1, 5), ELEMENT, Inference_Header_Content_Length="-1"), 400, "malformed_tensor", "a number"),
-    (extended(tensor(1, 5), ELEMENT, Inference_Header_Content_Length="999"), 400, "malformed_tensor", "not so many"),
-    (extended(tensor(1, 5), ELEMENT, Inference_Header_Content_Length="9"), 400, "malformed_json", "valid JSON"),
-    (extended(tensor(1, 4), ELEMENT), 400, "malformed_tensor", "bytes behind the JSON, 5"),
-    (extended(tensor(1, True), b"a"), 400, "malformed_tensor", "bytes behind the JSON, 1"),
-    (extended(tensor(1, "5"), ELEMENT), 400, "malformed_tensor", "bytes behind the JSON, 5"),
-    (extended(tensor(1, 5, datatype="FP32"), ELEMENT), 400, "malformed_tensor", "datatype BYTES"),
-    (extended(tensor(1, 4), b"\x09\0\0\0"), 400, "malformed_tensor", "element 0 is longer"),
-    (extended(tensor(1, 7), ELEMENT + b"\0\0"), 400, "malformed_tensor", "element 1 is longer"),
-    (extended(tensor(1, 4), b"\xff" * 4), 400, "malformed_tensor", "element 0 is longer"),
-    (extended({"text": "a"}, ELEMENT), 400, "malformed_tensor", "5 bytes stand behind the JSON"),
-    (extended(tensors("a"), ELEMENT), 400, "malformed_tensor", "5 bytes stand behind the JSON"),
-    (extended([], ELEMENT), 400, "malformed_tensor", "5 bytes stand behind the JSON"),
-    (extended(tensor(2, 5), ELEMENT), 422, "wrong_type", "inputs[0].shape: must be that of the data, 1"),
-    (extended(tensor(0, 0)), 422, "empty", "got 0"),
-    (extended(tensor(1, 5, data=["a"]), ELEMENT), 422, "unknown_field", "may not stand beside"),
-    (extended(tensor(1, 5), b"\x01\0\0\0\xff"), 400, "invalid_utf8", "inputs[0].data[0]: is not UTF-8 at byte 0"),
-    (extended(tensor(1, 5), ELEMENT, Content_Type="text/plain"), 415, "unsupported_type", "plain text"),
-    (post(tensor(1, 5)), 422, "unknown_field", "needs the header Inference-Header-Content-Length"),
-    (
-        post(tensors("a"), Inference_Header_Content_Length="7", Content_Length="99"), 400, "malformed_tensor",
-        "Inference-Header-Content-Length: must be the number of bytes of the JSON",
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("message", "status", "kind", "words"), WRONG)
-def test_raw_tensors_that_fit_nothing(parse: Parse, message: Message, status: int, kind: str, words: str) -> None:
-    refused(parse(message), status, kind, words)
-
-
-def test_an_element_that_is_no_text_costs_its_own_answer_alone(parse: Parse) -> None:
-    found = parse(extended(tensor(3, 15), ELEMENT + b"\x01\0\0\0\xff" + ELEMENT))
-    assert isinstance(found, Request)
-    assert found.texts == ("a", "a")
-    assert found.faults[1].message == "inputs[0].data[1]: is not UTF-8 at byte 0"
-
-
-@settings(max_examples=300)
-@given(head=st.binary(max_size=40), raw=st.binary(max_size=40), length=st.integers(0, 80))
-def test_any_bytes_behind_a_header_are_read_or_refused(parse: Parse, head: bytes, raw: bytes, length: int) -> None:
-    for document in (head, json.dumps(tensor(1, len(raw))).encode()):
-        for n in (length, len(document)):
-            found = parse(extended(None, Inference_Header_Content_Length=str(n)) | {"fields": [Field(document + raw)]})
-            assert isinstance(found, Request) or found.status in (400, 413, 415, 422)
-
-
-def test_grpc_cannot_ask_for_raw_tensors(parse: Parse) -> None:
-    """It has no header to say where they begin."""
-    document = tensors("a", parameters={"binary_data_output": True})
-    refused(parse(grpc(body=json.dumps(document).encode())), 415, "unsupported_type", "gRPC has no header")
-    found = answered(parse(post(document)), "a")
-    assert found.tensor_options is not None
-    assert found.tensor_options.binary == {"label", "label_id", "answer"}
-
-
 @pytest.mark.parametrize("name", ["serving_default", None])
 def test_a_signature_that_says_nothing_is_accepted(parse: Parse, name: str | None) -> None:
     answered(parse(post({"instances": ["a"], "signature_name": name})), "a")
@@ -370,80 +234,3 @@ def test_no_refusal_repeats_what_anybody_could_have_sent(parse: Parse, name: str
     found = parse(post({"text": "a"}, **printable))
     assert isinstance(found, Refusal)
     assert MARK not in found.message
-
-
-@pytest.fixture(scope="module")
-def worker(
-    checkpoints: dict[str, Path], torchserve: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory
-) -> Worker:
-    folder = tmp_path_factory.mktemp("models") / "toy"
-    return Worker(unpacked(checkpoints["bert"], folder, rule="conformal", max_chars=400, max_texts=4), torchserve)
-
-
-def elements(raw: bytes) -> list[str]:
-    """What BYTES hold, read by hand."""
-    found = []
-    while raw:
-        (length,) = struct.unpack("<I", raw[:4])
-        found.append(raw[4 : 4 + length].decode())
-        raw = raw[4 + length :]
-    return found
-
-
-def test_raw_tensors_come_back_to_who_asks_for_them(worker: Worker) -> None:
-    texts = SENTENCES[:2]
-    asked, as_json, neighbor = worker(
-        at_kserve(binary(texts, all_binary=True)), at_kserve(binary(texts)), post({"texts": texts})
-    )
-    assert [answer.status for answer in (asked, as_json, neighbor)] == [200] * 3
-    assert (asked.content_type, as_json.content_type) == (OCTETS, "application/json")
-    head_bytes = int(asked.headers["Inference-Header-Content-Length"])
-    document, raw = json.loads(asked.body[:head_bytes]), asked.body[head_bytes:]
-    assert document["model_name"] == "toy"
-    sizes = [output["parameters"]["binary_data_size"] for output in document["outputs"]]
-    assert sum(sizes) == len(raw)
-    assert not any("data" in output for output in document["outputs"])
-    label, label_id, answer = raw[: sizes[0]], raw[sizes[0] : -sizes[2]], raw[-sizes[2] :]
-    assert elements(label) == as_json.document["outputs"][0]["data"] == [each["label"] for each in neighbor.document]
-    assert list(struct.unpack("<2q", label_id)) == as_json.document["outputs"][1]["data"]
-    assert [json.loads(each)["label"] for each in elements(answer)] == elements(label)
-    assert "Inference-Header-Content-Length" not in as_json.headers
-
-
-@pytest.mark.parametrize("all_binary", [True, False])
-def test_one_output_may_be_raw_and_another_not(worker: Worker, all_binary: bool) -> None:
-    wanted = [{"name": "label_id", "parameters": {"binary_data": not all_binary}}, {"name": "label"}]
-    (answer,) = worker(
-        post(tensors(SENTENCES[0], outputs=wanted, parameters={"binary_data_output": all_binary}, id="7"))
-    )
-    head_bytes = int(answer.headers["Inference-Header-Content-Length"])
-    document = json.loads(answer.body[:head_bytes])
-    assert document["id"] == "7"
-    label_id, label = document["outputs"]
-    assert ["data" in output for output in (label_id, label)] == [all_binary, not all_binary]
-
-
-def test_faulty_texts_take_their_places_in_every_shape(worker: Worker) -> None:
-    texts = ["", SENTENCES[0], 5, SENTENCES[1]]
-    many, instances, inputs, alone = worker(
-        post({"texts": texts}),
-        post({"instances": texts}, explain="True"),
-        post(tensors(*texts)),  # type: ignore[arg-type]
-        post({"texts": [SENTENCES[0], SENTENCES[1]]}),
-    )
-    assert [answer.status for answer in (many, instances, inputs)] == [200] * 3
-    kinds = [each.get("error", {}).get("type") for each in many.document]
-    assert kinds == ["empty", None, "wrong_type", None]
-    labels = [each["label"] for each in alone.document]
-    assert [many.document[place]["label"] for place in (1, 3)] == labels
-    explained = instances.document["explanations"]
-    assert ["words" in each for each in explained] == [False, True, False, True]
-    label, label_id, answer = (output["data"] for output in inputs.document["outputs"])
-    assert label == ["", labels[0], "", labels[1]]
-    assert (label_id[0], label_id[2]) == (-1, -1)
-    assert [json.loads(each).get("error", {}).get("type") for each in answer] == kinds
-
-
-def test_when_all_texts_are_faulty_the_request_is_refused(worker: Worker) -> None:
-    first, good = worker(post({"texts": ["", 5]}), post({"text": SENTENCES[0]}))
-    assert (first.status, first.document["error"]["type"], good.status) == (422, "empty", 200)

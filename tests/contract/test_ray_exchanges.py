@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from deploy.ray.calls import Address, ClientCall
 from deploy.ray.exchanges import answered, exchange_of
 from handler.wire.request import Request, parse_row
-from tests.contract import test_framings, test_wire
+from tests.contract import test_wire
+from tests.contract.parsing import LIMITS, Parse
 from tests.contract.service_in_process import Answer, Message, Worker
-from tests.contract.test_framings import LIMITS, Parse
 from tests.contract.test_wire import FORM, FORMS, PINNED, POLICIES, set_up, told
 from tests.framings import Framed, framings
 
-parse, scripted = test_framings.parse, test_wire.scripted
+scripted = test_wire.scripted
 
 
 def call_of(message: Message) -> ClientCall | None:
