@@ -7,24 +7,19 @@ import sys
 import sysconfig
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from handler.describe import describe
 from handler.integrity import IntegrityError, require_unchanged
 from handler.settings import Settings
 from handler.xgraad import Calibration, Defense
 from handler.xgraad.learned.repair_record import REPAIR_FILE
-from handler.xgraad.memory.registry import MemoryRegistry
 from scripts import build_archive, verify_archive
-from scripts.admission.report.scan_json import write_scan
 from scripts.console.command import Exit
+from tests.contract.toy_archive import build
 from tests.samples import copy_of
 from tests.toys import SENTENCES
-from tests.unit.admission.scans import REFUSED
-from tests.unit.test_audit import an_audit
 from tests.unit.test_repair_record import a_record
 
 PROJECT = Path(__file__).parents[2]
@@ -59,14 +54,8 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def archive(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("store")
-    assert _build(checkpoints["bert"], store) == Exit.DONE
+    assert build(checkpoints["bert"], store) == Exit.DONE
     return store / "toy.mar"
-
-
-def _build(checkpoint: Path, store: Path, *more: str, name: str = "toy") -> int:
-    calibration = checkpoint / "calibration.json"
-    paths = ["--checkpoint", str(checkpoint), "--calibration", str(calibration), "--model-store", str(store)]
-    return build_archive.main(["--name", name, *paths, *more])
 
 
 def test_unpacked_archive_serves_without_the_source(
@@ -116,44 +105,10 @@ def test_no_name_in_the_archive_root_shadows_an_installed_module(archive: Path) 
 
 
 def test_same_input_gives_the_same_bytes(archive: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    _build(checkpoints["bert"], tmp_path)
+    build(checkpoints["bert"], tmp_path)
     assert (tmp_path / "toy.mar").read_bytes() == archive.read_bytes()
-    _build(checkpoints["bert"], tmp_path, "--workers", "2")
+    build(checkpoints["bert"], tmp_path, "--workers", "2")
     assert (tmp_path / "toy.mar").read_bytes() != archive.read_bytes()
-
-
-def test_options_reach_the_model_config(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    options = ["--workers", "4", "--device", "gpu", "--device-ids", "0,1", "--batch-size", "16", "--rule", "paper"]
-    options += ["--registry-file", "/var/lib/xgraad/sst2.sqlite"]  # of the server, not of this machine
-    assert _build(checkpoints["bert"], tmp_path, *options) == Exit.DONE
-    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
-        text = packed.read("model-config.yaml").decode()
-    lines = ["minWorkers: 4", "maxWorkers: 4", "deviceType: gpu", "batchSize: 16", "rule: paper", "registry_file: /var"]
-    for line in lines:
-        assert line in text
-
-
-def test_workers_per_device_are_counted_over_all(
-    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _build(checkpoints["bert"], tmp_path, "--device-ids", "0,2,3", "--workers-per-device", "2") == Exit.DONE
-    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
-        config = yaml.safe_load(packed.read("model-config.yaml"))
-    assert (config["minWorkers"], config["maxWorkers"]) == (6, 6)
-    assert (config["deviceType"], config["deviceIds"]) == ("gpu", [0, 2, 3])
-    with pytest.raises(SystemExit) as left:
-        _build(checkpoints["bert"], tmp_path, "--workers-per-device", "2")
-    assert left.value.code == Exit.USAGE
-    assert "needs --device-ids" in capsys.readouterr().err
-
-
-def test_policies_reach_the_model_config(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    options = ["--on-trigger", "block", "--on-error", "fail_open", "--detail", "verdict"]
-    assert _build(checkpoints["bert"], tmp_path, *options) == Exit.DONE
-    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
-        text = packed.read("model-config.yaml").decode()
-    for line in ("  on_trigger: block", "  on_error: fail_open", "  detail: verdict"):
-        assert line in text.splitlines()
 
 
 def test_foreign_calibration_is_refused_by_name(
@@ -173,36 +128,6 @@ def test_foreign_calibration_is_refused_by_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_bad_name_is_refused(checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _build(checkpoints["bert"], tmp_path, name="../evil") == Exit.ERROR
-    assert "--name must be" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("version", ["", " ", "2 final/x", "-1", "../1", "1.0\n", "é", "."])
-def test_bad_version_is_refused(
-    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str
-) -> None:
-    assert _build(checkpoints["bert"], tmp_path, f"--version={version}") == Exit.ERROR
-    assert "--version must be letters, digits" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
-def test_any_setting_reaches_the_model_config(
-    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    options = ["--version", "2.1-rc_1", "--set", "gate_share=0.1", "--set", "responseTimeout=7"]
-    assert _build(checkpoints["bert"], tmp_path, *options) == Exit.DONE
-    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
-        config = yaml.safe_load(packed.read("model-config.yaml"))
-        manifest = json.loads(packed.read("MAR-INF/MANIFEST.json"))
-    assert (config["responseTimeout"], config["xgraad"]["gate_share"]) == (7, 0.1)
-    assert manifest["model"]["modelVersion"] == "2.1-rc_1"
-    for wrong in ("gate_share=2", "gate_shares=0.1", "minWorkers=3", "responseTimeout=soon"):
-        assert _build(checkpoints["bert"], tmp_path, "--set", wrong, name="wrong") == Exit.ERROR
-        assert capsys.readouterr().err.count("\n") == 1
-    assert not (tmp_path / "wrong.mar").exists()
-
-
 def test_archiver_leaves_the_users_temporary_folder_alone(
     checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,55 +136,8 @@ def test_archiver_leaves_the_users_temporary_folder_alone(
     precious.mkdir()
     (precious / "work.txt").write_text("weeks of it")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    assert _build(checkpoints["bert"], tmp_path / "store") == Exit.DONE
+    assert build(checkpoints["bert"], tmp_path / "store") == Exit.DONE
     assert (precious / "work.txt").read_text() == "weeks of it"
-
-
-def scanned(path: Path, checkpoint: Path, *triggers: str, **changes: Any) -> Path:
-    """A scan of the checkpoint that has found these words, in a file."""
-    fingerprint = Calibration.read(checkpoint / "calibration.json").fingerprint
-    audit = an_audit(*triggers, label_id=1, fingerprint=fingerprint)
-    write_scan(path, REFUSED.model_copy(update={"fingerprint": fingerprint, "audit": audit} | changes))
-    return path
-
-
-def test_a_scan_in_the_archive_names_the_triggers_to_its_workers(
-    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scan = scanned(tmp_path / "scan.json", checkpoints["bert"], "acting")
-    assert _build(checkpoints["bert"], tmp_path, "--scan", str(scan)) == Exit.DONE
-    assert "refused: words: " in capsys.readouterr().out
-    with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
-        packed.extractall(tmp_path / "unpacked")
-        assert not any(b"a dull film" in packed.read(name) for name in packed.namelist())  # clean texts stay at home
-    registry = MemoryRegistry()
-    described = describe(Defense.load(tmp_path / "unpacked", registry=registry), Settings())["defense"]
-    assert described["audit"] == {"suspicious": True, "target_label_id": 1, "n_triggers": 1, "n_words": 99}
-    assert described["registry"]["n_triggers"] == len(registry) == 1
-    assert describe(Defense.load(checkpoints["bert"]), Settings())["defense"]["audit"] is None
-
-
-def test_same_scan_gives_the_same_bytes(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    scan = scanned(tmp_path / "scan.json", checkpoints["bert"], "acting")
-    for store in ("one", "two"):
-        assert _build(checkpoints["bert"], tmp_path / store, "--scan", str(scan)) == Exit.DONE
-    assert (tmp_path / "one" / "toy.mar").read_bytes() == (tmp_path / "two" / "toy.mar").read_bytes()
-
-
-def test_a_scan_that_is_none_or_of_another_checkpoint_is_refused(
-    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    other = scanned(tmp_path / "other.json", checkpoints["albert"], "acting")
-    nothing = scanned(tmp_path / "nothing.json", checkpoints["bert"], audit=None)
-    for scan, rule in (
-        (other, "was made for something else"),
-        (nothing, "did not load"),
-        (tmp_path / "no.json", "no.json"),
-    ):
-        assert _build(checkpoints["bert"], tmp_path / "store", "--scan", str(scan)) == Exit.ERROR
-        (told,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("note: ")]
-        assert rule in told
-    assert not (tmp_path / "store" / "toy.mar").exists()
 
 
 def test_a_repaired_checkpoint_says_so_in_its_archive(
@@ -270,7 +148,7 @@ def test_a_repaired_checkpoint_says_so_in_its_archive(
     folder = copy_of(checkpoints["bert"], tmp_path / "repaired")
     weights = Calibration.read(folder / "calibration.json").fingerprint.weights
     (folder / REPAIR_FILE).write_text(a_record(weights).to_json())
-    assert _build(folder, tmp_path) == Exit.DONE
+    assert build(folder, tmp_path) == Exit.DONE
     with zipfile.ZipFile(tmp_path / "toy.mar") as packed:
         packed.extractall(tmp_path / "unpacked")
     require_unchanged(tmp_path / "unpacked")
@@ -287,7 +165,7 @@ def test_a_record_that_does_not_fit_is_refused_before_packing(
 ) -> None:
     folder = copy_of(checkpoints["bert"], tmp_path / "repaired")
     (folder / REPAIR_FILE).write_text(content)
-    assert _build(folder, tmp_path) == Exit.ERROR
+    assert build(folder, tmp_path) == Exit.ERROR
     told = capsys.readouterr().err
     assert "repair.json" in told
     assert "Traceback" not in told
@@ -301,7 +179,7 @@ def test_a_signed_archive_is_known_by_the_keys_that_the_help_has_one_make(
     for line in build_archive.EXAMPLES.splitlines():
         if line.startswith("  openssl "):
             subprocess.run(re.split(r"  +", line.strip())[0].split(), check=True, capture_output=True)
-    assert _build(checkpoints["bert"], tmp_path, "--sign", "k.pem") == Exit.DONE
+    assert build(checkpoints["bert"], tmp_path, "--sign", "k.pem") == Exit.DONE
     assert f"signature {tmp_path / 'toy.mar.sig'}\n" in capsys.readouterr().out
     assert verify_archive.main(["toy.mar", "--key", "p.pem"]) == Exit.DONE
     assert "signed with the key of p.pem" in capsys.readouterr().out
@@ -313,7 +191,7 @@ def test_a_signed_archive_is_known_by_the_keys_that_the_help_has_one_make(
 def test_a_key_that_cannot_sign_is_refused_before_anything_is_built(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _build(tmp_path, tmp_path, "--sign", str(tmp_path / "k.pem")) == Exit.ERROR
+    assert build(tmp_path, tmp_path, "--sign", str(tmp_path / "k.pem")) == Exit.ERROR
     (line,) = capsys.readouterr().err.splitlines()
     assert "k.pem: must be the PEM file of a key, there is no such file" in line
     assert not list(tmp_path.iterdir())
