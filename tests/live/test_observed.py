@@ -23,7 +23,8 @@ from scripts.serving.server import serving
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
 from tests.conftest import CLEAN_TEXTS
 from tests.live.scrape import value, wait_for
-from tests.unit.test_deployment import DASHBOARD, DEPLOY, OPENAPI, RULES, named
+from tests.unit.test_monitoring import DASHBOARD, DEPLOY, RULES, named
+from tests.unit.test_openapi import OPENAPI
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 JSON = {"Content-Type": "application/json"}
