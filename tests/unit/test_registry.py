@@ -107,6 +107,6 @@ def test_a_long_text_and_a_full_registry_are_no_trouble() -> None:
     """Each text is looked at once, not once per trigger: that took more than a second."""
     index = TriggerIndex(trigger(f"first{number}", f"second{number}") for number in range(MAX_ENTRIES))
     words = split_words(" ".join(f"first{number}" for number in range(5_000)) + " second7")
-    start = time.perf_counter()
+    start = time.process_time()
     assert texts(index.find(words, 0).words) == ["first7", "second7"]
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
