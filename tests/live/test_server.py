@@ -26,7 +26,7 @@ from scripts.serving.running_server import POLL_S, RunningServer
 from scripts.serving.server import server_status, serving, start_server, stop_server
 from scripts.serving.server_config import PROJECT
 from scripts.serving.server_options import Ports, ServerOptions, archives_named
-from tests.unit.test_signature import write_keys
+from tests.unit.packing.key_pairs import write_keys
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
