@@ -1,4 +1,4 @@
-"""What of TorchServe runs in a worker process, without the server, and a parser behind it."""
+"""What of TorchServe runs in a worker process, without the server, a worker of it, and a parser behind it."""
 
 import warnings
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from handler.refusal import Refusal
 from handler.wire.request import Request, parse_row
 from handler.xgraad_handler import arrived
 from tests.contract.parsing import LIMITS, Parse
-from tests.contract.service_in_process import END, Message, Socket, on_the_wire
+from tests.contract.service_in_process import END, Message, Socket, Worker, on_the_wire, unpacked
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,15 @@ def torchserve() -> SimpleNamespace:
         return cache
 
     return SimpleNamespace(make=make, make_with=make_with, read=_retrieve_inference_msg, read_metrics=read_metrics)
+
+
+@pytest.fixture(scope="module")
+def worker(
+    checkpoints: dict[str, Path], torchserve: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory
+) -> Worker:
+    """The service with a toy that takes four texts at most, of 400 characters each."""
+    folder = tmp_path_factory.mktemp("models") / "toy"
+    return Worker(unpacked(checkpoints["bert"], folder, rule="conformal", max_chars=400, max_texts=4), torchserve)
 
 
 @pytest.fixture(scope="module")

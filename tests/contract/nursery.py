@@ -6,8 +6,9 @@ A worker takes seconds to import torch and transformers, and a test of what it l
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,29 +52,28 @@ class Loaded(NamedTuple):
     stderr: str
 
 
-class Nursery:
-    """Has a new worker load a model directory."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def load(self, folder: Path) -> Loaded:
-        """As TorchServe has it loaded; the files of what was printed lie beside the folder."""
-        out, err = (folder.parent / f"worker.{stream}" for stream in ("stdout", "stderr"))
-        for each in (out, err):
-            each.unlink(missing_ok=True)
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps([str(folder), str(out), str(err)]) + "\n")
-        self._process.stdin.flush()
-        return Loaded(int(self._process.stdout.readline()), out.read_text(), err.read_text())
+Load = Callable[[Path], Loaded]
 
 
 @contextmanager
-def nursery() -> Iterator[Nursery]:
-    """Ends with the block. It finds no package of ours but those in the folders that it is given."""
+def nursery() -> Iterator[Load]:
+    """What has a new worker load a model directory, as TorchServe does; it works until the block ends.
+
+    A worker finds no package of ours but those in the folder that it loads. The files of what it printed lie beside it.
+    """
     command = [sys.executable, "-c", PROGRAM]
     with subprocess.Popen(
         command, env={"PATH": "/usr/bin"}, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        yield Nursery(process)
+        yield partial(_load, process)
+
+
+def _load(process: "subprocess.Popen[str]", folder: Path) -> Loaded:
+    out, err = (folder.parent / f"worker.{stream}" for stream in ("stdout", "stderr"))
+    for each in (out, err):
+        each.unlink(missing_ok=True)
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(json.dumps([str(folder), str(out), str(err)]) + "\n")
+    process.stdin.flush()
+    return Loaded(int(process.stdout.readline()), out.read_text(), err.read_text())

@@ -2,23 +2,13 @@
 
 import json
 import struct
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from tests.contract.parsing import OCTETS
-from tests.contract.service_in_process import Worker, at_kserve, post, tensors, unpacked
+from tests.contract.service_in_process import Worker, at_kserve, post, tensors
 from tests.framings import binary
 from tests.toys import SENTENCES
-
-
-@pytest.fixture(scope="module")
-def worker(
-    checkpoints: dict[str, Path], torchserve: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory
-) -> Worker:
-    folder = tmp_path_factory.mktemp("models") / "toy"
-    return Worker(unpacked(checkpoints["bert"], folder, rule="conformal", max_chars=400, max_texts=4), torchserve)
 
 
 def elements(raw: bytes) -> list[str]:

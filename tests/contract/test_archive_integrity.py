@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,8 @@ from handler.integrity import CHECKSUMS, format_checksums
 from scripts import build_archive, verify_archive
 from scripts.console.command import Exit
 from scripts.packing.archive_check import archive_digest
-from tests.contract.nursery import Loaded, nursery
+from tests.contract.nursery import Load, nursery
 from tests.samples import pickle_of
-
-Load = Callable[[Path], Loaded]
 
 FLIPPED = [
     "MAR-INF/MANIFEST.json",
@@ -49,8 +47,8 @@ def unpacked(archive: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def load() -> Iterator[Load]:
     """Has a process of its own load the model directory, as a worker does."""
-    with nursery() as workers:
-        yield workers.load
+    with nursery() as load:
+        yield load
 
 
 def flip(path: Path, bit: int) -> None:

@@ -27,14 +27,6 @@ from tests.documents import floats, without_floats
 from tests.toys import SENTENCES
 
 
-@pytest.fixture(scope="module")
-def worker(
-    checkpoints: dict[str, Path], torchserve: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory
-) -> Worker:
-    folder = tmp_path_factory.mktemp("models") / "toy"
-    return Worker(unpacked(checkpoints["bert"], folder, rule="conformal", max_chars=400, max_texts=4), torchserve)
-
-
 def test_a_mixed_batch(worker: Worker) -> None:
     good, refused, explained, many, huge, text = worker(
         GOOD, post(b"{"), EXPLAIN, MANY, post({"text": "a" * 401}), plain(SENTENCES[4])

@@ -11,24 +11,17 @@ import pytest
 
 from handler.xgraad import Calibration, Classifier
 from handler.xgraad.learned.audit import AuditedTrigger
-from scripts import run_grid, scan_model
+from scripts import scan_model
 from scripts.admission.auditing import Finding, audit_checkpoint
 from scripts.console.command import Exit
 from scripts.lab.defenses.rules import swept
 from scripts.lab.grid import runner, scanned
-from scripts.lab.grid.cell import Victim
 from scripts.lab.grid.recipes import RECIPES
 from scripts.lab.training.triggers import TRIGGER_WORDS
 from scripts.lab.training.undefended import measure_undefended
 from scripts.results.rows import append_row, read_rows
 from scripts.texts.corpora import Corpus, Example, TriggeredExample, read_triggered, write_corpus, write_triggered
-
-BADNETS = Victim("bert", "sst2", "badnets", 0)
-PHRASE = "phrase_james_bond"
-
-
-def run(options: list[str], *more: str) -> int:
-    return run_grid.main([*options, *more])
+from tests.lab.grid_runs import BADNETS, PHRASE, run
 
 
 def floor_of(victims: Path) -> tuple[float, int]:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from handler.xgraad.rules.version import RULE_VERSION
-from scripts import run_grid
 from scripts.console.command import Exit
 from scripts.console.errors import LabError
 from scripts.lab.attacks import ATTACKS
@@ -19,13 +18,7 @@ from scripts.lab.grid.recipes import RECIPES, TEXTS, recipe_for
 from scripts.lab.grid.rewritten_sets import REWRITTEN_SETS
 from scripts.lab.grid.variants import VARIANTS
 from scripts.texts.corpora import Corpus, write_corpus
-
-BADNETS = Victim("bert", "sst2", "badnets", 0)
-PHRASE = "phrase_james_bond"
-
-
-def run(options: list[str], *more: str) -> int:
-    return run_grid.main([*options, *more])
+from tests.lab.grid_runs import BADNETS, PHRASE, run
 
 
 @pytest.fixture
